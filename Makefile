@@ -1,0 +1,52 @@
+# Every target makes .venv when it is missing. `make` alone lists the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format lint types imports screenshots bench catalog sample-fleet clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; name it with PYTHON=...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+demo: $(STAMP) ## the console on the sample fleet
+	$(BIN)/hotpatch demo
+
+test: $(STAMP) ## the whole test suite
+	$(BIN)/python -m pytest -n auto -q
+
+check: format lint types imports test ## everything that must hold before a change lands
+
+format: $(STAMP) ## is the code formatted? (mend: ruff format .)
+	$(BIN)/ruff format --check .
+
+lint: $(STAMP) ## ruff
+	$(BIN)/ruff check .
+
+types: $(STAMP) ## mypy, strict
+	$(BIN)/mypy
+
+imports: $(STAMP) ## who may import whom
+	$(BIN)/lint-imports
+
+screenshots: $(STAMP) ## pictures of each screen into screenshots/
+	$(BIN)/python -m tests.screenshots
+
+bench: $(STAMP) ## measurements as ratios in one run; DEVICES=1000000 for the full size
+	$(BIN)/python -m tests.bench $(if $(DEVICES),--devices $(DEVICES))
+
+catalog: $(STAMP) ## data/catalog.json from MSRC documents; DOCUMENTS=folder
+	$(BIN)/python -m engine.build_catalog $(or $(DOCUMENTS),../shared/msrc)
+
+sample-fleet: $(STAMP) ## data/sample_fleet.jsonl from its seed
+	$(BIN)/python -m engine.providers.simulated
+
+clean: ## remove .venv and all caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info
