@@ -1,0 +1,195 @@
+"""The changes one can ask for, as values: what `Engine.plan` takes and `Engine.carry_out` does.
+
+Both fronts make them; nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from engine.model import Gate
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which devices: by name, by id, by ring, or all that a filter matches. Empty parts do not narrow."""
+
+    names: tuple[str, ...] = ()
+    ids: tuple[int, ...] = ()
+    rings: tuple[str, ...] = ()
+    filter: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.names or self.ids or self.rings or self.filter.strip())
+
+
+class StopKind(StrEnum):
+    """Pause: nothing new is offered. Halt: nothing new starts either, and what waits is held back."""
+
+    PAUSE = "pause"
+    HALT = "halt"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a pause or halt covers: a release, a ring, both together, or with neither everything."""
+
+    kb: int | None = None
+    ring: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """Let a release go to rings."""
+
+    kb: int
+    rings: tuple[str, ...]
+    """Names; empty means every ring."""
+    reason: str
+    not_before: datetime | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Take an approval back; what has not started does not start."""
+
+    approval_id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Bring a release to devices now, ahead of the rollout."""
+
+    kb: int
+    target: Target
+    reason: str = ""
+
+
+class After(StrEnum):
+    """What follows an uninstall (DESIGN: there is no automatic rollback)."""
+
+    LCU = "lcu"
+    """That month's LCU, with its restart; the device is protected again and off the hotpatch track."""
+    STAY = "stay"
+    """Stay on the baseline until the next one; the hotpatch's CVEs are open until then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uninstall:
+    """Remove a hotpatch from devices; each restarts."""
+
+    kb: int
+    target: Target
+    reason: str
+    after: After = After.STAY
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Try failed installs again."""
+
+    target: Target
+    kb: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Pause or halt a scope."""
+
+    kind: StopKind
+    scope: Scope
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Lift the pauses and halts of a scope."""
+
+    scope: Scope
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetRing:
+    """Change a ring's rules; None leaves a rule as it is."""
+
+    name: str
+    deferral_days: int | None = None
+    deadline_days: int | None = None
+    grace_days: int | None = None
+    max_in_flight: int | None = None
+    gate: Gate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Put devices into a ring."""
+
+    target: Target
+    ring: str
+    reason: str = ""
+
+
+Intent = Approve | Withdraw | Apply | Uninstall | Retry | Stop | Resume | SetRing | Assign
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks, and from where."""
+
+    name: str
+    origin: str = ""
+    """Host and front, ``jump01 console`` or ``jump01 command``."""
+
+
+class Role(StrEnum):
+    """What a person may do; each contains the one before."""
+
+    VIEWER = "viewer"
+    HELP_DESK = "help-desk"
+    OPERATOR = "operator"
+    APPROVER = "approver"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why something does not happen, and what would make it possible."""
+
+    what: str
+    why: str
+    instead: str
+    devices: int = 0
+    """How many devices it concerns; 0 when it concerns the whole intent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The consequences of an intent, computed without changing anything."""
+
+    intent: Intent
+    title: str
+    """What will happen, as one sentence."""
+    steps: tuple[str, ...]
+    """What happens in order, in words."""
+    devices: int
+    """How many devices the change touches."""
+    restarts: int
+    """How many restarts it causes altogether."""
+    sample: tuple[str, ...] = ()
+    """The first names, for the dialog."""
+    left_out: tuple[Refusal, ...] = ()
+    """Devices of the target that the change does not touch, by reason."""
+    refusal: Refusal | None = None
+    """Set when nothing at all can happen."""
+    warnings: tuple[str, ...] = ()
+    command: str = ""
+    """The same change as a command line."""
+    change_number: int = 0
+    """The state of the file that the plan was computed on."""
+    device_ids: tuple[int, ...] = field(default=(), repr=False)

@@ -1,0 +1,1 @@
+"""Intent and facts → Plan: what a change would do, worked out without changing anything. Pure."""

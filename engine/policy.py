@@ -1,0 +1,63 @@
+"""Who may do what: roles and read-only. Returns a refusal with the way out, never raises.
+
+`changes` asks it once for every plan; the console asks `may` to dim a key. Roles stop mistakes, not attackers:
+whoever can write the state file can do anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from engine.intents import (
+    Apply,
+    Approve,
+    Assign,
+    Intent,
+    Refusal,
+    Resume,
+    Retry,
+    Role,
+    SetRing,
+    Stop,
+    Uninstall,
+    Withdraw,
+)
+
+NEEDED_ROLE: Mapping[type[Intent], Role] = {
+    Approve: Role.APPROVER,
+    Withdraw: Role.APPROVER,
+    Apply: Role.OPERATOR,
+    Uninstall: Role.OPERATOR,
+    Retry: Role.HELP_DESK,
+    Stop: Role.OPERATOR,
+    Resume: Role.OPERATOR,
+    SetRing: Role.OPERATOR,
+    Assign: Role.OPERATOR,
+}
+_RANK = {Role.VIEWER: 0, Role.HELP_DESK: 1, Role.OPERATOR: 2, Role.APPROVER: 3}
+_VERBS: Mapping[type[Intent], str] = {
+    Approve: "approve releases",
+    Withdraw: "withdraw approvals",
+    Apply: "apply releases",
+    Uninstall: "uninstall hotpatches",
+    Retry: "retry installs",
+    Stop: "pause or halt",
+    Resume: "resume",
+    SetRing: "change rings",
+    Assign: "move devices between rings",
+}
+
+
+def may(kind: type[Intent], role: Role, *, read_only: bool) -> Refusal | None:
+    """Why this person may not do this kind of change; None when they may."""
+    verb = _VERBS[kind]
+    if read_only:
+        return Refusal(f"Cannot {verb}.", "The console is open read-only.", "Start it again without --read-only.")
+    needed = NEEDED_ROLE[kind]
+    if _RANK[role] < _RANK[needed]:
+        return Refusal(
+            f"Cannot {verb}.",
+            f"Your role is {role}; this needs {needed}.",
+            f"Ask somebody with the role {needed}, or have your role changed in the configuration.",
+        )
+    return None
