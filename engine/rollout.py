@@ -239,6 +239,8 @@ def count_ring(cells: Iterable[tuple[bool, bool, str, int]], release: Release) -
     for has_build, ready, state, devices in cells:
         if has_build:
             installed += devices
+        elif state == "restart-pending" and release.kind.is_hotpatch:
+            not_ready += devices  # some earlier change waits for a restart; a hotpatch itself never does
         elif state in _UNDER_WAY:
             active += devices
         elif state == "failed":

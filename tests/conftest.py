@@ -12,6 +12,8 @@ settings.register_profile(
 )
 settings.load_profile("house")
 
+pytest_plugins = ["tests.states"]
+
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 """Facts and documents beside the project; absent in a clone elsewhere."""
 

@@ -1,0 +1,212 @@
+"""The engine's door for both fronts: reads, plan, carry out, one turn of the runner. Thin: it delegates.
+
+One `Engine` is one SQLite connection and belongs to one thread; only `interrupt` may come from another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import socket
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+
+from engine.changes import Changes, Outcome
+from engine.clock import Clock, SystemClock
+from engine.demo import DemoControl, read_demo
+from engine.errors import LeaseHeld
+from engine.intents import Actor, Intent, Plan, Refusal, Role
+from engine.planning import Planner
+from engine.policy import may
+from engine.providers.base import Provider
+from engine.reads import Reads
+from engine.records import StateInfo
+from engine.runner import Runner, TurnResult
+from engine.store import Store
+
+_STEP = timedelta(minutes=1)
+"""The least that a demo's clock is moved at once while running until idle: many small steps are done together."""
+_PATIENCE = 60.0
+"""Seconds of life between two looks at a real fleet while nothing is due."""
+
+
+class Engine:
+    """Queries and commands on one state file. Made by `open_engine`."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        providers: Mapping[str, Provider],
+        actor: Actor,
+        role: Role,
+        *,
+        read_only: bool,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._actor = actor
+        self._role = role
+        self._read_only = read_only
+        self._planner = Planner(store, actor, role, read_only=read_only)
+        self._changes = Changes(store, self._planner, actor)
+        self._runner = Runner(store, providers, clock)
+        self.reads = Reads(store, clock)
+        self.demo: DemoControl | None = DemoControl(store) if read_demo(store) is not None else None
+
+    # --- asking -------------------------------------------------------------------------------------
+
+    def now(self) -> datetime:
+        """The present: the demo's, or the machine's."""
+        return self._clock.now()
+
+    def data_version(self) -> int:
+        """Moves when another connection has written; cheap enough to poll."""
+        return self._store.state.data_version()
+
+    def change_number(self) -> int:
+        """Moves when something that a screen may show has changed."""
+        return self._store.state.change_number()
+
+    def info(self) -> StateInfo:
+        """What the console shows about the state file and the one who has it open."""
+        demo = read_demo(self._store)
+        return StateInfo(
+            path=str(self._store.path),
+            now=self._clock.now(),
+            change_number=self._store.state.change_number(),
+            devices=sum(each.devices for each in self._store.devices.counts({})),
+            actor=self._actor.name,
+            role=self._role,
+            read_only=self._read_only,
+            demo=self.demo.clock() if self.demo else None,
+            scenario=demo.scenario if demo else "",
+            driver=self._store.lease.holder(),
+        )
+
+    def may(self, kind: type[Intent]) -> Refusal | None:
+        """Why this actor may not do this kind of change; None when they may."""
+        return may(kind, self._role, read_only=self._read_only)
+
+    def interrupt(self) -> None:
+        """Stop the read that runs on this engine's thread; the only call allowed from another thread."""
+        self._store.interrupt()
+
+    # --- changing -----------------------------------------------------------------------------------
+
+    def plan(self, intent: Intent) -> Plan:
+        """What the intent would do, without doing it.
+
+        Raises:
+            NotFound, BadInput: it names something that does not exist.
+        """
+        return self._planner.plan(intent, self._clock.now())
+
+    def carry_out(self, plan: Plan) -> Outcome:
+        """Do what the plan says, in one transaction.
+
+        Raises:
+            Refused: policy or state forbids it.
+            PlanOutdated: more would happen than the plan showed.
+        """
+        return self._changes.carry_out(plan, self._clock.now())
+
+    def remember(self, name: str, value: str) -> None:
+        """Keep a small thing for the console, such as the last filter."""
+        with self._store.transaction():
+            self._store.state.set(f"console:{name}", value)
+
+    # --- driving ------------------------------------------------------------------------------------
+
+    async def run_due(self) -> TurnResult:
+        """One turn of the runner: take the lease, do what is due now."""
+        return await self._runner.turn()
+
+    async def run_until_idle(
+        self, *, until: datetime | None = None, progress: Callable[[datetime, int], None] | None = None
+    ) -> int:
+        """Turn until nothing is due without a person; a demo's clock is moved to each next event.
+
+        Returns how many steps were done.
+
+        Raises:
+            LeaseHeld: another process drives the work.
+        """
+        done = 0
+        while True:
+            turn = await self.run_due()
+            if not turn.driving:
+                raise LeaseHeld(
+                    "Another process drives the work on this state file.",
+                    f"It is {self._store.lease.holder() or 'just starting'}.",
+                    "Let it go on, or end it first.",
+                )
+            done += turn.did
+            if progress is not None:
+                progress(self._clock.now(), done)
+            if turn.did:
+                continue
+            if turn.next_at is None or (until is not None and turn.next_at > until):
+                return done
+            if self.demo is not None:
+                self.demo.step_to(max(turn.next_at, self._clock.now() + _STEP))
+            else:
+                wait = (turn.next_at - self._clock.now()).total_seconds()
+                await asyncio.sleep(min(max(wait, 0.5), _PATIENCE))
+
+    def give_back_lease(self) -> None:
+        """Let another process drive at once instead of after the lease has run out."""
+        with self._store.transaction():
+            self._store.lease.give_back()
+
+    # --- ending -------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        self._store.close()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_engine(
+    path: Path,
+    *,
+    clock: Clock | None = None,
+    providers: Mapping[str, Provider] | None = None,
+    actor: Actor | None = None,
+    role: Role = Role.APPROVER,
+    read_only: bool = False,
+    create: bool = False,
+) -> Engine:
+    """Open a state file; the only place where store, clock, providers and actor meet.
+
+    A demo's state file brings its own clock and the simulated provider unless others are given.
+
+    Raises:
+        StateUnusable: the file cannot be opened; the message says why.
+    """
+    store = Store(path, read_only=read_only, create=create)
+    demo = read_demo(store)
+    if providers is None:
+        providers = _simulated(demo.seed, demo.scenario) if demo else {}
+    if clock is None:
+        clock = DemoControl(store) if demo else SystemClock()
+    return Engine(store, clock, providers, actor or this_user(), role, read_only=read_only)
+
+
+def this_user(front: str = "") -> Actor:
+    """The operating-system user on this host."""
+    return Actor(getpass.getuser(), f"{socket.gethostname()} {front}".strip())
+
+
+def _simulated(seed: int, scenario: str) -> Mapping[str, Provider]:
+    from engine.providers.simulated import SimulatedProvider, faults_for
+
+    return {"simulated": SimulatedProvider(seed, faults_for(scenario))}

@@ -1,0 +1,142 @@
+"""Opens rings, halts what fails its gate, and offers releases to the devices that are due; the runner calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from engine.build import kb_text
+from engine.intents import StopKind
+from engine.model import InstallAction, Release
+from engine.rollout import Standing, next_change_at
+from engine.self_audit import ACTOR, record
+from engine.situation import Situation
+from engine.store import Store
+from engine.store.installs import NewInstall
+
+BATCH = 500
+"""Offers a transaction: short enough that an operator's change never waits long for the file."""
+
+
+class Offering:
+    """The rollout's hands: what `engine.rollout` finds due is done here."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def next_at(self, now: datetime) -> datetime | None:
+        """When time alone may open another ring."""
+        situation = Situation(self._store, now)
+        moments = [next_change_at(situation.standings(kb), now) for kb in self._open_kbs(situation)]
+        return min((each for each in moments if each is not None), default=None)
+
+    def roll_out(self, now: datetime) -> int:
+        """Do what is due now; returns how many rings were opened and devices queued."""
+        return sum(self._advance(kb, now) for kb in self._open_kbs(Situation(self._store, now)))
+
+    def _open_kbs(self, situation: Situation) -> list[int]:
+        """Releases with an approval in force that are current on some platform."""
+        approved = dict.fromkeys(each.kb for each in situation.approvals if each.withdrawn_at is None)
+        return [kb for kb in approved if any(r.kb == kb and situation.newer(r) is None for r in situation.releases)]
+
+    def _advance(self, kb: int, now: datetime) -> int:
+        """Open the rings of one release that are due, halt it when a gate fails, offer it where it is open."""
+        situation = Situation(self._store, now)
+        found = situation.standings(kb)
+        releases = [release for release in situation.known(kb) if situation.newer(release) is None]
+        did = 0
+        for index, standing in enumerate(found):
+            facts = standing.facts
+            if facts.approval is None or not facts.approval.is_valid(now) or facts.stopped:
+                continue
+            if facts.opened_at is None and standing.waits_for:
+                continue
+            if self._halt_if_failing(kb, found[: index + 1], now):
+                return did + 1
+            if facts.opened_at is None:
+                self._open(kb, standing, found[:index], now)
+                did += 1
+            did += self._offer(releases, standing, now)
+        return did
+
+    def _open(self, kb: int, standing: Standing, before: Sequence[Standing], now: datetime) -> None:
+        ring = standing.facts.ring
+        gate = [
+            f"{each.facts.ring.name}: {c.name} {c.value}, needed {c.needed}"
+            for each in before[-1:]
+            for c in each.gate.conditions
+        ]
+        with self._store.transaction():
+            self._store.rollout.open_ring(kb, ring.id, now)
+            record(
+                self._store,
+                now,
+                "ring-opened",
+                f"Ring {ring.name} opened for {kb_text(kb)}",
+                kb=kb,
+                rings=(ring.name,),
+                devices=standing.facts.counts.pending,
+                details={"gate": gate},
+            )
+            self._store.state.count_change()
+
+    def _halt_if_failing(self, kb: int, found: Sequence[Standing], now: datetime) -> bool:
+        for standing in found:
+            failing = standing.gate.failing
+            if failing is None or standing.facts.stopped:
+                continue
+            ring = standing.facts.ring.name
+            why = f"gate of ring {ring}: {failing.name} {failing.value}, needs {failing.needed}"
+            with self._store.transaction():
+                self._store.rollout.add_stop(StopKind.HALT, kb, None, why, ACTOR, now)
+                devices = self._store.installs.cancel_waiting(now, kb, None)
+                self._store.installs.refresh_device_states(devices)
+                record(
+                    self._store,
+                    now,
+                    "halt",
+                    f"{kb_text(kb)} was halted by itself",
+                    kb=kb,
+                    rings=(ring,),
+                    devices=len(devices),
+                    reason=why,
+                )
+                self._store.state.count_change()
+            return True
+        return False
+
+    def _offer(self, releases: Sequence[Release], standing: Standing, now: datetime) -> int:
+        """Queue the devices of an open ring that are due, up to the ring's limit in flight."""
+        ring = standing.facts.ring
+        approval = standing.facts.approval
+        room = BATCH
+        if ring.max_in_flight:
+            room = min(room, ring.max_in_flight - self._store.rollout.in_flight(ring.id))
+        queued = 0
+        for release in releases:
+            if room - queued <= 0:
+                break
+            devices = self._store.rollout.offerable(release, ring.id, now, room - queued)
+            if not devices:
+                continue
+            with self._store.transaction():
+                queued += self._store.installs.queue(
+                    NewInstall(
+                        device_id=device.id,
+                        ring_id=ring.id,
+                        kb=release.kb,
+                        platform=release.platform,
+                        action=InstallAction.APPLY,
+                        attempt=1,
+                        by_hand=False,
+                        requested_at=now,
+                        requested_by=ACTOR,
+                        build_before=device.build,
+                        follow_up_kb=None,
+                        reason=f"rollout, approved by {approval.approved_by}" if approval else "rollout",
+                    )
+                    for device in devices
+                )
+                self._store.installs.refresh_device_states([device.id for device in devices])
+                self._store.state.count_change()
+        return queued

@@ -1,0 +1,203 @@
+"""From intent to plan: reads the facts and hands them to the pure plans. `Engine.plan` stands on it.
+
+It never writes; `changes` carries plans out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from engine.build import Platform
+from engine.errors import NotFound
+from engine.intents import (
+    Actor,
+    Apply,
+    Approve,
+    Assign,
+    Intent,
+    Plan,
+    Resume,
+    Retry,
+    Role,
+    Scope,
+    SetRing,
+    Stop,
+    Uninstall,
+    Withdraw,
+)
+from engine.model import Approval, InstallAction, Release, ReleaseKind
+from engine.plans.apply import FailedAttempt, plan_apply, plan_retry
+from engine.plans.approve import ApproveFacts, plan_approve, plan_withdraw
+from engine.plans.candidates import SAMPLE, Candidate
+from engine.plans.rings import plan_assign, plan_set_ring
+from engine.plans.stops import plan_resume, plan_stop, scope_words
+from engine.plans.uninstall import WayBack, plan_uninstall
+from engine.policy import may
+from engine.situation import Situation
+from engine.store import Store
+from engine.store.rollout import StopRow
+
+
+class Planner:
+    """Plans intents for one actor on one store."""
+
+    def __init__(self, store: Store, actor: Actor, role: Role, *, read_only: bool) -> None:
+        self._store = store
+        self._actor = actor
+        self._role = role
+        self._read_only = read_only
+
+    def plan(self, intent: Intent, now: datetime) -> Plan:
+        """What the intent would do; reads only.
+
+        Raises:
+            NotFound, BadInput: it names something that does not exist.
+        """
+        forbidden = may(type(intent), self._role, read_only=self._read_only)
+        plan = self._plan(intent, Situation(self._store, now))
+        return replace(plan, refusal=forbidden) if forbidden else plan
+
+    def _plan(self, intent: Intent, situation: Situation) -> Plan:
+        number = self._store.state.change_number()
+        match intent:
+            case Apply():
+                facts = situation.release_facts(intent.kb)
+                return plan_apply(intent, facts, self._candidates(situation, intent), number)
+            case Uninstall():
+                ways = self.ways_back(situation, intent.kb)
+                return plan_uninstall(intent, ways, self._candidates(situation, intent), number)
+            case Retry():
+                attempts = list(self.failed_attempts(situation, intent))
+                return plan_retry(intent, attempts, situation.release_facts, situation.now, number)
+            case Approve():
+                return self._plan_approve(intent, situation, number)
+            case Withdraw():
+                approval = self.approval(situation, intent.approval_id)
+                waiting = self._store.installs.waiting(approval.kb, [situation.ring(n).id for n in approval.rings])
+                return plan_withdraw(intent, approval, waiting, number)
+            case Stop():
+                return self._plan_stop(intent, situation, number)
+            case Resume():
+                lifted = [
+                    f"{each.kind} of {scope_words(each.scope)} by {each.stopped_by} ({each.reason})"
+                    for each in self.matching_stops(intent.scope, situation)
+                ]
+                return plan_resume(intent, lifted, number)
+            case SetRing():
+                ring = situation.ring(intent.name)
+                devices = len(self._store.devices.ids_in_rings([ring.id]))
+                return plan_set_ring(intent, ring, devices, number)
+            case Assign():
+                ring = situation.ring(intent.ring)
+                moving = [each for each in self._candidates(situation, intent) if each.ring_id != ring.id]
+                names = [each.name for each in moving[:SAMPLE]]
+                return plan_assign(intent, ring, [each.id for each in moving], names, number)
+
+    def _candidates(self, situation: Situation, intent: Apply | Uninstall | Assign) -> Iterator[Candidate]:
+        yield from self._store.rollout.candidates(situation.target_ids(intent.target))
+
+    def _plan_approve(self, intent: Approve, situation: Situation, number: int) -> Plan:
+        releases = situation.known(intent.kb)
+        rings = [situation.ring(name) for name in intent.rings] or list(situation.rings)
+        trial = Approval(
+            id=0,
+            kb=intent.kb,
+            rings=tuple(ring.name for ring in rings),
+            reason=intent.reason,
+            approved_by=self._actor.name,
+            approved_at=situation.now,
+            not_before=intent.not_before,
+            expires_at=intent.expires_at,
+        )
+        chosen = {ring.id for ring in rings}
+        in_force = situation.standings(intent.kb)
+        already = frozenset(each.facts.ring.name for each in in_force if each.facts.approval is not None)
+        tried = situation.standings(intent.kb, (*situation.approvals, trial))
+        newer = {kb for release in releases if (kb := situation.newer(release)) is not None}
+        facts = ApproveFacts(
+            releases=releases,
+            standings=[each for each in tried if each.facts.ring.id in chosen],
+            already=already,
+            newer_kb=max(newer, default=None),
+        )
+        return plan_approve(intent, facts, situation.now, number)
+
+    def _plan_stop(self, intent: Stop, situation: Situation, number: int) -> Plan:
+        scope = self.checked(intent.scope, situation)
+        ring_id = situation.ring(scope.ring).id if scope.ring else None
+        waiting, under_way = self._store.installs.in_scope(scope.kb, ring_id)
+        already = any(each.scope == scope for each in self.matching_stops(scope, situation))
+        return plan_stop(intent, waiting=waiting, under_way=under_way, change_number=number, already=already)
+
+    def checked(self, scope: Scope, situation: Situation) -> Scope:
+        if scope.kb is not None:
+            situation.known(scope.kb)
+        return Scope(scope.kb, situation.ring(scope.ring).name) if scope.ring else scope
+
+    def matching_stops(self, scope: Scope, situation: Situation) -> list[StopRow]:
+        """Stops that a resume of this scope lifts: those within it; everything lifts all."""
+        checked = self.checked(scope, situation)
+        return [
+            each
+            for each in self._store.rollout.stops()
+            if checked.kb in (None, each.scope.kb) and checked.ring in (None, each.scope.ring)
+        ]
+
+    def failed_attempts(self, situation: Situation, intent: Retry) -> Iterator[FailedAttempt]:
+        wanted = set(situation.target_ids(intent.target))
+        rows = [
+            row for row in self._store.installs.failures() if row.device_id in wanted and intent.kb in (None, row.kb)
+        ]
+        by_id = {each.id: each for each in self._store.rollout.candidates(sorted({r.device_id for r in rows}))}
+        for row in rows:
+            yield FailedAttempt(
+                device=by_id[row.device_id],
+                kb=row.kb,
+                attempt=row.attempt,
+                failed_at=row.failed_at,
+                not_before=None,
+                is_uninstall=row.action is InstallAction.UNINSTALL,
+            )
+
+    def approval(self, situation: Situation, approval_id: int) -> Approval:
+        for each in situation.approvals:
+            if each.id == approval_id:
+                return each
+        raise NotFound(f"There is no approval {approval_id}.", (), "List them with: hotpatch approvals")
+
+    def ways_back(self, situation: Situation, kb: int) -> dict[Platform, WayBack]:
+        catalog = None
+        found = {}
+        for release in situation.known(kb):
+            sits_on = [
+                each
+                for each in situation.releases
+                if each.platform is release.platform
+                and each.kind.is_baseline
+                and each.released_at <= release.released_at
+            ]
+            reopened = 0
+            if release.kind.is_hotpatch:
+                catalog = catalog or self._store.releases.catalog().known_at(situation.now)
+                reopened = len(catalog.cve_ids(release))
+            found[release.platform] = WayBack(
+                release=release,
+                baseline=sits_on[-1] if sits_on else None,
+                lcu=twin_among(situation.releases, release),
+                reopened=reopened,
+            )
+        return found
+
+
+def twin_among(releases: Sequence[Release], release: Release) -> Release | None:
+    """The ordinary LCU of the same month and platform, without loading the whole catalog."""
+    return next(
+        (
+            each
+            for each in releases
+            if each.platform is release.platform and each.month == release.month and each.kind is ReleaseKind.LCU
+        ),
+        None,
+    )

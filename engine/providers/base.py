@@ -1,0 +1,106 @@
+"""What every system that reaches devices must offer; the runner alone calls it.
+
+A provider knows no database and decides nothing: it says what it can do, carries out one order,
+and reports what has happened. It raises the ProviderError tree of `engine.errors` and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from engine.build import OsBuild
+from engine.model import DeviceFacts, InstallAction, InstallState, Release
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the system behind a provider really can do; the console offers and claims no more."""
+
+    install_now: bool
+    """An order starts within minutes. False: the device obeys at its next scan, hours to days later."""
+    uninstall_device: bool
+    reports_progress: bool
+    reports_health: bool
+    note: str = ""
+    """One sentence for people about what to expect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One install that the engine wants carried out, with all that a provider may need to know."""
+
+    install_id: int
+    device_id: int
+    device: DeviceFacts
+    release: Release
+    action: InstallAction
+    attempt: int
+    by_hand: bool
+    """Asked for by an operator now, rather than due by rollout at the device's next scan."""
+    requested_at: datetime
+    state: InstallState
+    stage: str
+    result_build: OsBuild | None = None
+    """The device's build when the order has succeeded: the release's, or after an uninstall the baseline's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One step that an install took. Reports of one install come in the order of time."""
+
+    install_id: int
+    at: datetime
+    state: InstallState
+    stage: str
+    progress: int
+    next_at: datetime | None
+    """When there will be more to report; None when the state is final."""
+    error_code: int | None = None
+    build: OsBuild | None = None
+    """The device's build after the step, where the step changed it."""
+    boot_at: datetime | None = None
+    """The device's new boot time, where the step restarted it."""
+
+
+@dataclass(frozen=True, slots=True)
+class HealthSignals:
+    """How a device fared in the 24 hours before it was asked; overheads are shares against its own before."""
+
+    crashes: int
+    """Application and system crashes."""
+    unexpected_restarts: int
+    service_failures: int
+    cpu_overhead: float
+    """0.02 is two per cent more than before; below zero is less."""
+    memory_overhead: float
+
+
+@dataclass(frozen=True, slots=True)
+class CheckIn:
+    """A device told what it is; `external_id` is the provider's own id for it."""
+
+    external_id: str
+    facts: DeviceFacts
+
+
+class Provider(Protocol):
+    """A system that reaches devices. All calls may be repeated; `Order.install_id` makes them idempotent."""
+
+    @property
+    def name(self) -> str: ...
+
+    def capabilities(self) -> Capabilities: ...
+
+    def devices(self, since: datetime | None) -> AsyncIterator[CheckIn]:
+        """Every device that reported since then; all of them for None."""
+        ...
+
+    async def report(self, orders: Sequence[Order], now: datetime) -> Sequence[Report]:
+        """Carry out each order that has not begun, and tell every step since the order's state and stage.
+
+        An order that has nothing new yet is answered with one report of its present state and a `next_at`.
+        """
+        ...

@@ -1,0 +1,403 @@
+"""Everything a screen or a command may ask, as plain calls that return records; never writes.
+
+One `Reads` belongs to one `Engine` and so to one thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from engine.build import Platform, kb_text
+from engine.calendar import MonthPlan, last_document_month, next_baseline, year_plan
+from engine.clock import Clock
+from engine.errors import NotFound
+from engine.model import Approval, DeviceState, Release, ReleaseKind, Track
+from engine.readiness import Readiness, assess
+from engine.records import (
+    ActiveInstall,
+    Anchor,
+    Attention,
+    AuditRow,
+    Compliance,
+    Count,
+    DeviceDetail,
+    DevicePage,
+    DeviceQuery,
+    DeviceRow,
+    FailureRow,
+    GateCondition,
+    ReleaseRow,
+    RingProgress,
+    RingRow,
+    Urgency,
+)
+from engine.rollout import ConditionState, Standing
+from engine.situation import Situation, find_device
+from engine.store import Store
+from engine.store.devices import facts_of
+from engine.store.releases import newest_first
+
+if TYPE_CHECKING:
+    from engine.catalog import Catalog, Levels
+    from engine.triage import FailureGroup
+
+_ACTIVE_STATES = ("queued", "offered", "downloading", "installing", "restart-pending", "verifying")
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """The questions."""
+
+    store: Store
+    clock: Clock
+
+    def _situation(self) -> Situation:
+        return Situation(self.store, self.clock.now())
+
+    # --- devices ------------------------------------------------------------------------------------
+
+    def counts(self) -> tuple[Count, ...]:
+        """Kept totals by ring, platform, readiness and state; sums over them answer the overview."""
+        return self.store.devices.counts({ring.id: ring.name for ring in self.store.rollout.rings()})
+
+    def device_page(self, query: DeviceQuery, at: Anchor, limit: int) -> DevicePage:
+        """A stretch of the list.
+
+        Raises:
+            BadInput: the filter cannot be read.
+        """
+        return self.store.devices.page(query, at, limit, self.clock.now())
+
+    def device_total(self, query: DeviceQuery) -> int:
+        return self.store.devices.total(query, self.clock.now())
+
+    def device_position(self, query: DeviceQuery, device_id: int) -> int | None:
+        """How many devices stand before this one; None when it is not in the list."""
+        return self.store.devices.position(query, device_id, self.clock.now())
+
+    def each_device(self, query: DeviceQuery) -> Iterator[DeviceRow]:
+        """Every matching device, without holding them all."""
+        return self.store.devices.each(query, self.clock.now())
+
+    def search(self, text: str, limit: int = 20) -> tuple[DeviceRow, ...]:
+        """Devices by name, user, serial or asset tag, forgiving."""
+        return self.store.devices.search(text, limit)
+
+    def find_device(self, text: str) -> DeviceDetail:
+        """The one device that is meant.
+
+        Raises:
+            NotFound: none; names the nearest.
+            BadInput: several; names them.
+        """
+        return self.device(find_device(self.store, text))
+
+    def device(self, device_id: int) -> DeviceDetail:
+        """All that is known of a device.
+
+        Raises:
+            NotFound: it is gone.
+        """
+        row = self.store.devices.row(device_id)
+        if row is None:
+            raise NotFound("This device is gone.", (), "It was removed from the fleet.")
+        return DeviceDetail(
+            id=device_id,
+            facts=facts_of(row),
+            ring=row["ring"],
+            track=Track(row["track"]),
+            protected=bool(row["protected"]),
+            state=DeviceState(row["state"]),
+            installs=self.store.installs.of_device(device_id),
+            holds=self.store.rollout.holds(device_id),
+        )
+
+    def readiness(self, device_id: int) -> Readiness:
+        """Readiness check by check, worked out from the facts as they stand now."""
+        facts = self.device(device_id).facts
+        situation = self._situation()
+        levels = situation.levels(facts.platform) if facts.platform else None
+        return assess(facts, levels, situation.now)
+
+    # --- releases and calendar ----------------------------------------------------------------------
+
+    def releases(self, *, companions: bool = False) -> tuple[ReleaseRow, ...]:
+        """Every published release on every platform, newest first."""
+        situation = self._situation()
+        return self._release_rows(
+            situation,
+            [r for r in situation.releases if companions or r.kind is not ReleaseKind.COMPANION],
+        )
+
+    def release(self, kb: int) -> tuple[ReleaseRow, ...]:
+        """One release, a row a platform.
+
+        Raises:
+            NotFound: it is not published; names the nearest.
+        """
+        situation = self._situation()
+        return self._release_rows(situation, list(situation.known(kb)))
+
+    def _release_rows(self, situation: Situation, releases: list[Release]) -> tuple[ReleaseRow, ...]:
+        summary = self.store.releases.cve_summary(last_document_month(situation.now))
+        installs = self.store.installs.release_counts()
+        approved: dict[int, list[str]] = {}
+        for approval in situation.approvals:
+            if approval.is_valid(situation.now):
+                approved.setdefault(approval.kb, []).extend(approval.rings)
+        rows = []
+        for release in newest_first(releases):
+            cves, worst, exploited = summary.get((release.kb, release.platform), (0, "", 0))
+            states = installs.get((release.kb, release.platform), {})
+            rows.append(
+                ReleaseRow(
+                    release=release,
+                    cves=cves,
+                    worst=worst,
+                    exploited=exploited,
+                    approved_rings=tuple(dict.fromkeys(approved.get(release.kb, ()))),
+                    installed=states.get("succeeded", 0),
+                    failed=states.get("failed", 0),
+                    active=sum(states.get(state, 0) for state in _ACTIVE_STATES),
+                )
+            )
+        return tuple(rows)
+
+    def catalog(self) -> Catalog:
+        """The whole catalog as it is known now, with vulnerabilities."""
+        return self.store.releases.catalog().known_at(self.clock.now())
+
+    def levels(self) -> Mapping[Platform, Levels]:
+        """What the devices of each platform are compared with now."""
+        return self._situation().all_levels()
+
+    def year_plan(self, platform: Platform, year: int) -> tuple[MonthPlan, ...]:
+        """The platform's twelve months: what was planned and what was published."""
+        situation = self._situation()
+        return tuple(year_plan(platform, year, situation.releases, situation.now))
+
+    def next_baseline(self, platform: Platform) -> datetime:
+        """When the platform's devices restart next for a baseline, by plan."""
+        situation = self._situation()
+        return next_baseline(platform, situation.releases, situation.now)
+
+    # --- rollout ------------------------------------------------------------------------------------
+
+    def rings(self) -> tuple[RingRow, ...]:
+        """Rings with their members, whatever the release."""
+        counts = self.counts()
+        rows = []
+        for ring in self.store.rollout.rings():
+            mine = [each for each in counts if each.ring == ring.name]
+            rows.append(
+                RingRow(
+                    ring=ring,
+                    devices=sum(each.devices for each in mine),
+                    ready=sum(each.devices for each in mine if each.verdict == "ready"),
+                    protected=sum(each.devices for each in mine if each.protected),
+                    failed=sum(each.devices for each in mine if each.state == "failed"),
+                    active=sum(
+                        each.devices
+                        for each in mine
+                        if each.state in ("queued", "installing", "uninstalling", "restart-pending")
+                    ),
+                )
+            )
+        return tuple(rows)
+
+    def ring_progress(self, kb: int | None = None) -> tuple[RingProgress, ...]:
+        """How far releases have come, ring by ring: one release, or all that are current.
+
+        Raises:
+            NotFound: this release is not published.
+        """
+        situation = self._situation()
+        kbs = [kb] if kb is not None else self._current_kbs(situation)
+        return tuple(_ring_progress(each, standing) for each in kbs for standing in situation.standings(each))
+
+    def _current_kbs(self, situation: Situation) -> list[int]:
+        """What the rings are about now: the newest hotpatch or baseline of each platform, and what is approved."""
+        current = []
+        for levels in situation.all_levels().values():
+            newest = levels.current_hotpatch() or levels.baseline
+            if newest is not None:
+                current.append(newest.kb)
+        approved = [
+            each.kb
+            for each in situation.approvals
+            if each.is_valid(situation.now)
+            and any(r.kb == each.kb and situation.newer(r) is None for r in situation.releases)
+        ]
+        return list(dict.fromkeys([*current, *approved]))
+
+    def approvals(self, kb: int | None = None) -> tuple[Approval, ...]:
+        return self.store.rollout.approvals(kb)
+
+    def active(self, limit: int = 200) -> tuple[ActiveInstall, ...]:
+        """Installs that are under way."""
+        return self.store.installs.active(limit)
+
+    # --- failures -----------------------------------------------------------------------------------
+
+    def failures(self, filter: str = "") -> tuple[FailureRow, ...]:
+        """Open failures of the devices that a filter matches, newest first."""
+        from engine.store.filter_sql import compile_text
+
+        condition = compile_text(filter, self.clock.now())
+        return self.store.installs.failures(condition.where, tuple(condition.params))
+
+    def failure_groups(self, filter: str = "") -> tuple[FailureGroup, ...]:
+        """Open failures grouped by cause and code, with what their devices share."""
+        from engine.triage import BaseRates, FailedInstall, group_failures
+
+        failures = [
+            FailedInstall(
+                install_id=row.install_id,
+                device_id=row.device_id,
+                device_name=row.device_name,
+                kb=row.kb,
+                code=row.error_code,
+                failed_at=row.failed_at,
+                attempts=row.attempt,
+                traits={
+                    "model": row.model,
+                    "driver": row.driver,
+                    "site": row.site,
+                    "ring": row.ring,
+                    "platform": row.platform.label,
+                    "build": str(row.build) if row.build else "",
+                },
+            )
+            for row in self.failures(filter)
+        ]
+        population, values = self.store.devices.trait_counts()
+        return tuple(group_failures(failures, BaseRates(population, values)))
+
+    # --- evidence -----------------------------------------------------------------------------------
+
+    def audit(self, limit: int = 200, before: int | None = None) -> tuple[AuditRow, ...]:
+        """Decisions, newest first."""
+        return self.store.audit.page(limit, before)
+
+    def setting(self, name: str) -> str | None:
+        """What the console remembered under this name."""
+        return self.store.state.setting(f"console:{name}")
+
+    def compliance(self) -> tuple[Compliance, ...]:
+        """Protection against the current month: all platforms together, then each."""
+        situation = self._situation()
+        counts = self.counts()
+        rows: list[Compliance] = []
+        for platform in Platform:
+            levels = situation.levels(platform)
+            newest = levels.current_hotpatch() or levels.baseline
+            devices = sum(each.devices for each in counts if each.platform is platform)
+            if newest is None or not devices:
+                continue
+            first = next(r for r in situation.releases if r.platform is platform and r.month == newest.month)
+            kbs = [r.kb for r in situation.releases if r.platform is platform and r.month == newest.month]
+            day, five, three_weeks = self.store.installs.succeeded_within(
+                kbs, platform, first.released_at, (24, 120, 504)
+            )
+            protected = sum(each.devices for each in counts if each.platform is platform and each.protected)
+            rows.append(
+                Compliance(newest.month, platform, first.released_at, devices, protected, day, five, three_weeks)
+            )
+        if not rows:
+            return ()
+        together = Compliance(
+            max(each.month for each in rows),
+            None,
+            max(each.released_at for each in rows),
+            sum(each.devices for each in rows),
+            sum(each.protected for each in rows),
+            sum(each.within_24h for each in rows),
+            sum(each.within_5d for each in rows),
+            sum(each.within_3w for each in rows),
+        )
+        return (together, *rows)
+
+    def attention(self) -> tuple[Attention, ...]:
+        """What waits for a person, the most urgent first."""
+        situation = self._situation()
+        counts = self.counts()
+        found = [
+            Attention(Urgency.NOW, f"{_scope(kb, ring)} is {words}", "rings") for kb, ring, words in situation.stops
+        ]
+        for progress in self.ring_progress():
+            failing = next((c for c in progress.gate if not c.holds and c.name == "failed"), None)
+            if failing is not None and progress.opened_at is not None:
+                text = f"Gate of ring {progress.ring.name} fails for {kb_text(progress.kb)}: {failing.value} failed"
+                found.append(Attention(Urgency.NOW, text, "rings"))
+        found += self._waiting_releases(situation)
+        for state, urgency, words in (
+            ("failed", Urgency.TODAY, "with a failed install"),
+            ("restart-pending", Urgency.SOON, "waiting for a restart"),
+        ):
+            devices = sum(each.devices for each in counts if each.state == state)
+            if devices:
+                screen = "failures" if state == "failed" else "devices"
+                found.append(Attention(urgency, f"{_devices(devices)} {words}", screen, f"state:{state}"))
+        for verdict, words in (("not-ready", "not ready"), ("unknown", "with unknown readiness")):
+            devices = sum(each.devices for each in counts if each.verdict == verdict)
+            if devices:
+                found.append(
+                    Attention(
+                        Urgency.SOON,
+                        f"{_devices(devices)} {words}: they will restart for the LCU",
+                        "devices",
+                        f"readiness:{verdict}",
+                    )
+                )
+        order = list(Urgency)
+        return tuple(sorted(found, key=lambda each: order.index(each.urgency)))
+
+    def _waiting_releases(self, situation: Situation) -> list[Attention]:
+        decided = {each.kb for each in situation.approvals if each.withdrawn_at is None}
+        waiting: dict[int, list[str]] = {}
+        for levels in situation.all_levels().values():
+            newest = levels.current_hotpatch() or levels.baseline
+            if newest is not None and newest.kb not in decided:
+                waiting.setdefault(newest.kb, []).append(newest.platform.label)
+        return [
+            Attention(
+                Urgency.TODAY, f"{kb_text(kb)} for {', '.join(labels)} waits for approval", "releases", kb_text(kb)
+            )
+            for kb, labels in waiting.items()
+        ]
+
+
+def _scope(kb: int | None, ring: str | None) -> str:
+    parts = [*([kb_text(kb)] if kb else []), *([f"ring {ring}"] if ring else [])]
+    return " in ".join(parts) or "Everything"
+
+
+def _devices(count: int) -> str:
+    return f"{count:,} device" if count == 1 else f"{count:,} devices"
+
+
+def _ring_progress(kb: int, standing: Standing) -> RingProgress:
+    facts = standing.facts
+    counts = facts.counts
+    return RingProgress(
+        ring=facts.ring,
+        kb=kb,
+        devices=counts.devices,
+        installed=counts.installed,
+        failed=counts.failed,
+        active=counts.active,
+        not_ready=counts.not_ready,
+        pending=counts.pending,
+        approved=facts.approval is not None,
+        opens_at=standing.opens_at,
+        opened_at=facts.opened_at,
+        stopped=facts.stopped,
+        waits_for=standing.waits_for,
+        gate=tuple(
+            GateCondition(each.name, each.needed, each.value, each.state is ConditionState.HOLDS)
+            for each in standing.gate.conditions
+        ),
+    )

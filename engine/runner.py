@@ -1,0 +1,63 @@
+"""The only loop: holds the lease, works out what is due, hands it to providers, writes back what they report.
+
+`Engine.run_due` makes one turn of it. Killed between two transactions, the next turn of any process carries on:
+what a provider is asked is decided by the state file alone, and `Order.install_id` makes repeated orders harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.clock import Clock
+from engine.offering import Offering
+from engine.providers.base import Provider
+from engine.store import Store
+from engine.upkeep import follow_calendar, let_check_in, notice_stale
+from engine.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class TurnResult:
+    """What one turn did."""
+
+    did: int
+    """Steps written; 0 means that nothing was due."""
+    next_at: datetime | None
+    """When something will be due; None when nothing will without a person or a new release."""
+    driving: bool
+    """False when another process holds the lease."""
+
+
+class Runner:
+    """Drives due work through one store."""
+
+    def __init__(self, store: Store, providers: Mapping[str, Provider], clock: Clock) -> None:
+        self._store = store
+        self._has_simulated = "simulated" in providers
+        self._clock = clock
+        self._offering = Offering(store)
+        self._work = Work(store, providers)
+
+    async def turn(self) -> TurnResult:
+        """Do what is due now.
+
+        Raises:
+            StateUnusable: the state file cannot be written.
+        """
+        with self._store.transaction():
+            if not self._store.lease.take():
+                return TurnResult(0, None, driving=False)
+        now = self._clock.now()
+        did = follow_calendar(self._store, now)
+        if self._has_simulated:
+            let_check_in(self._store, now)
+        did += notice_stale(self._store, now)
+        did += self._offering.roll_out(now)
+        did += await self._work.do_due(now)
+        return TurnResult(did, self._next_at(now), driving=True)
+
+    def _next_at(self, now: datetime) -> datetime | None:
+        moments = (self._store.installs.next_due(), self._offering.next_at(now))
+        return min((each for each in moments if each is not None), default=None)

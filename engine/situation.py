@@ -1,0 +1,233 @@
+"""Reads from the store what decisions need, once and for all who decide: changes, runner, reads.
+
+It brings facts together and asks the pure modules; it never writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from engine.build import Platform
+from engine.catalog import Levels, make_levels
+from engine.errors import BadInput, NotFound
+from engine.intents import Target
+from engine.model import Approval, Release, Ring
+from engine.nearest import nearest
+from engine.plans.apply import ReleaseFacts
+from engine.rollout import (
+    RingCounts,
+    RingFacts,
+    Standing,
+    count_ring,
+    is_stopped,
+    sample_needed,
+    standings,
+    valid_approval,
+)
+from engine.store import Store
+
+
+class Situation:
+    """The state at one time, read on demand and kept for as long as one question takes."""
+
+    def __init__(self, store: Store, now: datetime) -> None:
+        self._store = store
+        self.now = now
+        self._releases: tuple[Release, ...] | None = None
+        self._levels: dict[Platform, Levels] = {}
+        self._rings: tuple[Ring, ...] | None = None
+        self._approvals: tuple[Approval, ...] | None = None
+        self._stops: tuple[tuple[int | None, str | None, str], ...] | None = None
+
+    @property
+    def releases(self) -> tuple[Release, ...]:
+        """Releases that are published by now, oldest first."""
+        if self._releases is None:
+            self._releases = tuple(r for r in self._store.releases.releases() if r.released_at <= self.now)
+        return self._releases
+
+    @property
+    def rings(self) -> tuple[Ring, ...]:
+        if self._rings is None:
+            self._rings = self._store.rollout.rings()
+        return self._rings
+
+    @property
+    def approvals(self) -> tuple[Approval, ...]:
+        if self._approvals is None:
+            self._approvals = self._store.rollout.approvals()
+        return self._approvals
+
+    @property
+    def stops(self) -> tuple[tuple[int | None, str | None, str], ...]:
+        """Pauses and halts in force as (KB, ring, words)."""
+        if self._stops is None:
+            self._stops = tuple(
+                (
+                    each.scope.kb,
+                    each.scope.ring,
+                    f"{'halted' if each.kind == 'halt' else 'paused'} by {each.stopped_by}: {each.reason}",
+                )
+                for each in self._store.rollout.stops()
+            )
+        return self._stops
+
+    def levels(self, platform: Platform) -> Levels:
+        """What devices of a platform are compared with now."""
+        if platform not in self._levels:
+            self._levels[platform] = make_levels(platform, self.releases, self.now)
+        return self._levels[platform]
+
+    def all_levels(self) -> Mapping[Platform, Levels]:
+        return {platform: self.levels(platform) for platform in Platform}
+
+    def known(self, kb: int) -> tuple[Release, ...]:
+        """The published release with this KB, one row a platform.
+
+        Raises:
+            NotFound: no such release is published; names the nearest.
+        """
+        found = tuple(release for release in self.releases if release.kb == kb)
+        if not found:
+            names = [release.name for release in reversed(self.releases)]
+            raise NotFound(
+                f"There is no release KB{kb}.", nearest(f"KB{kb}", names), "List them with: hotpatch releases"
+            )
+        return found
+
+    def ring(self, name: str) -> Ring:
+        """The ring with this name, whatever its case.
+
+        Raises:
+            NotFound: no such ring; names those that exist.
+        """
+        for each in self.rings:
+            if each.name.casefold() == name.strip().casefold():
+                return each
+        names = ", ".join(each.name for each in self.rings) or "none"
+        raise NotFound(f"There is no ring {name!r}.", (), f"The rings are: {names}.")
+
+    def newer(self, release: Release) -> int | None:
+        """The KB that has replaced a release on its platform, or None while it is current.
+
+        A baseline stays current until the next one: a device needs it to get on the hotpatch track.
+        """
+        levels = self.levels(release.platform)
+        baseline = levels.baseline
+        if baseline is not None and release.released_at < baseline.released_at:
+            return baseline.kb
+        if release.kind.is_baseline:
+            return None
+        newest = levels.current_hotpatch() if release.kind.is_hotpatch else levels.current_lcu()
+        if newest is None or newest.kb == release.kb or newest.released_at <= release.released_at:
+            return None
+        return newest.kb
+
+    def release_facts(self, kb: int) -> ReleaseFacts:
+        """What a plan must know about a KB."""
+        releases = {release.platform: release for release in self.known(kb)}
+        newer = {platform: self.newer(release) for platform, release in releases.items()}
+        approved = frozenset(
+            ring.id
+            for ring in self.rings
+            if (approval := valid_approval(self.approvals, kb, ring.name, self.now)) and approval.is_valid(self.now)
+        )
+        return ReleaseFacts(
+            kb=kb,
+            releases=releases,
+            newer={platform: each for platform, each in newer.items() if each is not None},
+            approved_rings=approved,
+            ring_names={ring.id: ring.name for ring in self.rings},
+            stopped=lambda ring: is_stopped(self.stops, kb, ring),
+        )
+
+    def standings(self, kb: int, approvals: Iterable[Approval] | None = None) -> tuple[Standing, ...]:
+        """How far a release has come, ring by ring; `approvals` tries out others than those in force."""
+        releases = self.known(kb)
+        decided = tuple(self.approvals if approvals is None else approvals)
+        counts = self._ring_counts(releases)
+        openings = self._store.rollout.openings()
+        facts = [
+            self._ring_facts(kb, ring, counts.get(ring.id, RingCounts()), openings.get((kb, ring.id)), decided)
+            for ring in self.rings
+        ]
+        return standings(min(release.released_at for release in releases), facts, self.now)
+
+    def _ring_counts(self, releases: Sequence[Release]) -> dict[int, RingCounts]:
+        found: dict[int, RingCounts] = {}
+        for release in releases:
+            cells: dict[int, list[tuple[bool, bool, str, int]]] = {}
+            for cell in self._store.rollout.progress(release):
+                row = (cell.has_build, cell.ready, str(cell.state), cell.devices)
+                cells.setdefault(cell.ring_id, []).append(row)
+            for ring_id, rows in cells.items():
+                found[ring_id] = found.get(ring_id, RingCounts()).plus(count_ring(rows, release))
+        return found
+
+    def _ring_facts(
+        self, kb: int, ring: Ring, counts: RingCounts, opened_at: datetime | None, approvals: Sequence[Approval]
+    ) -> RingFacts:
+        succeeded, failed = self._store.rollout.finished(kb, ring.id)
+        reached = None
+        if counts.offerable and counts.installed >= (needed := sample_needed(ring.gate, counts)):
+            # Devices that have the build by other ways count for the share; soaking begins when rollout's part is in.
+            by_rollout = max(1, min(succeeded, needed - (counts.installed - succeeded)))
+            reached = self._store.rollout.nth_success_at(kb, ring.id, by_rollout) or opened_at
+        return RingFacts(
+            ring=ring,
+            counts=counts,
+            succeeded=succeeded,
+            failed=failed,
+            share_reached_at=reached,
+            opened_at=opened_at,
+            approval=valid_approval(approvals, kb, ring.name, self.now),
+            stopped=is_stopped(self.stops, kb, ring.name),
+        )
+
+    def target_ids(self, target: Target) -> list[int]:
+        """The devices of a target: those that every given part of it matches.
+
+        Raises:
+            NotFound, BadInput: an unknown device or ring, an unreadable filter, or nothing named at all.
+        """
+        if target.is_empty:
+            raise BadInput(
+                "No device is named.", "", "Name devices, rings or a filter: --device NAME, --ring NAME, --filter TEXT"
+            )
+        parts: list[set[int]] = []
+        if target.ids:
+            parts.append(set(target.ids))
+        if target.names:
+            parts.append({self.device_id(name) for name in target.names})
+        if target.rings:
+            parts.append(set(self._store.devices.ids_in_rings([self.ring(name).id for name in target.rings])))
+        if target.filter.strip():
+            parts.append(set(self._store.devices.ids(target.filter, self.now)))
+        return sorted(set.intersection(*parts))
+
+    def device_id(self, name: str) -> int:
+        """The one device that a name, user, serial or asset tag means.
+
+        Raises:
+            NotFound: none; names the nearest.
+            BadInput: several.
+        """
+        return find_device(self._store, name)
+
+
+def find_device(store: Store, text: str) -> int:
+    """The id of the one device that is meant; an exact name wins over partial matches."""
+    found = store.devices.search(text, 6)
+    exact = [row for row in found if row.name.casefold() == text.strip().casefold()]
+    if len(exact) == 1:
+        return exact[0].id
+    if len(found) == 1:
+        return found[0].id
+    if not found:
+        raise NotFound(
+            f"There is no device {text!r}.", store.devices.names_near(text), "Search with: hotpatch devices TEXT"
+        )
+    names = ", ".join(row.name for row in found[:5])
+    many = "more than 5" if len(found) > 5 else str(len(found))
+    raise BadInput(f"{text!r} matches {many} devices.", f"Among them {names}.", "Name one of them in full.")

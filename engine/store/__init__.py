@@ -1,0 +1,56 @@
+"""The state file: one `Store` a connection, one module an aggregate. SQL lives here and nowhere else."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from engine.store.audit import AuditStore
+from engine.store.connection import open_state, transaction, unusable
+from engine.store.devices import DeviceStore
+from engine.store.installs import InstallStore
+from engine.store.releases import ReleaseStore
+from engine.store.rollout import RolloutStore
+from engine.store.state import Lease, StateStore
+
+
+class Store:
+    """All that the state file keeps, through one connection of one thread."""
+
+    def __init__(self, path: Path, *, read_only: bool = False, create: bool = True) -> None:
+        """Open the file.
+
+        Raises:
+            StateUnusable: it cannot be used; the message says why and what to do.
+        """
+        self.path = path
+        self.connection = open_state(path, read_only=read_only, create=create)
+        self.state = StateStore(self.connection)
+        self.lease = Lease(self.connection)
+        self.releases = ReleaseStore(self.connection)
+        self.devices = DeviceStore(self.connection)
+        self.rollout = RolloutStore(self.connection)
+        self.installs = InstallStore(self.connection)
+        self.audit = AuditStore(self.connection)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """State, audit and change number together, or nothing.
+
+        Raises:
+            StateUnusable: the file is busy, full or read-only; nothing was written.
+        """
+        try:
+            with transaction(self.connection):
+                yield
+        except sqlite3.Error as error:
+            raise unusable(self.path, error) from error
+
+    def interrupt(self) -> None:
+        """Stop the read that runs on another thread."""
+        self.connection.interrupt()
+
+    def close(self) -> None:
+        self.connection.close()

@@ -1,0 +1,92 @@
+"""Loads a whole fleet with its history in bounded memory; used to prepare a demo.
+
+Counters and device states are worked out once at the end instead of with every row.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from engine.store.devices import DeviceStore, fact_values
+from engine.store.installs import STATE_OF_DEVICE, InstallStore
+from engine.store.values import build_number, epoch, seconds
+
+if TYPE_CHECKING:
+    from engine.providers.simulated.sample import SampleDevice
+
+
+class BulkLoad:
+    """One transaction for the whole fleet: ``with BulkLoad(...) as load: load.add(chunk)``."""
+
+    def __init__(self, connection: sqlite3.Connection, ring_ids: Mapping[str, int]) -> None:
+        self._db = connection
+        self._ring_ids = ring_ids
+        self._devices = DeviceStore(connection)
+        self._installs = InstallStore(connection)
+        self._next_id = self._devices.highest_id() + 1
+
+    def __enter__(self) -> BulkLoad:
+        from sqlite_utils import Database
+
+        from engine.store.schema import drop_count_triggers
+
+        self._db.execute("BEGIN IMMEDIATE")
+        drop_count_triggers(Database(self._db, execute_plugins=False))
+        return self
+
+    def add(self, devices: Sequence[SampleDevice]) -> None:
+        """Insert some devices with their history."""
+        first = self._next_id
+        self._devices.insert_many(
+            (*fact_values(each.external_id, each.facts), self._ring_ids[each.ring]) for each in devices
+        )
+        self._installs.insert_history(self._history(devices, first))
+        self._next_id = first + len(devices)
+
+    def _history(self, devices: Sequence[SampleDevice], first: int) -> Iterator[tuple[Any, ...]]:
+        for device_id, device in enumerate(devices, first):
+            ring_id = self._ring_ids[device.ring]
+            for past in device.history:
+                yield (
+                    device_id,
+                    ring_id,
+                    past.kb,
+                    past.platform,
+                    past.action,
+                    past.state,
+                    past.state,
+                    100 if past.error_code is None else 0,
+                    past.attempt,
+                    0,
+                    seconds(past.requested_at),
+                    past.requested_by,
+                    epoch(past.started_at),
+                    epoch(past.finished_at),
+                    None,
+                    past.error_code,
+                    int(past.open_failure),
+                    build_number(past.build_before),
+                    build_number(past.build_after),
+                    int(past.restarted),
+                    None,
+                    past.reason,
+                )
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._db.execute("ROLLBACK")
+            return
+        from sqlite_utils import Database
+
+        from engine.store.schema import create_count_triggers, recount
+
+        self._db.execute(f"UPDATE device AS d SET state = {STATE_OF_DEVICE}")
+        database = Database(self._db, execute_plugins=False)
+        recount(database)
+        create_count_triggers(database)
+        self._db.execute("COMMIT")

@@ -1,0 +1,392 @@
+"""Keeps devices: pages for the list without counting rows, single devices, bulk loads, kept totals."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from engine.build import Architecture, OsBuild, Platform
+from engine.model import (
+    ChpeState,
+    DeviceFacts,
+    DeviceState,
+    FormFactor,
+    Management,
+    PolicyState,
+    Subscription,
+    Track,
+    VbsState,
+    Verdict,
+)
+from engine.readiness import Readiness
+from engine.records import Anchor, AnchorKind, Count, DevicePage, DeviceQuery, DeviceRow
+from engine.store.device_rows import ROW_COLUMNS, device_row
+from engine.store.filter_sql import Condition, compile_text
+from engine.store.values import build_number, epoch, flag, moment, os_build, placeholders, truth
+
+FACT_COLUMNS = (
+    "provider external_id name name_key user user_name user_key search_key domain serial asset_tag site form model driver "
+    "cores platform architecture edition build licence management policy policy_name subscription vbs chpe "
+    "restart_pending boot_at last_seen_at"
+).split()
+"""The columns that a check-in writes; everything else on a device is derived from them or decided here."""
+
+SORT_KEYS: Mapping[str, str] = {
+    "name": "name_key",
+    "user": "user_key",
+    "ring": "ring_id",
+    "state": "state",
+    "readiness": "verdict",
+    "platform": "platform",
+    "build": "build",
+    "seen": "last_seen_at",
+    "site": "site",
+    "model": "model",
+    "track": "track",
+}
+"""Sort key of a `DeviceQuery` → column. Each order ends with the id, so that it is total."""
+
+
+def fact_values(external_id: str, facts: DeviceFacts) -> tuple[Any, ...]:
+    """The values of `FACT_COLUMNS` for one device."""
+    return (
+        facts.provider,
+        external_id,
+        facts.name,
+        facts.name.casefold(),
+        facts.user,
+        facts.user_name,
+        facts.user.casefold(),
+        f"{facts.name}\n{facts.user}\n{facts.user_name}".casefold(),
+        facts.domain,
+        facts.serial,
+        facts.asset_tag,
+        facts.site,
+        facts.form,
+        facts.model,
+        facts.driver,
+        facts.cores,
+        facts.platform,
+        facts.architecture,
+        facts.edition,
+        build_number(facts.build),
+        facts.licence,
+        facts.management,
+        facts.policy,
+        facts.policy_name,
+        facts.subscription,
+        facts.vbs,
+        facts.chpe,
+        flag(facts.restart_pending),
+        epoch(facts.boot_at),
+        epoch(facts.last_seen_at),
+    )
+
+
+def facts_of(row: sqlite3.Row) -> DeviceFacts:
+    """The facts in a full device row."""
+    return DeviceFacts(
+        name=row["name"],
+        platform=None if row["platform"] is None else Platform(row["platform"]),
+        architecture=None if row["architecture"] is None else Architecture(row["architecture"]),
+        build=os_build(row["build"]),
+        edition=row["edition"],
+        form=FormFactor(row["form"]),
+        user=row["user"],
+        user_name=row["user_name"],
+        domain=row["domain"],
+        serial=row["serial"],
+        asset_tag=row["asset_tag"],
+        site=row["site"],
+        model=row["model"],
+        driver=row["driver"],
+        cores=row["cores"],
+        licence=row["licence"],
+        management=Management(row["management"]),
+        policy=PolicyState(row["policy"]),
+        policy_name=row["policy_name"],
+        subscription=Subscription(row["subscription"]),
+        vbs=VbsState(row["vbs"]),
+        chpe=ChpeState(row["chpe"]),
+        restart_pending=truth(row["restart_pending"]),
+        boot_at=moment(row["boot_at"]),
+        last_seen_at=moment(row["last_seen_at"]),
+        provider=row["provider"],
+    )
+
+
+class DeviceStore:
+    """The devices of the state file."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    # --- reading lists ------------------------------------------------------------------------------
+
+    def page(self, query: DeviceQuery, at: Anchor, limit: int, now: datetime) -> DevicePage:
+        """A stretch of the list. Position `first` is exact at both ends and unknown (-1) in the middle."""
+        condition = compile_text(query.filter, now)
+        rows, first = _Walk(self._db, query, condition).page(at, limit)
+        return DevicePage(tuple(device_row(row) for row in rows), first)
+
+    def total(self, query: DeviceQuery, now: datetime) -> int:
+        """How many devices match; read from the kept totals when there is no filter."""
+        if not query.filter.strip():
+            return int(self._db.execute("SELECT ifnull(sum(devices), 0) FROM device_count").fetchone()[0])
+        condition = compile_text(query.filter, now)
+        return int(
+            self._db.execute(
+                f"SELECT count(*) FROM device d WHERE {condition.where}",
+                condition.params,
+            ).fetchone()[0]
+        )
+
+    def position(self, query: DeviceQuery, device_id: int, now: datetime) -> int | None:
+        """How many devices of the list stand before this one; None when it is not in the list."""
+        condition = compile_text(query.filter, now)
+        return _Walk(self._db, query, condition).position(device_id)
+
+    def each(self, query: DeviceQuery, now: datetime) -> Iterator[DeviceRow]:
+        """Every matching device in order, without holding them all."""
+        condition = compile_text(query.filter, now)
+        walk = _Walk(self._db, query, condition)
+        for row in walk.each():
+            yield device_row(row)
+
+    def ids(self, filter_text: str, now: datetime) -> list[int]:
+        """The ids of all devices that a filter matches."""
+        condition = compile_text(filter_text, now)
+        return [
+            row[0]
+            for row in self._db.execute(
+                f"SELECT d.id FROM device d WHERE {condition.where} ORDER BY d.id",
+                condition.params,
+            )
+        ]
+
+    def ids_on(self, platform: Platform) -> list[int]:
+        return [row[0] for row in self._db.execute("SELECT id FROM device WHERE platform = ? ORDER BY id", (platform,))]
+
+    def ids_in_rings(self, ring_ids: Sequence[int]) -> list[int]:
+        return [
+            row[0]
+            for row in self._db.execute(
+                f"SELECT id FROM device WHERE ring_id IN ({placeholders(len(ring_ids))}) ORDER BY id",
+                ring_ids,
+            )
+        ]
+
+    def counts(self, ring_names: Mapping[int, str]) -> tuple[Count, ...]:
+        """The kept totals."""
+        return tuple(
+            Count(
+                ring=ring_names.get(row["ring_id"], ""),
+                platform=Platform(row["platform"]) if row["platform"] else None,
+                verdict=Verdict(row["verdict"]),
+                state=DeviceState(row["state"]),
+                eligible=None if row["eligible"] < 0 else bool(row["eligible"]),
+                enrolled=None if row["enrolled"] < 0 else bool(row["enrolled"]),
+                track=Track(row["track"]),
+                protected=bool(row["protected"]),
+                devices=row["devices"],
+            )
+            for row in self._db.execute("SELECT * FROM device_count WHERE devices > 0")
+        )
+
+    def trait_counts(self) -> tuple[int, dict[str, dict[str, int]]]:
+        """How many devices there are, and for each trait how many have each value: the base rates of triage."""
+        columns = {
+            "model": "d.model",
+            "driver": "d.driver",
+            "site": "d.site",
+            "ring": "ifnull(r.name, '')",
+        }
+        found: dict[str, dict[str, int]] = {}
+        for trait, column in columns.items():
+            rows = self._db.execute(
+                f"SELECT {column} AS value, count(*) AS n FROM device d LEFT JOIN ring r ON r.id = d.ring_id GROUP BY 1"
+            )
+            found[trait] = {row["value"]: row["n"] for row in rows}
+        return sum(found["site"].values()), found
+
+    # --- reading one --------------------------------------------------------------------------------
+
+    def row(self, device_id: int) -> sqlite3.Row | None:
+        """The full row with the ring's name as ``ring``."""
+        found: sqlite3.Row | None = self._db.execute(
+            "SELECT d.*, ifnull(r.name, '') AS ring FROM device d LEFT JOIN ring r ON r.id = d.ring_id WHERE d.id = ?",
+            (device_id,),
+        ).fetchone()
+        return found
+
+    def search(self, text: str, limit: int) -> tuple[DeviceRow, ...]:
+        """Devices whose name, user, serial or asset tag is or holds the text; the exact ones first."""
+        folded = text.strip().casefold()
+        _, _, after_domain = folded.rpartition("\\")
+        like = "%" + after_domain.replace("!", "!!").replace("%", "!%").replace("_", "!_") + "%"
+        rows = self._db.execute(
+            f"SELECT {ROW_COLUMNS} FROM device d LEFT JOIN ring r ON r.id = d.ring_id "
+            "WHERE d.name_key LIKE :like ESCAPE '!' OR d.user_key LIKE :like ESCAPE '!' "
+            "OR d.user_name LIKE :like ESCAPE '!' OR d.serial = :exact COLLATE NOCASE "
+            "OR d.asset_tag = :exact COLLATE NOCASE "
+            "ORDER BY d.name_key <> :exact, d.user_key <> :exact AND d.user_key NOT LIKE :exact || '@%', "
+            "d.name_key LIMIT :limit",
+            {"like": like, "exact": after_domain, "limit": limit},
+        )
+        return tuple(device_row(row) for row in rows)
+
+    def names_near(self, text: str, limit: int = 3) -> tuple[str, ...]:
+        """Names that begin like the text, for "did you mean"."""
+        stem = text.strip().casefold()[:6]
+        rows = self._db.execute("SELECT name FROM device WHERE name_key >= ? ORDER BY name_key LIMIT ?", (stem, limit))
+        return tuple(row[0] for row in rows)
+
+    # --- writing ------------------------------------------------------------------------------------
+
+    def insert_many(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Insert devices from `fact_values` plus the ring's id."""
+        columns = ", ".join([*FACT_COLUMNS, "ring_id"])
+        self._db.executemany(
+            f"INSERT INTO device ({columns}) VALUES ({placeholders(len(FACT_COLUMNS) + 1)})",
+            rows,
+        )
+
+    def set_readiness(self, device_id: int, readiness: Readiness, track: Track, *, protected: bool) -> None:
+        """Write what readiness and the calendar make of a device."""
+        self._db.execute(
+            "UPDATE device SET verdict = ?, eligible = ?, enrolled = ?, reasons = ?, track = ?, protected = ?, "
+            "stale_at = ? WHERE id = ?",
+            (
+                readiness.verdict,
+                flag(readiness.eligible),
+                flag(readiness.enrolled),
+                ",".join(readiness.reason_ids),
+                track,
+                int(protected),
+                epoch(readiness.stale_at),
+                device_id,
+            ),
+        )
+
+    def set_after_step(
+        self,
+        device_id: int,
+        *,
+        build: OsBuild | None = None,
+        boot_at: datetime | None = None,
+        restart_pending: bool | None = None,
+        seen_at: datetime | None = None,
+    ) -> None:
+        """Write what an install's step did to the device; None leaves a fact as it is."""
+        self._db.execute(
+            "UPDATE device SET build = ifnull(?, build), boot_at = ifnull(?, boot_at), "
+            "restart_pending = ifnull(?, restart_pending), "
+            "last_seen_at = max(ifnull(?, 0), ifnull(last_seen_at, 0)) WHERE id = ?",
+            (build_number(build), epoch(boot_at), flag(restart_pending), epoch(seen_at), device_id),
+        )
+
+    def assign(self, device_ids: Sequence[int], ring_id: int) -> None:
+        self._db.executemany("UPDATE device SET ring_id = ? WHERE id = ?", ((ring_id, each) for each in device_ids))
+
+    def shift_check_ins(self, provider: str, seen_since: int, by_seconds: int, low: int, high: int) -> int:
+        """Let the devices of a simulated fleet that still report go on reporting; returns how many."""
+        return self._db.execute(
+            "UPDATE device SET last_seen_at = last_seen_at + :by, "
+            "stale_at = CASE WHEN stale_at IS NULL THEN NULL ELSE stale_at + :by END "
+            "WHERE id BETWEEN :low AND :high AND provider = :provider AND last_seen_at >= :since",
+            {"by": by_seconds, "low": low, "high": high, "provider": provider, "since": seen_since},
+        ).rowcount
+
+    def highest_id(self) -> int:
+        return int(self._db.execute("SELECT ifnull(max(id), 0) FROM device").fetchone()[0])
+
+    def stale_ids(self, now: datetime, limit: int) -> list[int]:
+        """Devices whose facts have become too old since readiness was last worked out."""
+        rows = self._db.execute(
+            "SELECT id FROM device WHERE stale_at <= ? ORDER BY stale_at LIMIT ?", (epoch(now), limit)
+        )
+        return [row[0] for row in rows]
+
+
+class _Walk:
+    """One order over the devices, walked by key from any device, in either direction."""
+
+    def __init__(self, connection: sqlite3.Connection, query: DeviceQuery, condition: Condition) -> None:
+        self._db = connection
+        self._where, self._params = condition.where, tuple(condition.params)
+        self._column = SORT_KEYS.get(query.sort, "name_key")
+        self._down = query.descending
+
+    def page(self, at: Anchor, limit: int) -> tuple[list[sqlite3.Row], int]:
+        if at.kind is AnchorKind.TOP:
+            return self._rows("", (), limit), 0
+        if at.kind is AnchorKind.END:
+            rows = self._rows("", (), limit, backwards=True)
+            return rows[::-1], -1
+        if at.kind is AnchorKind.NAME:
+            return self._rows("AND d.name_key >= ?", (at.name.casefold(),), limit), -1
+        key = self._key(at.device_id)
+        if key is None:
+            return self._rows("", (), limit), 0
+        backwards = at.kind is AnchorKind.BEFORE
+        clause, params = self._beyond(key, backwards=backwards, inclusive=at.kind is AnchorKind.AT)
+        rows = self._rows(clause, params, limit, backwards=backwards)
+        return (rows[::-1] if backwards else rows), -1
+
+    def position(self, device_id: int) -> int | None:
+        key = self._key(device_id)
+        if key is None:
+            return None
+        inside = self._db.execute(
+            f"SELECT 1 FROM device d WHERE d.id = ? AND {self._where}",
+            (device_id, *self._params),
+        ).fetchone()
+        if inside is None:
+            return None
+        clause, params = self._beyond(key, backwards=True, inclusive=False)
+        return int(
+            self._db.execute(
+                f"SELECT count(*) FROM device d WHERE {self._where} {clause}",
+                (*self._params, *params),
+            ).fetchone()[0]
+        )
+
+    def each(self) -> Iterator[sqlite3.Row]:
+        yield from self._db.execute(self._select("", backwards=False), self._params)
+
+    def _key(self, device_id: int) -> tuple[Any, int] | None:
+        row = self._db.execute(
+            f"SELECT {self._column} FROM device WHERE id = ?",
+            (device_id,),
+        ).fetchone()
+        return None if row is None else (row[0], device_id)
+
+    def _beyond(self, key: tuple[Any, int], *, backwards: bool, inclusive: bool) -> tuple[str, tuple[Any, ...]]:
+        """Rows past the key. NULL sorts first in SQLite, which a row-value comparison does not know."""
+        value, device_id = key
+        upwards = self._down == backwards
+        sign, id_sign = (">", ">") if upwards else ("<", "<")
+        equal = "=" if inclusive else ""
+        column = f"d.{self._column}"
+        if value is None:
+            others = f"OR {column} IS NOT NULL" if upwards else ""
+            return f"AND (({column} IS NULL AND d.id {id_sign}{equal} ?) {others})", (device_id,)
+        clause = f"AND (({column}, d.id) {sign}{equal} (?, ?)"
+        clause += ")" if upwards else f" OR {column} IS NULL)" if self._nullable() else ")"
+        return clause, (value, device_id)
+
+    def _nullable(self) -> bool:
+        return self._column in ("ring_id", "platform", "build", "last_seen_at")
+
+    def _rows(self, clause: str, params: tuple[Any, ...], limit: int, *, backwards: bool = False) -> list[sqlite3.Row]:
+        sql = f"{self._select(clause, backwards=backwards)} LIMIT ?"
+        return self._db.execute(sql, (*self._params, *params, limit)).fetchall()
+
+    def _select(self, clause: str, *, backwards: bool) -> str:
+        direction = "DESC" if self._down != backwards else "ASC"
+        return (
+            f"SELECT {ROW_COLUMNS} FROM device d LEFT JOIN ring r ON r.id = d.ring_id "
+            f"WHERE {self._where} {clause} ORDER BY d.{self._column} {direction}, d.id {direction}"
+        )

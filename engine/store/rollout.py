@@ -1,0 +1,314 @@
+"""Keeps rings, approvals, opened rings, stops and holds, and counts how far a release has come."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from engine.build import Architecture, Platform
+from engine.intents import Scope, StopKind
+from engine.model import Approval, DeviceState, Gate, Release, Ring, Verdict
+from engine.plans.candidates import Candidate
+from engine.store.values import build_number, epoch, moment, os_build, placeholders, seconds, time_of
+
+
+@dataclass(frozen=True, slots=True)
+class StopRow:
+    """A pause or halt that has not been lifted."""
+
+    id: int
+    kind: StopKind
+    scope: Scope
+    reason: str
+    stopped_by: str
+    stopped_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressCell:
+    """Devices of one ring and platform that stand alike towards a release."""
+
+    ring_id: int
+    has_build: bool
+    """At or past the release's build."""
+    ready: bool
+    state: DeviceState
+    devices: int
+
+
+class RolloutStore:
+    """The rollout's part of the state file."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    # --- rings --------------------------------------------------------------------------------------
+
+    def rings(self) -> tuple[Ring, ...]:
+        """All rings, first to last."""
+        return tuple(
+            Ring(
+                id=row["id"],
+                name=row["name"],
+                position=row["position"],
+                deferral_days=row["deferral_days"],
+                deadline_days=row["deadline_days"],
+                grace_days=row["grace_days"],
+                max_in_flight=row["max_in_flight"],
+                gate=Gate(**json.loads(row["gate"])),
+            )
+            for row in self._db.execute("SELECT * FROM ring ORDER BY position")
+        )
+
+    def save_ring(self, ring: Ring) -> None:
+        self._db.execute(
+            "INSERT INTO ring (id, name, position, deferral_days, deadline_days, grace_days, max_in_flight, gate) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name, "
+            "position = excluded.position, deferral_days = excluded.deferral_days, "
+            "deadline_days = excluded.deadline_days, grace_days = excluded.grace_days, "
+            "max_in_flight = excluded.max_in_flight, gate = excluded.gate",
+            (
+                ring.id,
+                ring.name,
+                ring.position,
+                ring.deferral_days,
+                ring.deadline_days,
+                ring.grace_days,
+                ring.max_in_flight,
+                json.dumps(asdict(ring.gate)),
+            ),
+        )
+
+    # --- approvals ----------------------------------------------------------------------------------
+
+    def approvals(self, kb: int | None = None) -> tuple[Approval, ...]:
+        """Approvals, withdrawn ones too, oldest first."""
+        rows = self._db.execute("SELECT * FROM approval WHERE ? IS NULL OR kb = ? ORDER BY approved_at, id", (kb, kb))
+        return tuple(_approval(row) for row in rows)
+
+    def add_approval(
+        self,
+        kb: int,
+        rings: Sequence[str],
+        reason: str,
+        by: str,
+        at: datetime,
+        not_before: datetime | None,
+        expires_at: datetime | None,
+    ) -> int:
+        cursor = self._db.execute(
+            "INSERT INTO approval (kb, rings, reason, approved_by, approved_at, not_before, expires_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (kb, json.dumps(list(rings)), reason, by, seconds(at), epoch(not_before), epoch(expires_at)),
+        )
+        return int(cursor.lastrowid or 0)
+
+    def withdraw(self, approval_id: int, by: str, at: datetime) -> None:
+        self._db.execute(
+            "UPDATE approval SET withdrawn_at = ?, withdrawn_by = ? WHERE id = ? AND withdrawn_at IS NULL",
+            (seconds(at), by, approval_id),
+        )
+
+    # --- openings -----------------------------------------------------------------------------------
+
+    def openings(self) -> dict[tuple[int, int], datetime]:
+        """(KB, ring id) → when the ring opened for it."""
+        found: dict[tuple[int, int], datetime] = {}
+        for row in self._db.execute("SELECT kb, ring_id, opened_at FROM ring_opening"):
+            found[row["kb"], row["ring_id"]] = time_of(row["opened_at"])
+        return found
+
+    def open_ring(self, kb: int, ring_id: int, at: datetime) -> None:
+        self._db.execute("INSERT OR IGNORE INTO ring_opening VALUES (?, ?, ?)", (kb, ring_id, seconds(at)))
+
+    # --- stops --------------------------------------------------------------------------------------
+
+    def stops(self) -> tuple[StopRow, ...]:
+        """Pauses and halts in force."""
+        rows = self._db.execute(
+            "SELECT s.*, r.name AS ring FROM stop s LEFT JOIN ring r ON r.id = s.ring_id "
+            "WHERE s.lifted_at IS NULL ORDER BY s.id"
+        )
+        found = []
+        for row in rows:
+            scope = Scope(kb=row["kb"], ring=row["ring"])
+            at = time_of(row["stopped_at"])
+            found.append(StopRow(row["id"], StopKind(row["kind"]), scope, row["reason"], row["stopped_by"], at))
+        return tuple(found)
+
+    def add_stop(self, kind: StopKind, kb: int | None, ring_id: int | None, reason: str, by: str, at: datetime) -> None:
+        self._db.execute(
+            "INSERT INTO stop (kind, ring_id, kb, reason, stopped_by, stopped_at) VALUES (?, ?, ?, ?, ?, ?)",
+            (kind, ring_id, kb, reason, by, seconds(at)),
+        )
+
+    def lift_stops(self, stop_ids: Sequence[int], by: str, at: datetime) -> None:
+        self._db.executemany(
+            "UPDATE stop SET lifted_by = ?, lifted_at = ? WHERE id = ?",
+            ((by, seconds(at), stop_id) for stop_id in stop_ids),
+        )
+
+    # --- holds --------------------------------------------------------------------------------------
+
+    def hold_until_baseline(self, device_ids: Iterable[int], reason: str, by: str, at: datetime) -> None:
+        """Keep devices off hotpatches until they have taken the next baseline."""
+        self._db.executemany(
+            "INSERT INTO exclusion (device_id, kb, until_baseline, reason, excluded_by, excluded_at) "
+            "VALUES (?, NULL, 1, ?, ?, ?)",
+            ((device_id, reason, by, seconds(at)) for device_id in device_ids),
+        )
+
+    def lift_baseline_hold(self, device_id: int, at: datetime) -> None:
+        self._db.execute(
+            "UPDATE exclusion SET lifted_at = ? WHERE device_id = ? AND until_baseline = 1 AND lifted_at IS NULL",
+            (seconds(at), device_id),
+        )
+
+    def holds(self, device_id: int) -> tuple[str, ...]:
+        """Why releases are withheld from a device, in words."""
+        rows = self._db.execute(
+            "SELECT reason, excluded_by, until_baseline FROM exclusion WHERE device_id = ? AND lifted_at IS NULL",
+            (device_id,),
+        )
+        return tuple(
+            f"{row['reason']}, by {row['excluded_by']}"
+            + (", until the next baseline is installed" if row["until_baseline"] else "")
+            for row in rows
+        )
+
+    # --- counting and choosing ----------------------------------------------------------------------
+
+    def progress(self, release: Release) -> tuple[ProgressCell, ...]:
+        """How the devices of the release's platform stand towards it; one pass over one covering index."""
+        rows = self._db.execute(
+            "SELECT ring_id, ifnull(build, 0) >= :build AS has_build, verdict = 'ready' AS ready, state, "
+            "count(*) AS devices FROM device WHERE platform = :platform AND ring_id IS NOT NULL "
+            "GROUP BY 1, 2, 3, 4",
+            {"build": _wanted_build(release), "platform": release.platform},
+        )
+        return tuple(
+            ProgressCell(
+                row["ring_id"],
+                bool(row["has_build"]),
+                bool(row["ready"]),
+                DeviceState(row["state"]),
+                row["devices"],
+            )
+            for row in rows
+        )
+
+    def finished(self, kb: int, ring_id: int) -> tuple[int, int]:
+        """How many installs of a release succeeded and failed in a ring; a failure put right does not count."""
+        row = self._db.execute(
+            "SELECT count(CASE WHEN state = 'succeeded' THEN 1 END), "
+            "count(CASE WHEN state = 'failed' AND open_failure = 1 THEN 1 END) FROM install "
+            "WHERE kb = ? AND ring_id = ? AND action = 'apply'",
+            (kb, ring_id),
+        ).fetchone()
+        return int(row[0]), int(row[1])
+
+    def nth_success_at(self, kb: int, ring_id: int, n: int) -> datetime | None:
+        """When the n-th install of a release in a ring had succeeded, 1 for the first."""
+        row = self._db.execute(
+            "SELECT finished_at FROM install WHERE kb = ? AND ring_id = ? AND action = 'apply' "
+            "AND state = 'succeeded' ORDER BY finished_at LIMIT 1 OFFSET ?",
+            (kb, ring_id, max(n, 1) - 1),
+        ).fetchone()
+        return None if row is None else moment(row[0])
+
+    def in_flight(self, ring_id: int) -> int:
+        """Devices of a ring that something is under way on."""
+        return int(
+            self._db.execute(
+                "SELECT count(*) FROM device WHERE ring_id = ? AND state IN ('queued', 'installing', "
+                "'uninstalling', 'restart-pending')",
+                (ring_id,),
+            ).fetchone()[0]
+        )
+
+    def offerable(self, release: Release, ring_id: int, now: datetime, limit: int) -> tuple[Candidate, ...]:
+        """Devices of a ring that are due for a release: below its build, nothing under way, not held, still reporting.
+
+        A hotpatch goes to ready devices, an ordinary LCU to those that are not, a baseline to all.
+        """
+        if release.kind.is_hotpatch:
+            who = "d.verdict = 'ready' AND d.state IN ('idle', 'failed')"
+        elif release.kind.is_baseline:
+            who = "d.state IN ('idle', 'failed', 'held', 'restart-pending')"
+        else:
+            who = "d.verdict <> 'ready' AND d.state IN ('idle', 'failed', 'held')"
+        rows = self._db.execute(
+            f"SELECT {_CANDIDATE} FROM device d WHERE d.platform = ? AND d.ring_id = ? AND d.build < ? "
+            f"AND {who} AND d.architecture IN ({placeholders(len(release.architectures))}) "
+            "AND ifnull(d.stale_at, 0) > ? "
+            "AND NOT EXISTS (SELECT 1 FROM install i WHERE i.device_id = d.id AND i.kb = ? AND i.action = 'apply' "
+            "AND i.state IN ('failed', 'cancelled') AND i.ring_id = d.ring_id) ORDER BY d.id LIMIT ?",
+            (
+                release.platform,
+                ring_id,
+                _wanted_build(release),
+                *release.architectures,
+                seconds(now),
+                release.kb,
+                limit,
+            ),
+        )
+        return tuple(_candidate(row) for row in rows)
+
+    def candidates(self, device_ids: Sequence[int]) -> Iterable[Candidate]:
+        """The devices of a target, in the order of their ids."""
+        for start in range(0, len(device_ids), 500):
+            part = device_ids[start : start + 500]
+            rows = self._db.execute(
+                f"SELECT {_CANDIDATE} FROM device d WHERE d.id IN ({placeholders(len(part))}) ORDER BY d.id",
+                part,
+            ).fetchall()
+            yield from map(_candidate, rows)
+
+
+_CANDIDATE = """d.id, d.name, d.ring_id, d.platform, d.architecture, d.build, d.verdict, d.reasons, d.state,
+    EXISTS (SELECT 1 FROM exclusion x WHERE x.device_id = d.id AND x.lifted_at IS NULL) AS held,
+    EXISTS (SELECT 1 FROM install i WHERE i.device_id = d.id AND i.next_at IS NOT NULL) AS active,
+    (SELECT i.kb FROM install i WHERE i.device_id = d.id AND i.open_failure = 1 ORDER BY i.id DESC LIMIT 1) AS failed_kb
+"""
+
+
+def _candidate(row: sqlite3.Row) -> Candidate:
+    return Candidate(
+        id=row["id"],
+        name=row["name"],
+        ring_id=row["ring_id"],
+        platform=None if row["platform"] is None else Platform(row["platform"]),
+        architecture=None if row["architecture"] is None else Architecture(row["architecture"]),
+        build=os_build(row["build"]),
+        verdict=Verdict(row["verdict"]),
+        reasons=tuple(part for part in row["reasons"].split(",") if part),
+        state=DeviceState(row["state"]),
+        held=bool(row["held"]),
+        active=bool(row["active"]),
+        failed_kb=row["failed_kb"],
+    )
+
+
+def _wanted_build(release: Release) -> int:
+    """A release without a known build is on no device yet."""
+    known = build_number(release.build)
+    return 2**62 if known is None else known
+
+
+def _approval(row: sqlite3.Row) -> Approval:
+    return Approval(
+        id=row["id"],
+        kb=row["kb"],
+        rings=tuple(json.loads(row["rings"])),
+        reason=row["reason"],
+        approved_by=row["approved_by"],
+        approved_at=time_of(row["approved_at"]),
+        not_before=moment(row["not_before"]),
+        expires_at=moment(row["expires_at"]),
+        withdrawn_at=moment(row["withdrawn_at"]),
+        withdrawn_by=row["withdrawn_by"],
+    )

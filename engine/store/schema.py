@@ -1,0 +1,235 @@
+"""The shape of the state file, as numbered migrations; called by `connection.open_state` alone.
+
+A released migration is never edited: a change of shape is a new function at the end.
+Times are whole seconds since 1970 UTC, builds are `OsBuild.as_int`, KBs and error codes are integers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_utils.migrations import Migrations
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+migrations = Migrations("hotpatch-console")
+
+
+@migrations()
+def m001_state(db: Database) -> None:
+    """What the file is about: the change number, the clock of a demo, remembered settings, the lease."""
+    db.executescript(
+        """
+        CREATE TABLE change (id INTEGER PRIMARY KEY CHECK (id = 1), number INTEGER NOT NULL);
+        INSERT INTO change VALUES (1, 0);
+        CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE lease (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            holder TEXT NOT NULL, host TEXT NOT NULL, pid INTEGER NOT NULL,
+            taken_at INTEGER NOT NULL, expires_at INTEGER NOT NULL
+        );
+        """
+    )
+
+
+@migrations()
+def m002_catalog(db: Database) -> None:
+    """Releases, vulnerabilities, and which release fixes which vulnerability."""
+    db.executescript(
+        """
+        CREATE TABLE release (
+            kb INTEGER NOT NULL, platform TEXT NOT NULL, kind TEXT NOT NULL, month TEXT NOT NULL,
+            released_at INTEGER NOT NULL, build INTEGER, architectures TEXT NOT NULL,
+            restart_required INTEGER NOT NULL, source TEXT NOT NULL, provisional INTEGER NOT NULL,
+            PRIMARY KEY (kb, platform)
+        ) WITHOUT ROWID;
+        CREATE INDEX release_by_time ON release (platform, released_at);
+        CREATE TABLE cve (
+            id TEXT PRIMARY KEY, title TEXT NOT NULL, severity TEXT NOT NULL, cvss REAL,
+            exploited INTEGER NOT NULL, disclosed INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        CREATE TABLE fix (
+            kb INTEGER NOT NULL, platform TEXT NOT NULL, architecture TEXT NOT NULL, cve TEXT NOT NULL,
+            filed TEXT NOT NULL, build INTEGER,
+            PRIMARY KEY (kb, platform, architecture, cve)
+        ) WITHOUT ROWID;
+        CREATE TABLE document (
+            month TEXT PRIMARY KEY, revision INTEGER NOT NULL, revised_at INTEGER NOT NULL, etag TEXT NOT NULL
+        ) WITHOUT ROWID;
+        """
+    )
+
+
+@migrations()
+def m003_fleet(db: Database) -> None:
+    """Rings and devices, with what readiness and the calendar make of each device."""
+    db.executescript(
+        """
+        CREATE TABLE ring (
+            id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE COLLATE NOCASE, position INTEGER NOT NULL UNIQUE,
+            deferral_days INTEGER NOT NULL, deadline_days INTEGER NOT NULL, grace_days INTEGER NOT NULL,
+            max_in_flight INTEGER NOT NULL, gate TEXT NOT NULL
+        );
+        CREATE TABLE device (
+            id INTEGER PRIMARY KEY,
+            provider TEXT NOT NULL, external_id TEXT NOT NULL,
+            name TEXT NOT NULL, name_key TEXT NOT NULL,
+            user TEXT NOT NULL, user_name TEXT NOT NULL, user_key TEXT NOT NULL, domain TEXT NOT NULL,
+            search_key TEXT NOT NULL DEFAULT '',
+            serial TEXT NOT NULL, asset_tag TEXT NOT NULL, site TEXT NOT NULL, form TEXT NOT NULL,
+            model TEXT NOT NULL, driver TEXT NOT NULL, cores INTEGER,
+            platform TEXT, architecture TEXT, edition TEXT NOT NULL, build INTEGER,
+            licence TEXT NOT NULL, management TEXT NOT NULL, policy TEXT NOT NULL, policy_name TEXT NOT NULL,
+            subscription TEXT NOT NULL, vbs TEXT NOT NULL, chpe TEXT NOT NULL,
+            restart_pending INTEGER, boot_at INTEGER, last_seen_at INTEGER,
+            ring_id INTEGER REFERENCES ring (id),
+            verdict TEXT NOT NULL DEFAULT 'unknown',
+            eligible INTEGER, enrolled INTEGER,
+            reasons TEXT NOT NULL DEFAULT '',
+            track TEXT NOT NULL DEFAULT 'unknown',
+            protected INTEGER NOT NULL DEFAULT 0,
+            stale_at INTEGER,
+            state TEXT NOT NULL DEFAULT 'idle',
+            UNIQUE (provider, external_id)
+        );
+        -- search_key in it: a search by part of a name or user reads this index alone, in the order of the list.
+        CREATE INDEX device_by_name ON device (name_key, id, search_key);
+        CREATE INDEX device_by_ring_state ON device (ring_id, state, name_key, id);
+        CREATE INDEX device_by_state ON device (state, name_key, id);
+        CREATE INDEX device_by_verdict ON device (verdict, name_key, id, reasons);
+        CREATE INDEX device_by_build ON device (build, id);
+        CREATE INDEX device_by_progress ON device (platform, ring_id, build, verdict, state);
+        CREATE INDEX device_by_last_seen ON device (last_seen_at, id);
+        CREATE INDEX device_by_stale ON device (stale_at) WHERE stale_at IS NOT NULL;
+        CREATE INDEX device_by_user ON device (user_key, id);
+
+        -- Totals kept with the writes: a million devices are counted by reading a few hundred rows.
+        CREATE TABLE device_count (
+            ring_id INTEGER NOT NULL, platform TEXT NOT NULL, verdict TEXT NOT NULL, state TEXT NOT NULL,
+            eligible INTEGER NOT NULL, enrolled INTEGER NOT NULL, track TEXT NOT NULL, protected INTEGER NOT NULL,
+            devices INTEGER NOT NULL,
+            PRIMARY KEY (ring_id, platform, verdict, state, eligible, enrolled, track, protected)
+        ) WITHOUT ROWID;
+        """
+    )
+    create_count_triggers(db)
+
+
+@migrations()
+def m004_rollout(db: Database) -> None:
+    """Approvals, the rings they have opened, and what an operator has stopped."""
+    db.executescript(
+        """
+        CREATE TABLE approval (
+            id INTEGER PRIMARY KEY, kb INTEGER NOT NULL, rings TEXT NOT NULL, reason TEXT NOT NULL,
+            approved_by TEXT NOT NULL, approved_at INTEGER NOT NULL,
+            not_before INTEGER, expires_at INTEGER, withdrawn_at INTEGER, withdrawn_by TEXT NOT NULL DEFAULT ''
+        );
+        CREATE INDEX approval_by_kb ON approval (kb);
+        CREATE TABLE ring_opening (
+            kb INTEGER NOT NULL, ring_id INTEGER NOT NULL REFERENCES ring (id), opened_at INTEGER NOT NULL,
+            PRIMARY KEY (kb, ring_id)
+        ) WITHOUT ROWID;
+        CREATE TABLE stop (
+            id INTEGER PRIMARY KEY, kind TEXT NOT NULL, ring_id INTEGER, kb INTEGER,
+            reason TEXT NOT NULL, stopped_by TEXT NOT NULL, stopped_at INTEGER NOT NULL,
+            lifted_by TEXT NOT NULL DEFAULT '', lifted_at INTEGER
+        );
+        CREATE TABLE exclusion (
+            id INTEGER PRIMARY KEY, device_id INTEGER NOT NULL REFERENCES device (id), kb INTEGER,
+            until_baseline INTEGER NOT NULL, until_at INTEGER,
+            reason TEXT NOT NULL, excluded_by TEXT NOT NULL, excluded_at INTEGER NOT NULL, lifted_at INTEGER
+        );
+        CREATE INDEX exclusion_by_device ON exclusion (device_id) WHERE lifted_at IS NULL;
+        """
+    )
+
+
+@migrations()
+def m005_installs(db: Database) -> None:
+    """One row an attempt. The partial unique index is the promise that no device is worked on twice at once."""
+    db.executescript(
+        """
+        CREATE TABLE install (
+            id INTEGER PRIMARY KEY, device_id INTEGER NOT NULL REFERENCES device (id),
+            ring_id INTEGER, kb INTEGER NOT NULL, platform TEXT NOT NULL, action TEXT NOT NULL,
+            state TEXT NOT NULL, stage TEXT NOT NULL, progress INTEGER NOT NULL, attempt INTEGER NOT NULL,
+            by_hand INTEGER NOT NULL, requested_at INTEGER NOT NULL, requested_by TEXT NOT NULL,
+            started_at INTEGER, finished_at INTEGER, next_at INTEGER,
+            error_code INTEGER, open_failure INTEGER NOT NULL DEFAULT 0,
+            build_before INTEGER, build_after INTEGER, restarted INTEGER NOT NULL DEFAULT 0,
+            follow_up_kb INTEGER, reason TEXT NOT NULL
+        );
+        CREATE INDEX install_by_device ON install (device_id, id);
+        CREATE INDEX install_by_release ON install (kb, ring_id, action, state);
+        CREATE INDEX install_due ON install (next_at) WHERE next_at IS NOT NULL;
+        CREATE INDEX install_open_failure ON install (error_code, device_id) WHERE open_failure = 1;
+        CREATE UNIQUE INDEX install_one_active ON install (device_id)
+            WHERE state NOT IN ('succeeded', 'failed', 'uninstalled', 'cancelled');
+        """
+    )
+
+
+@migrations()
+def m006_audit(db: Database) -> None:
+    """The chain of decisions. Triggers refuse what an append-only record must never suffer."""
+    db.executescript(
+        """
+        CREATE TABLE audit (
+            seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,
+            kb INTEGER, body TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL
+        );
+        CREATE INDEX audit_by_kb ON audit (kb, seq) WHERE kb IS NOT NULL;
+        CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
+            BEGIN SELECT RAISE (ABORT, 'the audit is append-only'); END;
+        CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
+            BEGIN SELECT RAISE (ABORT, 'the audit is append-only'); END;
+        """
+    )
+
+
+_COUNT_KEY = "ring_id, platform, verdict, state, eligible, enrolled, track, protected"
+
+
+def _count_values(row: str) -> str:
+    """The counter key of one device row; NULL is kept as -1 because key columns cannot be NULL."""
+    return (
+        f"ifnull({row}.ring_id, -1), ifnull({row}.platform, ''), {row}.verdict, {row}.state, "
+        f"ifnull({row}.eligible, -1), ifnull({row}.enrolled, -1), {row}.track, {row}.protected"
+    )
+
+
+def _count_change(row: str, by: int) -> str:
+    return (
+        f"INSERT INTO device_count ({_COUNT_KEY}, devices) VALUES ({_count_values(row)}, {by}) "
+        f"ON CONFLICT ({_COUNT_KEY}) DO UPDATE SET devices = devices + ({by});"
+    )
+
+
+def create_count_triggers(db: Database) -> None:
+    """Keep `device_count` with every write to `device`."""
+    watched = f"{_COUNT_KEY}"
+    db.executescript(
+        f"""
+        CREATE TRIGGER device_count_insert AFTER INSERT ON device BEGIN {_count_change("new", 1)} END;
+        CREATE TRIGGER device_count_delete AFTER DELETE ON device BEGIN {_count_change("old", -1)} END;
+        CREATE TRIGGER device_count_update AFTER UPDATE OF {watched} ON device BEGIN
+            {_count_change("old", -1)} {_count_change("new", 1)} END;
+        """
+    )
+
+
+def drop_count_triggers(db: Database) -> None:
+    """For a bulk load only; call `recount` and `create_count_triggers` before the transaction ends."""
+    for name in ("insert", "delete", "update"):
+        db.execute(f"DROP TRIGGER IF EXISTS device_count_{name}")
+
+
+def recount(db: Database) -> None:
+    """Count every device anew, from the devices themselves."""
+    db.execute("DELETE FROM device_count")
+    db.execute(
+        f"INSERT INTO device_count ({_COUNT_KEY}, devices) "
+        f"SELECT {_count_values('device')}, count(*) FROM device GROUP BY 1, 2, 3, 4, 5, 6, 7, 8"
+    )

@@ -1,0 +1,48 @@
+"""How Python values become SQLite values and back; used by the modules of `store` alone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from engine.build import OsBuild
+
+
+def epoch(moment: datetime | None) -> int | None:
+    """Whole seconds since 1970 UTC."""
+    return None if moment is None else int(moment.timestamp())
+
+
+def seconds(moment: datetime) -> int:
+    """`epoch` for a time that is there."""
+    return int(moment.timestamp())
+
+
+def moment(value: int | None) -> datetime | None:
+    """The aware UTC datetime of `epoch`."""
+    return None if value is None else datetime.fromtimestamp(value, UTC)
+
+
+def time_of(value: int) -> datetime:
+    """The datetime of a column that is never NULL."""
+    return datetime.fromtimestamp(value, UTC)
+
+
+def build_number(build: OsBuild | None) -> int | None:
+    return None if build is None else build.as_int()
+
+
+def os_build(value: int | None) -> OsBuild | None:
+    return None if value is None else OsBuild.from_int(value)
+
+
+def flag(value: bool | None) -> int | None:
+    return None if value is None else int(value)
+
+
+def truth(value: int | None) -> bool | None:
+    return None if value is None else bool(value)
+
+
+def placeholders(count: int) -> str:
+    """``?, ?, ?`` for an IN list."""
+    return ", ".join("?" * count)
