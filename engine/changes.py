@@ -46,7 +46,7 @@ class Outcome:
     """How many installs were queued or cancelled."""
 
 
-class Changes:
+class CarryOut:
     """Carries out plans for one actor on one store."""
 
     def __init__(self, store: Store, planner: Planner, actor: Actor) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import getpass
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from engine.changes import Changes, Outcome
+from engine.changes import CarryOut, Outcome
 from engine.clock import Clock, SystemClock
 from engine.demo import DemoControl, read_demo
 from engine.errors import LeaseHeld
@@ -25,6 +26,11 @@ from engine.reads import Reads
 from engine.records import StateInfo
 from engine.runner import Runner, TurnResult
 from engine.store import Store
+
+if TYPE_CHECKING:
+    from engine.catalog import Changes
+    from engine.catalog_sync import Progress, SyncSettings
+    from engine.intake import Intake
 
 _STEP = timedelta(minutes=1)
 """The least that a demo's clock is moved at once while running until idle: many small steps are done together."""
@@ -51,7 +57,7 @@ class Engine:
         self._role = role
         self._read_only = read_only
         self._planner = Planner(store, actor, role, read_only=read_only)
-        self._changes = Changes(store, self._planner, actor)
+        self._changes = CarryOut(store, self._planner, actor)
         self._runner = Runner(store, providers, clock)
         self.reads = Reads(store, clock)
         self.demo: DemoControl | None = DemoControl(store) if read_demo(store) is not None else None
@@ -117,6 +123,30 @@ class Engine:
         """Keep a small thing for the console, such as the last filter."""
         with self._store.transaction():
             self._store.state.set(f"console:{name}", value)
+
+    # --- taking in ----------------------------------------------------------------------------------
+
+    def import_catalog(self, paths: Sequence[Path]) -> Changes:
+        """Add MSRC documents from files and folders; what is wrong with them stands in the faults.
+
+        Raises:
+            Refused, BadInput.
+        """
+        return self._intake().catalog_from_files(paths, self._clock.now())
+
+    def sync_catalog(self, settings: SyncSettings, on_progress: Callable[[Progress], None] | None = None) -> Changes:
+        """Fetch what Microsoft's service has published since.
+
+        Raises:
+            Refused, BadInput.
+        """
+        return self._intake().catalog_from_service(settings, self._clock.now(), on_progress)
+
+    def _intake(self) -> Intake:
+        # Loaded on use: reading documents is no part of starting up.
+        from engine.intake import Intake
+
+        return Intake(self._store, self._actor, self._role, read_only=self._read_only)
 
     # --- driving ------------------------------------------------------------------------------------
 
@@ -198,7 +228,12 @@ def open_engine(
         providers = _simulated(demo.seed, demo.scenario) if demo else {}
     if clock is None:
         clock = DemoControl(store) if demo else SystemClock()
-    return Engine(store, clock, providers, actor or this_user(), role, read_only=read_only)
+    who = actor or this_user()
+    if create and not read_only:
+        from engine.intake import Intake
+
+        Intake(store, who, Role.APPROVER, read_only=False).begin(clock.now())
+    return Engine(store, clock, providers, who, role, read_only=read_only)
 
 
 def this_user(front: str = "") -> Actor:

@@ -50,10 +50,17 @@ _VERBS: Mapping[type[Intent], str] = {
 
 def may(kind: type[Intent], role: Role, *, read_only: bool) -> Refusal | None:
     """Why this person may not do this kind of change; None when they may."""
-    verb = _VERBS[kind]
+    return _refusal(_VERBS[kind], role, NEEDED_ROLE[kind], read_only=read_only)
+
+
+def may_take_in(what: str, role: Role, *, read_only: bool) -> Refusal | None:
+    """Why this person may not bring documents or devices in; `what` is the verb, ``import a catalog``."""
+    return _refusal(what, role, Role.OPERATOR, read_only=read_only)
+
+
+def _refusal(verb: str, role: Role, needed: Role, *, read_only: bool) -> Refusal | None:
     if read_only:
         return Refusal(f"Cannot {verb}.", "The console is open read-only.", "Start it again without --read-only.")
-    needed = NEEDED_ROLE[kind]
     if _RANK[role] < _RANK[needed]:
         return Refusal(
             f"Cannot {verb}.",

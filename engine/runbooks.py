@@ -15,6 +15,7 @@ from pathlib import Path
 
 from engine.causes import Cause
 from engine.errors import BadInput, NotFound
+from engine.nearest import nearest
 
 BUILT_IN = "built in"
 """The origin of the program's own runbooks."""
@@ -55,12 +56,10 @@ def runbook(cause: Cause | str, overrides: Path | None = None) -> Runbook:
         return _parse(name, _read(path), str(path))
     if name in set(Cause):
         return _parse(name, _packaged(name), BUILT_IN)
-    from difflib import get_close_matches
-
     known = names(overrides)
     raise NotFound(
         f"There is no runbook {str(cause)[:60]!r}.",
-        tuple(get_close_matches(name, known, n=3)),
+        nearest(name[:60], known),
         f"There are: {', '.join(known)}.",
     )
 

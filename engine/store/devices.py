@@ -27,8 +27,8 @@ from engine.store.filter_sql import Condition, compile_text
 from engine.store.values import build_number, epoch, flag, moment, os_build, placeholders, truth
 
 FACT_COLUMNS = (
-    "provider external_id name name_key user user_name user_key search_key domain serial asset_tag site form model driver "
-    "cores platform architecture edition build licence management policy policy_name subscription vbs chpe "
+    "provider external_id name name_key user user_name user_key search_key domain serial asset_tag site form model "
+    "driver cores platform architecture edition build licence management policy policy_name subscription vbs chpe "
     "restart_pending boot_at last_seen_at"
 ).split()
 """The columns that a check-in writes; everything else on a device is derived from them or decided here."""

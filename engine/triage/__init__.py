@@ -4,7 +4,7 @@ The engine's reads, plans and both fronts import from here. It reads no storage 
 """
 
 from engine.triage.factors import BaseRates, CommonFactor, FactorRules, base_rates, common_factors
-from engine.triage.groups import CauseSummary, FailedInstall, FailureGroup, group_failures, summarise_causes
+from engine.triage.groups import BaseFor, CauseSummary, FailedInstall, FailureGroup, group_failures, summarise_causes
 from engine.triage.retries import RETRY_LIMITS, RetryDecision, retry_decision
 from engine.triage.sla import (
     DEFAULT_TARGETS,
@@ -25,6 +25,7 @@ from engine.triage.sla import (
 __all__ = [
     "DEFAULT_TARGETS",
     "RETRY_LIMITS",
+    "BaseFor",
     "BaseRates",
     "CauseSummary",
     "CommonFactor",

@@ -5,13 +5,16 @@ The engine's reads call it with rows of the store and base counts; the failures 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from engine.causes import Cause, Retry
 from engine.errorcodes import ErrorKnowledge, code_text, explain
 from engine.triage.factors import BaseRates, CommonFactor, FactorRules, common_factors
+
+BaseFor = Callable[[tuple[int, ...]], BaseRates | None]
+"""KBs in ascending order → base rates of the devices that attempted one of them."""
 
 _SAMPLE = 5
 
@@ -75,11 +78,12 @@ class CauseSummary:
 
 
 def group_failures(
-    failures: Iterable[FailedInstall], base: BaseRates | None, rules: FactorRules | None = None
+    failures: Iterable[FailedInstall], base: BaseRates | BaseFor | None, rules: FactorRules | None = None
 ) -> tuple[FailureGroup, ...]:
     """One group a code; the cause with the most devices first, within it the code with the most devices.
 
-    Without base rates nothing is said about what devices share.
+    `base` is one population for all, or is asked for each group's own KBs. Without it nothing is said about what
+    devices share.
     """
     by_code: dict[int, list[FailedInstall]] = {}
     for failure in failures:
@@ -93,7 +97,7 @@ def group_failures(
 
 
 def summarise_causes(
-    failures: Iterable[FailedInstall], base: BaseRates | None, rules: FactorRules | None = None
+    failures: Iterable[FailedInstall], base: BaseRates | BaseFor | None, rules: FactorRules | None = None
 ) -> tuple[CauseSummary, ...]:
     """One summary a cause, most devices first; finds what is shared where each single code has too few devices."""
     by_cause: dict[Cause, list[FailedInstall]] = {}
@@ -107,7 +111,7 @@ def summarise_causes(
 def _group(
     knowledge: ErrorKnowledge,
     members: Sequence[FailedInstall],
-    base: BaseRates | None,
+    base: BaseRates | BaseFor | None,
     rules: FactorRules | None,
     groups: int,
 ) -> FailureGroup:
@@ -135,7 +139,11 @@ def _group(
 
 
 def _summary(
-    cause: Cause, members: Sequence[FailedInstall], base: BaseRates | None, rules: FactorRules | None, groups: int
+    cause: Cause,
+    members: Sequence[FailedInstall],
+    base: BaseRates | BaseFor | None,
+    rules: FactorRules | None,
+    groups: int,
 ) -> CauseSummary:
     latest = _latest_by_device(members)
     devices_of: dict[int, set[int]] = {}
@@ -163,8 +171,10 @@ def _latest_by_device(members: Sequence[FailedInstall]) -> dict[int, FailedInsta
 
 
 def _common(
-    latest: Mapping[int, FailedInstall], base: BaseRates | None, rules: FactorRules | None, groups: int
+    latest: Mapping[int, FailedInstall], base: BaseRates | BaseFor | None, rules: FactorRules | None, groups: int
 ) -> tuple[CommonFactor, ...]:
+    if callable(base):
+        base = base(tuple(sorted({failure.kb for failure in latest.values()})))
     if base is None:
         return ()
     return common_factors([failure.traits for failure in latest.values()], base, rules, groups)

@@ -176,11 +176,17 @@ def _chance(order: Order, faults: Faults) -> float:
 
 def _never(order: Order) -> tuple[Report, ...]:
     """The life of an order to a device that has left: it waits, and then it is given up."""
-    ends_at = order.requested_at + GIVE_UP_AFTER
+    begins_at = _begin(order)
+    ends_at = begins_at + GIVE_UP_AFTER
     return (
-        Report(order.install_id, order.requested_at, S.QUEUED, NO_CHECK_IN, 0, ends_at),
+        Report(order.install_id, begins_at, S.QUEUED, NO_CHECK_IN, 0, ends_at),
         Report(order.install_id, ends_at, S.FAILED, NO_CHECK_IN, 0, None, TIMED_OUT),
     )
+
+
+def _begin(order: Order) -> datetime:
+    """Whole seconds, as the store keeps them: a step must be due at the very second that was told."""
+    return datetime.fromtimestamp(math.ceil(order.requested_at.timestamp()), UTC)
 
 
 class _Step(NamedTuple):
@@ -200,8 +206,7 @@ class _Life:
         self._order = order
         self._device: DeviceFacts = order.device
         self._absence = absence
-        # Whole seconds, as the store keeps them: a step must be due at the very second that was told.
-        self._at = datetime.fromtimestamp(math.ceil(order.requested_at.timestamp()), UTC)
+        self._at = _begin(order)
         self._steps: list[_Step] = []
 
     def wait_for_offer(self, word: tuple[int, ...]) -> None:
