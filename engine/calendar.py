@@ -47,6 +47,9 @@ class Month(NamedTuple):
     def next(self) -> Month:
         return Month(self.year + self.number // 12, self.number % 12 + 1)
 
+    def previous(self) -> Month:
+        return Month(self.year - (self.number == 1), (self.number - 2) % 12 + 1)
+
     def __str__(self) -> str:
         return f"{self.year:04d}-{self.number:02d}"
 

@@ -176,8 +176,10 @@ class Reads:
 
     def year_plan(self, platform: Platform, year: int) -> tuple[MonthPlan, ...]:
         """The platform's twelve months: what was planned and what was published."""
+        from engine.catalog import load_month_facts
+
         situation = self._situation()
-        return tuple(year_plan(platform, year, situation.releases, situation.now))
+        return year_plan(platform, year, situation.releases, situation.now, load_month_facts())
 
     def next_baseline(self, platform: Platform) -> datetime:
         """When the platform's devices restart next for a baseline, by plan."""

@@ -54,13 +54,18 @@ class Coverage:
 
 def coverage_of(catalog: Catalog, release: Release, architecture: Architecture | None) -> Coverage:
     """The coverage of a release; for anything but a hotpatch there is no twin and nothing left open against it."""
-    state = _State(catalog, release.platform, architecture)
     twin = catalog.twin(release)
     baseline, chain = _chain(catalog, release)
-    closed = state.closed_on(release, baseline, chain, frozenset())
-    by_twin = state.closed_by_cumulative(twin) if twin is not None else frozenset()
-    known = {fix.cve for fix in state.fixes if fix.filed <= release.month}
-    lacking = by_twin - closed if twin is not None else frozenset()
+    lacking: set[str] = set()
+    open_everywhere: set[str] = set()
+    # Without an architecture named, what is open on one of them counts.
+    for each in (architecture,) if architecture is not None else release.architectures:
+        state = _State(catalog, release.platform, each)
+        closed = state.closed_on(release, baseline, chain, frozenset())
+        by_twin = state.closed_by_cumulative(twin) if twin is not None else frozenset()
+        lacking |= by_twin - closed
+        open_everywhere |= {fix.cve for fix in state.fixes if fix.filed <= release.month} - closed - by_twin
+    state = _State(catalog, release.platform, architecture)
     return Coverage(
         release=release,
         fixes=_worst_first(catalog, catalog.cve_ids(release, architecture)),
@@ -69,7 +74,7 @@ def coverage_of(catalog: Catalog, release: Release, architecture: Architecture |
         twin=twin,
         twin_fixes=_worst_first(catalog, catalog.cve_ids(twin, architecture)) if twin is not None else (),
         not_covered=state.gaps(lacking),
-        still_open=state.gaps(known - closed - by_twin),
+        still_open=state.gaps(open_everywhere),
     )
 
 
@@ -162,7 +167,7 @@ class _State:
             and release.kind is ReleaseKind.COMPANION
         )
 
-    def gaps(self, cves: frozenset[str] | set[str]) -> tuple[Gap, ...]:
+    def gaps(self, cves: set[str]) -> tuple[Gap, ...]:
         closing: dict[str, set[int]] = {}
         for fix in self.fixes:
             if fix.cve in cves and fix.kb in self._releases:
@@ -177,7 +182,7 @@ class _State:
                     )
                 ),
             )
-            for cve in _worst_first(self._catalog, frozenset(cves))
+            for cve in _worst_first(self._catalog, cves)
         )
 
     def _is_within(self, fix: Fix, level: Release) -> bool:

@@ -122,19 +122,28 @@ class _Months:
             size[item.home] = max(size.get(item.home, 0), item.count)
         self._lcu: dict[tuple[Platform, str], Evidence] = {}
         self._hotpatch: dict[tuple[Platform, str], Evidence] = {}
-        for item in sorted(filed, key=lambda i: (-i.count, i.kb)):
-            if item.count < _MAIN_SHARE * size[item.home]:
-                continue
-            package = _package(item)
-            if package is not Package.STANDALONE:
-                found = self._hotpatch if package is Package.HOTPATCH else self._lcu
+        ordered = sorted(filed, key=lambda i: (-i.count, i.kb))
+        for item in ordered:
+            if item.count >= _MAIN_SHARE * size[item.home] and _package(item) is not Package.STANDALONE:
+                found = self._hotpatch if _package(item) is Package.HOTPATCH else self._lcu
                 found.setdefault((item.platform, item.home), item)
+        for item in ordered:
+            if _package(item) is Package.HOTPATCH and self._lies_between_lcus(item):
+                self._hotpatch.setdefault((item.platform, item.home), item)
         self._first_hotpatch: dict[Platform, str] = {}
         for item in everything:
             if item.known is not None and not item.cves and item.known.kind.is_hotpatch:
                 self._note_hotpatch(item.platform, item.known.month)
         for platform, month in self._hotpatch:
             self._note_hotpatch(platform, month)
+
+    def _lies_between_lcus(self, item: Evidence) -> bool:
+        """Whether its build is that of a B release of its month, however few CVEs it closes."""
+        lcu = self._lcu.get((item.platform, item.home))
+        before = self._lcu.get((item.platform, str(Month.parse(item.home).previous())))
+        if lcu is None or before is None or item.build is None or lcu.build is None or before.build is None:
+            return False
+        return before.build < item.build < lcu.build
 
     def _note_hotpatch(self, platform: Platform, month: str) -> None:
         self._first_hotpatch[platform] = min(month, self._first_hotpatch.get(platform, month))

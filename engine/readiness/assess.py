@@ -40,7 +40,7 @@ def assess(
     reason_ids = tuple(_reason_ids(judged, stale=stale))
     return Readiness(
         verdict=verdict_for(finding.result for _, finding in judged),
-        checks=tuple(_check(rule, finding, facts) for rule, finding in judged),
+        checks=tuple(_check(rule, finding, facts, stale=stale) for rule, finding in judged),
         eligible=_stage(judged, Stage.ELIGIBLE),
         enrolled=_stage(judged, Stage.ENROLLED),
         reasons=tuple(reason_words(each) for each in reason_ids),
@@ -85,11 +85,12 @@ def _with_age(rule: Rule, finding: Finding, facts: DeviceFacts, now: datetime, *
     return Finding(CheckResult.UNKNOWN, f"{finding.found}, {seen}", finding.needed, finding.fix)
 
 
-def _check(rule: Rule, finding: Finding, facts: DeviceFacts) -> Check:
-    fix = {
-        CheckResult.NOT_MET: finding.fix or rule.fix,
-        CheckResult.UNKNOWN: rule.learn,
-    }.get(finding.result, "")
+def _check(rule: Rule, finding: Finding, facts: DeviceFacts, *, stale: bool) -> Check:
+    fix = ""
+    if finding.result is CheckResult.NOT_MET:
+        fix = finding.fix or rule.fix
+    elif finding.result is CheckResult.UNKNOWN:
+        fix = f"Let the device check in. {rule.learn}" if stale and rule.volatile else rule.learn
     return Check(
         check=rule.id,
         title=rule.title,

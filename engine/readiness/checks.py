@@ -60,25 +60,26 @@ def build_floor(facts: DeviceFacts, _context: Context) -> Finding:
 
 
 def edition(facts: DeviceFacts, _context: Context) -> Finding:
+    platform = facts.platform or Platform.WIN11_24H2
+    needed, fix = _EDITION_WORDS[platform]
     if not facts.edition:
-        return Finding(_UNKNOWN, _NOT_TOLD)
-    results = EDITION.get(facts.platform, {}) if facts.platform else {}
+        return Finding(_UNKNOWN, _NOT_TOLD, needed)
     kind = edition_class(facts.edition)
-    result = results.get(kind, _UNKNOWN)
+    result = EDITION[platform].get(kind, _UNKNOWN)
     if kind is EditionClass.PRO and result is _MET:
-        return Finding(result, f"{facts.edition}; Microsoft's pages differ on Pro, the licence decides")
-    return Finding(result, facts.edition if result is not _UNKNOWN else f"{facts.edition}, which no rule names")
+        return Finding(result, f"{facts.edition}; Microsoft's pages differ on Pro, the licence decides", needed)
+    found = facts.edition if result is not _UNKNOWN else f"{facts.edition}, which no rule names"
+    return Finding(result, found, needed, fix)
 
 
 def licence(facts: DeviceFacts, _context: Context) -> Finding:
-    needed = eligible_titles()
     if not facts.licence:
-        return Finding(_UNKNOWN, _NOT_TOLD, needed)
+        return Finding(_UNKNOWN, _NOT_TOLD)
     known = licences().get(facts.licence)
     if known is None:
-        return Finding(_UNKNOWN, f"{facts.licence}, which is not in the list of licences", needed)
+        return Finding(_UNKNOWN, f"{facts.licence}, which is not in the list of licences")
     result = {True: _MET, False: _UNMET, None: _UNKNOWN}[known.eligible]
-    return Finding(result, known.title, needed, f"Assign one of these to the primary user: {needed}.")
+    return Finding(result, known.title, fix=f"Assign one of these to the primary user: {eligible_titles()}.")
 
 
 def architecture(facts: DeviceFacts, _context: Context) -> Finding:
@@ -138,7 +139,7 @@ def baseline(facts: DeviceFacts, context: Context) -> Finding:
     current = context.levels.baseline if context.levels else None
     if current is None:
         return Finding(_UNKNOWN, _NOT_TOLD if facts.build is None else f"{facts.build}, and no baseline is known")
-    stands_at = f"{current.name}, {current.build}" if current.build else current.name
+    stands_at = f"{current.name} ({current.build})" if current.build else current.name
     needed = f"{stands_at} or later"
     fix = f"Install {stands_at} with a restart; the month's hotpatch follows without one."
     if facts.build is None:
@@ -214,6 +215,24 @@ _AZURE_EDITION_SWITCH = (
     "Turn hotpatching on for the virtual machine: patchSettings.enableHotpatching = true with patchMode "
     "AutomaticByPlatform."
 )
+_CLIENT_EDITION_WORDS = (
+    "Enterprise or Education; Pro where the licence permits",
+    "Bring the device to Enterprise or Education: an eligible licence steps Pro up without a reinstall. Home, SE and "
+    "LTSC take no quality update policy.",
+)
+_EDITION_WORDS = {
+    Platform.WIN11_24H2: _CLIENT_EDITION_WORDS,
+    Platform.WIN11_25H2: _CLIENT_EDITION_WORDS,
+    Platform.SERVER_2025: (
+        "Datacenter: Azure Edition, or Standard or Datacenter with Azure Arc",
+        "Install Datacenter: Azure Edition, Standard or Datacenter.",
+    ),
+    Platform.SERVER_2022: (
+        "Datacenter: Azure Edition",
+        "Redeploy from a Datacenter: Azure Edition image in Azure or on Azure Local, or upgrade to Server 2025 and "
+        "connect it to Azure Arc.",
+    ),
+}
 _CONNECTION_WORDS = {
     ServerPath.AZURE_EDITION: (
         "a virtual machine in Azure or on Azure Local",

@@ -40,7 +40,7 @@ def licences() -> Mapping[str, Licence]:
 def eligible_titles() -> str:
     """The titles of the eligible licences, as a list in one sentence."""
     titles = [each.title for each in licences().values() if each.eligible]
-    return f"{', '.join(titles[:-1])} or {titles[-1]}"
+    return f"{', '.join(titles[:-1])}, or {titles[-1]}"
 
 
 def licence_of_sku(part_number: str) -> str:

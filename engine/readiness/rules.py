@@ -53,9 +53,7 @@ RULES: tuple[Rule, ...] = (
         volatile=False,
         needed="Enterprise or Education (Pro where the licence permits); on servers Datacenter: Azure Edition, "
         "or Standard or Datacenter 2025 with Azure Arc",
-        fix="Bring a client to Enterprise or Education (an eligible licence steps Pro up without a reinstall); "
-        "Home, SE and LTSC take no quality update policy. Server 2022 needs Datacenter: Azure Edition; "
-        "Standard and Datacenter need Server 2025.",
+        fix="Bring a client to Enterprise or Education; on servers see the needed edition.",
         learn=r"On the device: HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion, EditionID.",
         source=_HOTPATCH_PAGE + "; " + _SERVER_PAGE,
         unmet="wrong edition",

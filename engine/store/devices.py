@@ -354,7 +354,9 @@ class _Walk:
         )
 
     def each(self) -> Iterator[sqlite3.Row]:
-        yield from self._db.execute(self._select("", backwards=False), self._params)
+        # A plain loop: "yield from" would call the cursor's close when a reader stops early, perhaps after our own.
+        for row in self._db.execute(self._select("", backwards=False), self._params):  # noqa: UP028
+            yield row
 
     def _key(self, device_id: int) -> tuple[Any, int] | None:
         row = self._db.execute(

@@ -34,7 +34,7 @@ class Faults:
     wave_share: float = 0.0
     """Of all devices, those that go dark together."""
     wave_begins_at: datetime = DEMO_START + timedelta(hours=21)
-    wave_days: tuple[int, int] = (2, 5)
+    wave_days: tuple[int, int] = (2, 9)
     """The shortest and the longest absence."""
 
 

@@ -1,0 +1,251 @@
+"""The Textual application: seven screens by number, the keys that work everywhere, the palette, the looks.
+
+Started by the command line with `run_console`. It reaches into no screen; screens reach it as their `Shell`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+
+from textual import events, on, work
+from textual.binding import BindingType
+from textual.screen import Screen
+
+from console import terminal
+from console.background import Background
+from console.keys import BY_ID, EVERYWHERE, Verb, bindings
+from console.messages import FleetChanged, InfoRead, ReadFailed, RunnerTrouble
+from console.palette import ConsoleProvider, DeviceProvider
+from console.screens.base import ConsoleScreen
+from console.settings import Settings, load_settings
+from console.shell import Shell
+from console.themes import DEFAULTS, NAMES, THEMES
+from engine.errors import EngineError
+
+if TYPE_CHECKING:
+    from engine import Engine
+    from engine.intents import Actor, Role
+
+SCREENS: Mapping[str, str] = {
+    "overview": "console.screens.overview:OverviewScreen",
+    "devices": "console.screens.devices:DevicesScreen",
+    "rings": "console.screens.rings:RingsScreen",
+    "calendar": "console.screens.calendar:CalendarScreen",
+    "failures": "console.screens.failures:FailuresScreen",
+    "releases": "console.screens.releases:ReleasesScreen",
+    "activity": "console.screens.activity:ActivityScreen",
+}
+"""Name → where the screen is defined; imported when it is shown first."""
+_SPEEDS = (1, 10, 60, 300, 1_800, 7_200, 28_800, 86_400)
+
+
+def screen_class(name: str) -> type[ConsoleScreen]:
+    """The class of a screen, imported."""
+    module, _, attribute = SCREENS[name].partition(":")
+    return cast(type[ConsoleScreen], getattr(importlib.import_module(module), attribute))
+
+
+def _make(name: str) -> Screen[Any]:
+    return screen_class(name)()
+
+
+class HotpatchApp(Shell):
+    """The console on one state file."""
+
+    TITLE = "Hotpatch Console"
+    CSS_PATH = "console.tcss"
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {name: partial(_make, name) for name in SCREENS}
+    COMMANDS: ClassVar[set[Any]] = {ConsoleProvider, DeviceProvider}
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(EVERYWHERE)]
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    PAUSE_GC_ON_SCROLL = True
+
+    def __init__(self, background: Background, settings: Settings | None = None, *, start: str = "overview") -> None:
+        super().__init__(background, settings or Settings())
+        self._start = start
+        self._led: tuple[str, str] | None = None
+        self.animation_level = self.settings.animation
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = terminal.theme_for(self.settings.theme)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return DEFAULTS
+
+    async def on_mount(self) -> None:
+        self.background.start(self)
+        await self.switch_mode(self._start)
+
+    async def on_unmount(self) -> None:
+        await self.background.close()
+
+    # --- news from the background -------------------------------------------------------------------
+
+    @property
+    def _front(self) -> ConsoleScreen | None:
+        """The screen of the present mode, below any dialog."""
+        screen = self.screen_stack[0] if self.screen_stack else None
+        return screen if isinstance(screen, ConsoleScreen) and screen.is_mounted else None
+
+    @on(InfoRead)
+    def _keep_info(self, message: InfoRead) -> None:
+        first = self.info is None
+        self.info = message.info
+        if first:
+            self.refusals = message.refusals
+            self.refresh_bindings()
+        if self._front is not None:
+            self._front.info_read(message.info)
+
+    @on(FleetChanged)
+    def _pass_on(self, message: FleetChanged) -> None:
+        self.change_number = message.number
+        if self._front is not None:
+            self._front.fleet_changed(message.number)
+
+    @on(ReadFailed)
+    def _watch_failed(self, message: ReadFailed) -> None:
+        if self._front is not None:
+            self._front.status.trouble = "state file cannot be read"
+
+    @on(RunnerTrouble)
+    def _runner_trouble(self, message: RunnerTrouble) -> None:
+        if message.error is not None:
+            self.say_error(message.error)
+        else:
+            self.say("The runner goes on.")
+
+    # --- going elsewhere ----------------------------------------------------------------------------
+
+    def go(self, name: str, filter_text: str = "") -> None:
+        self._lead(name, filter_text)
+
+    @work(exclusive=True, group="mode")
+    async def _lead(self, name: str, filter_text: str) -> None:
+        await self.switch_mode(name)
+        if filter_text and self._front is not None:
+            self._front.arrive(filter_text)
+
+    def action_go(self, name: str) -> None:
+        self.go(name)
+
+    def screen_classes(self) -> Mapping[str, type[Screen[Any]]]:
+        return {name: screen_class(name) for name in SCREENS}
+
+    # --- keys that work everywhere ------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "demo":
+            return self.info is not None and self.info.demo is not None
+        return True
+
+    @work(exclusive=True, group="dialog")
+    async def action_help(self) -> None:
+        from console.dialogs.keys_help import KeysHelp
+
+        front = self._front
+        await self.push_screen_wait(KeysHelp(front.HEADING if front else self.TITLE, self.live_verbs()))
+
+    def live_verbs(self) -> list[tuple[Verb, str]]:
+        """The verbs that have a key here, each with "" or why it cannot be used now."""
+        front = self._front
+        found: dict[str, tuple[Verb, str]] = {}
+        for active in self.screen.active_bindings.values():
+            verb = BY_ID.get(active.binding.id or "")
+            if verb is not None:
+                reason = "" if active.enabled or front is None else front.why_not(verb.id) or "not here"
+                found[verb.id] = (verb, reason)
+        order = list(BY_ID)
+        return sorted(found.values(), key=lambda each: order.index(each[0].id))
+
+    def action_palette(self) -> None:
+        self.action_command_palette()
+
+    def action_leave(self) -> None:
+        self.exit()
+
+    @work(exclusive=True, group="demo")
+    async def action_demo(self, what: str) -> None:
+        """Slower, faster, stop or go on, an hour at once."""
+
+        def change(engine: Engine) -> None:
+            demo = engine.demo
+            if demo is None:
+                return
+            clock = demo.clock()
+            if what == "pause":
+                (demo.resume if clock.paused else demo.pause)()
+            elif what == "step":
+                demo.step(timedelta(hours=1))
+            else:
+                demo.set_speed(next_speed(clock.speed, faster=what == "faster"))
+
+        try:
+            await self.background.change(change)
+        except EngineError as error:
+            self.say_error(error)
+
+    # --- looks --------------------------------------------------------------------------------------
+
+    def theme_names(self) -> tuple[str, ...]:
+        """The looks one can choose."""
+        return NAMES
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[Any]:
+        """The palette's entries are our own."""
+        return ()
+
+    def _fatal_error(self) -> None:
+        """Say where the program broke, without any value: values may hold what nobody should read in a log."""
+        self._exit_renderables.append(terminal.crash_report())
+        self._close_messages_no_wait()
+
+    async def on_event(self, event: events.Event) -> None:
+        await super().on_event(event)
+
+
+def next_speed(speed: float, *, faster: bool) -> float:
+    """The next step up or down of a demo's clock."""
+    if faster:
+        return float(next((each for each in _SPEEDS if each > speed), _SPEEDS[-1]))
+    return float(next((each for each in reversed(_SPEEDS) if each < speed), _SPEEDS[0]))
+
+
+class Launch(Protocol):
+    """How the console was called."""
+
+    read_only: bool
+    role: Role
+
+    def actor(self, front: str = ...) -> Actor: ...
+
+
+def run_console(launch: Launch, path: Path, settings: Settings | None = None) -> int:
+    """Show the console on a state file until the person quits; returns the exit code.
+
+    Raises:
+        StateUnusable: the state file cannot be opened.
+        Refused: this is no terminal that a console can be shown on.
+        BadInput: the configuration cannot be used.
+    """
+    from engine import open_engine
+
+    terminal.require_terminal()
+    settings = settings or load_settings()
+    terminal.set_signs(settings.signs)
+    actor = launch.actor("console")
+
+    def opener() -> Engine:
+        return open_engine(path, actor=actor, role=launch.role, read_only=launch.read_only)
+
+    opener().close()  # a file that cannot be opened is told in the shell, before the screen is taken
+    background = Background(opener, driving=settings.drive and not launch.read_only)
+    app = HotpatchApp(background, settings)
+    with terminal.guarded(app):
+        app.run(mouse=settings.mouse)
+    return app.return_code or 0

@@ -1,0 +1,162 @@
+"""What `hotpatch doctor` looks at. Each check says what it found and what would help; none raises."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console import text
+from console.cli.session import Session, configuration_file, system_user
+from engine.errors import EngineError
+
+if TYPE_CHECKING:
+    from engine import Engine
+
+_OLDEST_PYTHON = (3, 11)
+_LEAST_WIDTH, _LEAST_HEIGHT = 80, 24
+
+
+class Result(StrEnum):
+    """How a check ended."""
+
+    OK = "ok"
+    ATTENTION = "attention"
+    NOTE = "note"
+    """Worth knowing, nothing to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check."""
+
+    check: str
+    result: Result
+    found: str
+    fix: str = ""
+
+
+def examine(session: Session) -> tuple[Finding, ...]:
+    """Every check, in the order in which one would look."""
+    return (
+        _python(),
+        _terminal(),
+        *_guarded("settings", lambda: _settings(session)),
+        *_guarded("state file", lambda: _state(session)),
+    )
+
+
+def _guarded(check: str, work: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    """The findings of a check; what it cannot do is a finding as well."""
+    found: list[Finding] = []
+    try:
+        found.extend(work())
+    except EngineError as error:
+        found.append(Finding(check, Result.ATTENTION, " ".join(filter(None, (error.what, error.why))), error.instead))
+    return found
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info < _OLDEST_PYTHON:
+        return Finding("python", Result.ATTENTION, version, "Use Python 3.11 or later.")
+    return Finding("python", Result.OK, f"{version}, hotpatch-console {_package_version()}")
+
+
+def _package_version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("hotpatch-console")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _terminal() -> Finding:
+    name = os.environ.get("TERM", "")
+    if sys.stdout is None or not sys.stdout.isatty():
+        return Finding("terminal", Result.NOTE, "none; the output goes to a file or a pipe")
+    size = os.get_terminal_size(sys.stdout.fileno())
+    encoding = (sys.stdout.encoding or "").lower()
+    found = f"{name or 'TERM is not set'}, {size.columns}x{size.lines}, {encoding}"
+    if name in ("", "dumb"):
+        return Finding("terminal", Result.ATTENTION, found, "The console needs a real terminal; commands do not.")
+    if size.columns < _LEAST_WIDTH or size.lines < _LEAST_HEIGHT:
+        return Finding("terminal", Result.ATTENTION, found, f"Make it {_LEAST_WIDTH}x{_LEAST_HEIGHT} or larger.")
+    if "utf" not in encoding:
+        return Finding("terminal", Result.NOTE, f"{found}; signs are drawn in ASCII")
+    return Finding("terminal", Result.OK, found)
+
+
+def _settings(session: Session) -> Iterator[Finding]:
+    path = configuration_file()
+    exists = path.exists()
+    role = session.role  # reads the file, and raises what is wrong with it
+    where = str(path) if exists else f"no file {path}; everything is as it comes"
+    yield Finding("settings", Result.OK, where)
+    yield Finding("role", Result.OK, f"{system_user()} is {role}")
+    yield from _runbooks(path.parent / "runbooks")
+
+
+def _runbooks(folder: Path) -> Iterator[Finding]:
+    if not folder.exists():
+        return
+    from engine import runbooks
+
+    troubles = runbooks.problems(folder)
+    if not troubles:
+        yield Finding("runbooks", Result.OK, f"{len(list(folder.glob('*.md')))} of your own")
+    for each in troubles:
+        yield Finding("runbooks", Result.ATTENTION, f"{each.what} {each.why}", each.instead)
+
+
+def _state(session: Session) -> Iterator[Finding]:
+    path = session.path()
+    with session.engine() as engine:
+        info = engine.info()
+        size = path.stat().st_size / 1_000_000
+        kind = "demo" if info.demo is not None else "fleet"
+        yield Finding("state file", Result.OK, f"{path}, {kind}, {text.plural(info.devices, 'device')}, {size:.1f} MB")
+        if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
+            yield Finding("permission", Result.ATTENTION, "read only", "Give yourself the right to write it.")
+        yield _lease(engine, info.driver)
+        yield _audit(engine)
+        yield _catalog(engine, info.now)
+
+
+def _lease(engine: Engine, driver: str) -> Finding:
+    waiting = len(engine.reads.active(1))
+    if driver:
+        return Finding("work", Result.OK, f"driven by {driver}")
+    if waiting:
+        return Finding(
+            "work", Result.ATTENTION, "installs wait and nobody drives them", "Open the console, or: hotpatch run"
+        )
+    return Finding("work", Result.NOTE, "nobody drives it, and nothing waits")
+
+
+def _audit(engine: Engine) -> Finding:
+    kept = engine.reads.store.audit
+    broken, head = kept.verify(), kept.head()
+    if broken is not None:
+        fix = "Compare with a backup; somebody wrote to the file by other means."
+        return Finding("audit", Result.ATTENTION, f"{broken.why}", fix)
+    return Finding("audit", Result.OK, f"holds, {text.plural(head[0] if head else 0, 'record')}")
+
+
+def _catalog(engine: Engine, now: datetime) -> Finding:
+    from engine.calendar import last_document_month
+
+    newest = max((row.release.month for row in engine.reads.releases()), default="")
+    expected = last_document_month(now)
+    if not newest:
+        return Finding("catalog", Result.ATTENTION, "no releases", "Fetch them: hotpatch catalog sync")
+    if newest < expected:
+        found = f"its newest month is {newest}, {expected} is out"
+        return Finding("catalog", Result.ATTENTION, found, "Bring it up to date: hotpatch catalog sync")
+    return Finding("catalog", Result.OK, f"up to {newest}")

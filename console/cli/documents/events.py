@@ -1,0 +1,102 @@
+"""Failures, work under way, the audit and the state of things as JSON. Pure; every key is relied on by scripts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from console.cli.documents.values import Document, code_text, iso, optional_kb, plain
+from engine.build import kb_text
+from engine.records import ActiveInstall, Attention, AuditRow, Compliance, StateInfo
+
+if TYPE_CHECKING:
+    from engine.triage import FailureGroup, Sla
+
+
+def failure_group(group: FailureGroup, sla: Sla | None) -> Document:
+    return {
+        "cause": group.cause,
+        "code": code_text(group.code),
+        "symbol": group.symbol or None,
+        "meaning": group.meaning,
+        "devices": group.devices,
+        "sample": list(group.sample),
+        "kbs": [kb_text(each) for each in group.kbs],
+        "attempts": group.attempts,
+        "common": [common(each) for each in group.common],
+        "remedy": group.remedy,
+        "retry": {"worth_it": group.retry, "after": group.retry_after or None},
+        "sla": None if sla is None else plain(sla),
+        "known": group.known,
+        "first_failed": iso(group.first_failed_at),
+        "last_failed": iso(group.last_failed_at),
+    }
+
+
+def common(factor: object) -> Document:
+    found = plain(factor)
+    sentence = getattr(factor, "sentence", "")
+    return {"sentence": sentence, **(found if isinstance(found, dict) else {})}
+
+
+def active(each: ActiveInstall) -> Document:
+    return {
+        "device": each.device_name,
+        "ring": each.ring or None,
+        "kb": kb_text(each.kb),
+        "action": each.action,
+        "state": each.state,
+        "stage": each.stage,
+        "progress": each.progress,
+        "requested": iso(each.requested_at),
+        "requested_by": each.requested_by,
+        "next": iso(each.next_at),
+    }
+
+
+def audit(row: AuditRow) -> Document:
+    return {
+        "seq": row.seq,
+        "at": iso(row.at),
+        "actor": row.actor,
+        "origin": row.origin,
+        "action": row.action,
+        "summary": row.summary,
+        "reason": row.reason,
+        "kb": optional_kb(row.kb),
+        "rings": list(row.rings),
+        "devices": row.devices,
+        "details": dict(row.details),
+        "hash": row.hash,
+    }
+
+
+def compliance(row: Compliance) -> Document:
+    return {
+        "month": row.month,
+        "platform": row.platform,
+        "released": iso(row.released_at),
+        "devices": row.devices,
+        "protected": row.protected,
+        "within_24h": row.within_24h,
+        "within_5d": row.within_5d,
+        "within_3w": row.within_3w,
+    }
+
+
+def attention(each: Attention) -> Document:
+    return {"urgency": each.urgency, "text": each.text, "screen": each.screen, "filter": each.filter or None}
+
+
+def state_info(info: StateInfo) -> Document:
+    return {
+        "state_file": info.path,
+        "now": iso(info.now),
+        "change_number": info.change_number,
+        "actor": info.actor,
+        "role": info.role,
+        "read_only": info.read_only,
+        "driver": info.driver or None,
+        "demo": None
+        if info.demo is None
+        else {"speed": info.demo.speed, "paused": info.demo.paused, "scenario": info.scenario},
+    }

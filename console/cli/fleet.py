@@ -1,0 +1,262 @@
+"""Commands about devices: the list, one device, readiness over the fleet, saved views."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import click
+
+from console import columns, text
+from console.cli import diagnostics, documents, output
+from console.cli.diagnostics import ExitCode
+from console.cli.filtering import FilterCommand, filter_text
+from console.cli.lists import INSTALLS, VIEWS
+from console.cli.session import Command, Session, session_of
+from console.columns import Cell, Column
+from console.text import NOTHING, Severity
+from engine.errors import BadInput, NotFound
+from engine.nearest import nearest
+from engine.records import DeviceDetail, DeviceQuery
+
+if TYPE_CHECKING:
+    from engine import Engine
+    from engine.filters import View
+    from engine.model import Cve
+    from engine.readiness import Check, Readiness
+
+TABLE_LIMIT = 1_000
+"""Rows of a table that nobody limited; JSON and CSV are whole."""
+
+
+@click.command(cls=FilterCommand)
+@click.argument("words", nargs=-1, metavar="[FILTER]...")
+@click.option("--view", metavar="NAME", help="A saved filter as well; see: hotpatch views")
+@click.option("--sort", "sort_key", default="name", metavar="KEY", help="name, user, ring, state, seen ...; -KEY down.")
+@click.option("--limit", type=click.IntRange(0), help=f"Rows; 0 is all. A table stops at {TABLE_LIMIT:,} unless told.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, safe to open in a spreadsheet.")
+@session_of
+def devices(
+    session: Session, words: tuple[str, ...], view: str | None, sort_key: str, limit: int | None, as_csv: bool
+) -> int:
+    """Devices that a filter matches, for example: ring:broad state:failed -ready user:alice
+
+    Words are ANDed; field:value, field!=value, field<value, -field:value; bare words search name and user. Quote
+    values that hold signs of the shell: 'build<26100.8390'. A wrong field says which fields exist.
+    """
+    if as_csv and session.as_json:
+        raise BadInput("--csv and --json exclude each other.", "", "Choose one.")
+    query = _query(words, view, sort_key, session)
+    with session.engine() as engine:
+        rows = engine.reads.each_device(query)
+        if session.as_json:
+            output.documents(documents.device_row(row) for row in islice(rows, limit or None))
+        elif as_csv:
+            from console.export import csv_lines
+
+            for line in csv_lines(columns.DEVICES, islice(rows, limit or None), engine.now()):
+                output.raw(line)
+        else:
+            _table(session, engine, query, limit)
+    return ExitCode.DONE
+
+
+def _query(words: tuple[str, ...], view: str | None, sort_key: str, session: Session) -> DeviceQuery:
+    from engine.store.devices import SORT_KEYS
+
+    parts = [_view(view, session).filter] if view is not None else []
+    parts.append(filter_text(words))
+    descending = sort_key.startswith("-")
+    key = sort_key.removeprefix("-")
+    if key not in SORT_KEYS:
+        near = nearest(key, SORT_KEYS)
+        hint = f"Did you mean {', '.join(near)}? " if near else ""
+        raise BadInput(f"Devices cannot be sorted by {key!r}.", "", f"{hint}Keys are: {', '.join(SORT_KEYS)}.")
+    return DeviceQuery(" ".join(parts), key, descending)
+
+
+def _table(session: Session, engine: Engine, query: DeviceQuery, limit: int | None) -> None:
+    most = TABLE_LIMIT if limit is None else limit
+    rows = list(islice(engine.reads.each_device(query), most or None))
+    output.table(columns.DEVICES, rows, engine.now(), session.style)
+    total = engine.reads.device_total(query) if most and len(rows) == most else len(rows)
+    if total > len(rows):
+        diagnostics.note(f"{len(rows):,} of {total:,} devices. All of them: --limit 0")
+    else:
+        diagnostics.note(text.plural(total, "device"))
+
+
+# --- one device -------------------------------------------------------------------------------------
+
+
+@click.command(cls=Command)
+@click.argument("name")
+@session_of
+def device(session: Session, name: str) -> int:
+    """One device by name, user, serial or asset tag: readiness check by check, what to do, history."""
+    with session.engine() as engine:
+        detail = engine.reads.find_device(name)
+        readiness = engine.reads.readiness(detail.id)
+        open_cves = _open_cves(engine, detail)
+        if session.as_json:
+            output.document(documents.device(detail, readiness, open_cves))
+        else:
+            _show_device(session, engine, detail, readiness, open_cves)
+    return ExitCode.DONE
+
+
+def _open_cves(engine: Engine, detail: DeviceDetail) -> tuple[Cve, ...]:
+    facts = detail.facts
+    if facts.platform is None or facts.architecture is None:
+        return ()
+    return engine.reads.catalog().open_cves(facts.platform, facts.architecture, facts.build, engine.now())
+
+
+def _show_device(
+    session: Session, engine: Engine, detail: DeviceDetail, readiness: Readiness, open_cves: tuple[Cve, ...]
+) -> None:
+    facts, now, style = detail.facts, engine.now(), session.style
+    output.heading(facts.name, style)
+    for words, severity in _answer(detail, readiness):
+        output.line(words, severity, style)
+    output.line()
+    exploited = sum(each.exploited for each in open_cves)
+    output.pairs(
+        [
+            ("User", " ".join(part for part in (facts.user_name, f"<{facts.user}>" if facts.user else "") if part)),
+            ("Device", ", ".join(part for part in (text.words(facts.form), facts.model, facts.site) if part)),
+            ("Serial, tag", f"{facts.serial or NOTHING}, {facts.asset_tag or NOTHING}"),
+            ("Windows", _windows(detail)),
+            ("Ring, track", f"{detail.ring or NOTHING}, {text.words(detail.track)}"),
+            ("Managed by", ", ".join(part for part in (text.words(facts.management), facts.policy_name) if part)),
+            ("Last seen", f"{text.moment_long(facts.last_seen_at)} ({text.age(facts.last_seen_at, now)})"),
+            ("Started", f"{text.moment_long(facts.boot_at)} ({text.age(facts.boot_at, now)})"),
+            ("Open CVEs", f"{len(open_cves)}, {exploited} of them exploited"),
+        ],
+        style,
+    )
+    output.line()
+    output.heading("Readiness", style)
+    for check in readiness.checks:
+        _show_check(session, check)
+    if detail.installs:
+        output.line()
+        output.heading("History", style)
+        output.table(INSTALLS, detail.installs, now, style)
+
+
+def _windows(detail: DeviceDetail) -> str:
+    facts = detail.facts
+    label = facts.platform.label if facts.platform else "a Windows version without hotpatches"
+    parts = (label, facts.edition, str(facts.architecture or ""), f"build {text.build(facts.build)}")
+    return ", ".join(part for part in parts if part)
+
+
+def _answer(detail: DeviceDetail, readiness: Readiness) -> Iterator[tuple[str, Severity]]:
+    """What a person with a caller on the line says first."""
+    if detail.protected:
+        yield "Protected: it runs the current release of its track.", Severity.OK
+    else:
+        yield "Not protected: the current release is not on it yet.", Severity.DUE
+    if detail.facts.restart_pending:
+        yield "It waits for a restart.", Severity.AT_RISK
+    if readiness.verdict == "ready":
+        yield "Ready for hotpatches: it takes them without a restart.", Severity.OK
+    elif readiness.verdict == "not-ready":
+        yield f"Not ready for hotpatches ({', '.join(readiness.reasons)}): LCUs restart it.", Severity.AT_RISK
+    else:
+        yield f"Readiness is not known ({', '.join(readiness.reasons)}).", Severity.UNKNOWN
+    for hold in detail.holds:
+        yield f"Held off hotpatches: {hold}", Severity.AT_RISK
+
+
+_CHECKS = {"met": Severity.OK, "not-met": Severity.AT_RISK, "unknown": Severity.UNKNOWN}
+
+
+def _show_check(session: Session, check: Check) -> None:
+    if check.result == "not-applicable":
+        return
+    severity = _CHECKS[check.result]
+    output.line(f"{check.title}: {check.found or text.words(check.result)}", severity, session.style)
+    if check.result != "met":
+        output.line(f"    Needed: {check.needed}")
+        if check.fix:
+            output.line(f"    To do: {check.fix}")
+        output.line(f"    Source: {check.source}")
+
+
+# --- the fleet --------------------------------------------------------------------------------------
+
+_SHARES: tuple[Column[tuple[str, int, int]], ...] = (
+    Column("what", "What", 28, lambda row, _: Cell(row[0])),
+    Column("devices", "Devices", 9, lambda row, _: Cell(text.count(row[1])), "right"),
+    Column("share", "Share", 7, lambda row, _: Cell(text.share(row[1], row[2])), "right"),
+)
+
+
+@click.command(cls=Command)
+@session_of
+def readiness(session: Session) -> int:
+    """Where devices are lost on the way to hotpatches: eligible, enrolled, ready; and for which reasons."""
+    with session.engine() as engine:
+        found = documents.totals(engine.reads.counts())
+        reasons = _reasons(engine)
+        if session.as_json:
+            output.document(
+                {
+                    "devices": found.devices,
+                    "funnel": found.funnel,
+                    "verdicts": found.verdicts,
+                    "platforms": found.platforms,
+                    "reasons": [{"reason": reason, "devices": count} for reason, count in reasons],
+                }
+            )
+            return ExitCode.DONE
+        total = found.devices
+        rows = [(name, count, total) for name, count in found.funnel.items()]
+        rows += [(text.words(name), count, total) for name, count in found.verdicts.items() if name != "ready"]
+        output.table(_SHARES, rows, engine.now(), session.style)
+        if reasons:
+            output.line()
+            output.heading("Reasons", session.style)
+            output.table(_SHARES, [(name, count, total) for name, count in reasons], engine.now(), session.style)
+    return ExitCode.DONE
+
+
+def _reasons(engine: Engine) -> list[tuple[str, int]]:
+    """Why devices are not ready, the commonest first; a device may have several reasons."""
+    found: dict[str, int] = {}
+    for row in engine.reads.each_device(DeviceQuery("readiness:not-ready,unknown")):
+        for reason in row.reasons:
+            found[reason] = found.get(reason, 0) + 1
+    return sorted(found.items(), key=lambda each: (-each[1], each[0]))
+
+
+@click.command(cls=Command)
+@session_of
+def views(session: Session) -> int:
+    """Saved filters: those that everybody has, and those in the configuration file."""
+    found = _views(session)
+    if session.as_json:
+        output.document([{"name": each.name, "title": each.title, "filter": each.filter} for each in found])
+    else:
+        from engine.clock import SystemClock
+
+        output.table(VIEWS, found, SystemClock().now(), session.style)
+    return ExitCode.DONE
+
+
+def _views(session: Session) -> list[View]:
+    from engine.filters import VIEWS as BUILT_IN
+    from engine.filters import View
+
+    own = session.settings.views if session.settings is not None else {}
+    return [*BUILT_IN, *(View(name, "From the configuration file", words) for name, words in own.items())]
+
+
+def _view(name: str, session: Session) -> View:
+    known = {each.name.casefold(): each for each in _views(session)}
+    if name.casefold() not in known:
+        raise NotFound(f"There is no view {name!r}.", nearest(name, known), "List them with: hotpatch views")
+    return known[name.casefold()]

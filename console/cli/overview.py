@@ -1,0 +1,132 @@
+"""Commands about everything at once: status and activity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from console import columns, text
+from console.cli import diagnostics, documents, output
+from console.cli.diagnostics import ExitCode
+from console.cli.lists import COMPLIANCE
+from console.cli.session import Command, Session, session_of
+from console.text import Severity
+from engine.build import Platform
+from engine.records import Attention, Urgency
+
+if TYPE_CHECKING:
+    from engine import Engine
+
+_URGENCIES = {Urgency.NOW: Severity.FAILED, Urgency.TODAY: Severity.AT_RISK, Urgency.SOON: Severity.DUE}
+
+
+def attention_code(attention: tuple[Attention, ...]) -> ExitCode:
+    """ATTENTION when something cannot wait: a gate fails, something is halted."""
+    return ExitCode.ATTENTION if any(each.urgency is Urgency.NOW for each in attention) else ExitCode.DONE
+
+
+@click.command(cls=Command)
+@session_of
+def status(session: Session) -> int:
+    """The state of the fleet at a glance. Ends with 3 when a gate fails or something is paused or halted."""
+    with session.engine() as engine:
+        attention = engine.reads.attention()
+        found = _status(engine, attention)
+        if session.as_json:
+            output.document(found)
+        else:
+            _show(session, engine, attention)
+    return attention_code(attention)
+
+
+def _status(engine: Engine, attention: tuple[Attention, ...]) -> documents.Document:
+    found = documents.totals(engine.reads.counts())
+    restarts = _next_restarts(engine)
+    return {
+        **documents.state_info(engine.info()),
+        "totals": {"devices": found.devices, "protected": found.protected},
+        "funnel": found.funnel,
+        "verdicts": found.verdicts,
+        "platforms": found.platforms,
+        "states": found.states,
+        "tracks": found.tracks,
+        "compliance": [documents.compliance(each) for each in engine.reads.compliance()],
+        "active": len(engine.reads.active(100_000)),
+        "failures": len(engine.reads.failures()),
+        "attention": [documents.attention(each) for each in attention],
+        "next_restart": [
+            {"platform": platform, "at": documents.iso(engine.reads.next_baseline(platform))} for platform in restarts
+        ],
+    }
+
+
+def _next_restarts(engine: Engine) -> list[Platform]:
+    """The platforms that the fleet has, in their order."""
+    present = {each.platform for each in engine.reads.counts()}
+    return [platform for platform in Platform if platform in present]
+
+
+def _show(session: Session, engine: Engine, attention: tuple[Attention, ...]) -> None:
+    info, now, style = engine.info(), engine.now(), session.style
+    found = documents.totals(engine.reads.counts())
+    demo = ""
+    if info.demo is not None:
+        demo = f" (demo, {'paused' if info.demo.paused else f'{info.demo.speed:g} times life'})"
+    output.heading(f"{text.plural(info.devices, 'device')}, {text.moment_long(now)}{demo}", style)
+    output.pairs(
+        [
+            ("Readiness", ", ".join(f"{count:,} {text.words(word)}" for word, count in found.verdicts.items())),
+            ("Funnel", " > ".join(f"{text.words(word)} {count:,}" for word, count in found.funnel.items())),
+            ("Under way", text.count(len(engine.reads.active(100_000)))),
+            ("Failed", text.count(len(engine.reads.failures()))),
+            ("Next baseline", ", ".join(_restart_words(engine))),
+            ("Driven by", info.driver or "nobody; hotpatch run, or an open console"),
+        ],
+        style,
+    )
+    output.line()
+    output.table(COMPLIANCE, engine.reads.compliance(), now, style)
+    output.line()
+    for each in attention:
+        output.line(f"{each.text}", _URGENCIES[each.urgency], style)
+    if not attention:
+        output.line("Nothing waits for a person.", Severity.OK, style)
+
+
+def _restart_words(engine: Engine) -> list[str]:
+    by_moment: dict[str, list[str]] = {}
+    for platform in _next_restarts(engine):
+        at = text.moment_long(engine.reads.next_baseline(platform))
+        by_moment.setdefault(at, []).append(text.platform_short(platform))
+    if len(by_moment) == 1:
+        return list(by_moment)
+    return [f"{at} ({', '.join(names)})" for at, names in by_moment.items()]
+
+
+@click.command(cls=Command)
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Audit records.")
+@session_of
+def activity(session: Session, limit: int) -> int:
+    """What is under way, and who did what, when and why: the audit, newest first."""
+    with session.engine() as engine:
+        active = engine.reads.active(limit)
+        audit = engine.reads.audit(limit)
+        if session.as_json:
+            output.document(
+                {
+                    "now": documents.iso(engine.now()),
+                    "active": [documents.active(each) for each in active],
+                    "audit": [documents.audit(each) for each in audit],
+                }
+            )
+            return ExitCode.DONE
+        now, style = engine.now(), session.style
+        if active:
+            output.table(columns.ACTIVE, active, now, style)
+            output.line()
+        if audit:
+            output.table(columns.AUDIT, audit, now, style)
+        if not active and not audit:
+            diagnostics.note("Nothing is under way and nothing has been done yet.")
+    return ExitCode.DONE

@@ -1,0 +1,36 @@
+"""Every column of every list, declared once: the screen's table, the command's table and CSV are drawn from here.
+
+Pure functions from a row record to cells; nothing here knows a terminal, a widget or the engine.
+"""
+
+from __future__ import annotations
+
+from console.columns.activity import ACTIVE, AUDIT, install_state_cell, progress_bar
+from console.columns.column import GAP, Cell, Column, Placed, Row, number_cell, place
+from console.columns.devices import DEVICES, device_state_cell, readiness_cell
+from console.columns.failures import FAILURES
+from console.columns.releases import RELEASES, kind_cell
+from console.columns.rings import RING_PROGRESS, RINGS, ring_progress_cell
+
+__all__ = [
+    "ACTIVE",
+    "AUDIT",
+    "DEVICES",
+    "FAILURES",
+    "GAP",
+    "RELEASES",
+    "RINGS",
+    "RING_PROGRESS",
+    "Cell",
+    "Column",
+    "Placed",
+    "Row",
+    "device_state_cell",
+    "install_state_cell",
+    "kind_cell",
+    "number_cell",
+    "place",
+    "progress_bar",
+    "readiness_cell",
+    "ring_progress_cell",
+]

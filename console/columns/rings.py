@@ -1,0 +1,81 @@
+"""Columns of the rings, and of how far releases have come in them."""
+
+from __future__ import annotations
+
+from console import text
+from console.columns.column import Cell, Column, number_cell
+from console.text import Severity
+from engine.records import RingProgress, RingRow
+
+
+def _days(number: int) -> Cell:
+    return Cell(f"{number} d")
+
+
+RINGS: tuple[Column[RingRow], ...] = (
+    Column(
+        "position",
+        "No",
+        2,
+        lambda row, _: Cell(str(row.ring.position)),
+        "right",
+        sort="position",
+        order=lambda row: (row.ring.position,),
+    ),
+    Column("name", "Ring", 8, lambda row, _: Cell(row.ring.name), sort="name", grow=1),
+    Column(
+        "devices",
+        "Devices",
+        9,
+        lambda row, _: number_cell(row.devices),
+        "right",
+        sort="devices",
+        order=lambda row: (row.devices,),
+    ),
+    Column("ready", "Ready", 6, lambda row, _: Cell(text.share(row.ready, row.devices)), "right"),
+    Column("protected", "Protected", 9, lambda row, _: Cell(text.share(row.protected, row.devices)), "right"),
+    Column("active", "Active", 7, lambda row, _: number_cell(row.active), "right"),
+    Column("failed", "Failed", 8, lambda row, _: number_cell(row.failed, Severity.FAILED), "right"),
+    Column("deferral", "Deferral", 8, lambda row, _: _days(row.ring.deferral_days), "right"),
+    Column("deadline", "Deadline", 8, lambda row, _: _days(row.ring.deadline_days), "right", from_width=84),
+    Column("grace", "Grace", 6, lambda row, _: _days(row.ring.grace_days), "right", from_width=92),
+    Column(
+        "at_once",
+        "At once",
+        7,
+        lambda row, _: Cell(text.count(row.ring.max_in_flight) if row.ring.max_in_flight else "no limit"),
+        "right",
+        from_width=104,
+    ),
+    Column("soak", "Soak", 6, lambda row, _: Cell(f"{row.ring.gate.soak_hours} h"), "right", from_width=112),
+)
+
+
+def ring_progress_cell(row: RingProgress) -> Cell:
+    """Where a release stands in a ring, in one or two words."""
+    if row.stopped:
+        return Cell(row.stopped, Severity.AT_RISK)
+    if not row.approved:
+        return Cell("not approved", Severity.NONE)
+    if row.opened_at is None:
+        return Cell(row.waits_for or "waits", Severity.DUE)
+    if row.failed and any(not each.holds for each in row.gate):
+        return Cell("gate fails", Severity.FAILED)
+    if row.installed and not (row.active or row.pending):
+        return Cell("done", Severity.OK)
+    return Cell("open", Severity.OK)
+
+
+RING_PROGRESS: tuple[Column[RingProgress], ...] = (
+    Column("ring", "Ring", 6, lambda row, _: Cell(row.ring.name), sort="ring", order=lambda row: (row.ring.position,)),
+    Column("kb", "KB", 9, lambda row, _: Cell(text.kb(row.kb)), sort="kb"),
+    Column("devices", "Devices", 8, lambda row, _: number_cell(row.devices), "right"),
+    Column("installed", "Installed", 9, lambda row, _: number_cell(row.installed), "right"),
+    Column("active", "Active", 6, lambda row, _: number_cell(row.active), "right"),
+    Column("failed", "Failed", 7, lambda row, _: number_cell(row.failed, Severity.FAILED), "right"),
+    Column("pending", "Waiting", 7, lambda row, _: number_cell(row.pending), "right"),
+    Column("not_ready", "Not ready", 9, lambda row, _: number_cell(row.not_ready), "right", from_width=90),
+    Column("state", "State", 16, lambda row, _: ring_progress_cell(row), grow=3),
+    Column("opens", "Opens", 12, lambda row, now: Cell(text.moment(row.opens_at, now)), from_width=104),
+    Column("opened", "Opened", 12, lambda row, now: Cell(text.moment(row.opened_at, now)), from_width=118),
+)

@@ -1,0 +1,1 @@
+"""What stands above a screen and asks or tells one thing."""

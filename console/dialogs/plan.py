@@ -1,0 +1,154 @@
+"""The one confirmation for everything that changes: what will happen, to how many devices, with how many restarts.
+
+Opened by `ConsoleScreen.confirm`. Enter alone never confirms: `y` does, or the typed number of devices when a plan
+reaches far. It carries nothing out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from console.clipboard import copy_text
+from console.dialogs.base import Dialog
+from console.text import Severity, count, plural
+from console.widgets.drawing import MUTED, STRONG, line, lines, plain, severity_text
+from engine.intents import Approve, Intent, Plan, Refusal
+
+FAR_DEVICES = 1_000
+"""From so many devices on, the number must be typed."""
+_NAMES_SHOWN = 6
+
+
+class PlanDialog(Dialog[bool]):
+    """Shows a plan; its result is True when it was confirmed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "confirm", "do it"),
+        Binding("n", "back", "back"),
+        Binding("c", "copy_command", "copy the command"),
+        Binding("down,j", "scroll_body('down')", "down"),
+        Binding("up,k", "scroll_body('up')", "up"),
+        Binding("pagedown", "scroll_body('page_down')", "page down"),
+        Binding("pageup", "scroll_body('page_up')", "page up"),
+    ]
+    DEFAULT_CSS = """
+    PlanDialog #typed { margin-top: 1; }
+    PlanDialog #wrong { height: auto; }
+    """
+
+    def __init__(self, plan: Plan, note: str = "") -> None:
+        super().__init__(plan.title)
+        self.plan = plan
+        self._note = note
+        self._typed = needs_typing(plan)
+
+    def compose_body(self) -> Iterable[Widget]:
+        yield Static(plan_text(self.plan, self._note), id="plan")
+        if self.plan.refusal is None and self._typed:
+            yield Static(
+                line("Type the number of devices, ", (count(self.plan.devices), STRONG), ", to go on:"), id="typed"
+            )
+            yield Input(type="integer", compact=True, id="number")
+            yield Static("", id="wrong")
+
+    def hints(self) -> Iterable[tuple[str, str]]:
+        if self.plan.refusal is not None:
+            return (("esc", "back"),)
+        confirm = ("enter", "go on, once the number is typed") if self._typed else ("y", "do it")
+        return (
+            (confirm, ("esc", "back"), ("c", "copy the command")) if self.plan.command else (confirm, ("esc", "back"))
+        )
+
+    def on_mount(self) -> None:
+        if self.plan.refusal is None and self._typed:
+            self.query_one("#number", Input).focus()
+
+    def action_confirm(self) -> None:
+        if self.plan.refusal is None and not self._typed:
+            self.dismiss(True)
+
+    @on(Input.Submitted, "#number")
+    def _compare(self, event: Input.Submitted) -> None:
+        event.stop()
+        if event.value.replace(",", "").strip() == str(self.plan.devices):
+            self.dismiss(True)
+        else:
+            words = f"That is not {count(self.plan.devices)}."
+            self.query_one("#wrong", Static).update(severity_text(Severity.AT_RISK, words))
+
+    def action_copy_command(self) -> None:
+        if self.plan.command:
+            copy_text(self.app, self.plan.command, "the command")
+
+
+def needs_typing(plan: Plan) -> bool:
+    """Whether a plan reaches so far that the number of devices must be typed: restarts, more than one ring, or a
+    thousand devices."""
+    return plan.devices > 0 and (plan.restarts > 0 or plan.devices >= FAR_DEVICES or _reaches_rings(plan.intent) > 1)
+
+
+def _reaches_rings(intent: Intent) -> int:
+    """How many rings an intent names; one that names none by meaning all of them counts as many."""
+    if isinstance(intent, Approve):
+        return len(intent.rings) or 2
+    target = getattr(intent, "target", None)
+    return len(target.rings) if target is not None else 0
+
+
+def plan_text(plan: Plan, note: str = "") -> Content:
+    """A plan in words."""
+    if plan.refusal is not None:
+        return lines([*_note(note), *refusal_lines(plan.refusal), *_left_out(plan)])
+    rows = [*_note(note), _consequences(plan)]
+    if plan.sample:
+        more = plan.devices - min(len(plan.sample), _NAMES_SHOWN)
+        names = ", ".join(plan.sample[:_NAMES_SHOWN]) + (f" and {count(more)} more" if more > 0 else "")
+        rows.append(plain(names, MUTED))
+    rows.append(plain(""))
+    rows += [line((f"{number}. ", MUTED), step) for number, step in enumerate(plan.steps, 1)]
+    rows += [severity_text(Severity.AT_RISK, warning) for warning in plan.warnings]
+    rows += _left_out(plan)
+    if plan.command:
+        rows += [plain(""), line(("as a command  ", MUTED), plan.command)]
+    return lines(rows)
+
+
+def _consequences(plan: Plan) -> Content:
+    restarts = (
+        severity_text(Severity.AT_RISK, plural(plan.restarts, "restart"))
+        if plan.restarts
+        else severity_text(Severity.OK, "no restart")
+    )
+    return line((plural(plan.devices, "device"), STRONG), "   ", restarts)
+
+
+def _note(note: str) -> list[Content]:
+    return [severity_text(Severity.DUE, note), plain("")] if note else []
+
+
+def _left_out(plan: Plan) -> list[Content]:
+    if not plan.left_out:
+        return []
+    rows = [plain(""), plain("Left out", STRONG)]
+    for refusal in plan.left_out:
+        amount = f"{plural(refusal.devices, 'device')}: " if refusal.devices else ""
+        rows.append(line(amount, refusal.what, " ", refusal.why))
+        if refusal.instead:
+            rows.append(plain(f"  {refusal.instead}", MUTED))
+    return rows
+
+
+def refusal_lines(refusal: Refusal) -> list[Content]:
+    """What is refused, why, and what would make it possible."""
+    return [
+        severity_text(Severity.FAILED, refusal.what),
+        *([plain(refusal.why)] if refusal.why else []),
+        *([line(("To make it possible: ", MUTED), refusal.instead)] if refusal.instead else []),
+    ]

@@ -1,0 +1,116 @@
+"""All that is known of the terminal: whether a console can be shown on it, its signs and colours, how it ends.
+
+Called before the screen is taken, and when the program breaks. Never overwrites TERM, never prints a value.
+"""
+
+from __future__ import annotations
+
+import locale
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from console.text import use_ascii
+from engine.errors import Refused
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+_PACKAGES = ("console", "engine")
+
+
+def require_terminal(environment: Mapping[str, str] = os.environ, *, is_terminal: bool | None = None) -> None:
+    """Make sure that a console can be shown here.
+
+    Raises:
+        Refused: input or output is no terminal, or TERM says that it cannot place a cursor.
+    """
+    if is_terminal is None:
+        is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    instead = "Use a command, for example: hotpatch status"
+    if not is_terminal:
+        raise Refused("The console needs a terminal.", "Input or output is not one.", instead)
+    if environment.get("TERM", "") in ("", "dumb"):
+        raise Refused("The console cannot be drawn here.", "TERM names a terminal without a cursor.", instead)
+
+
+def theme_for(wanted: str, environment: Mapping[str, str] = os.environ) -> str:
+    """The look to begin with: NO_COLOR and terminals of eight colours get the terminal's own."""
+    if environment.get("NO_COLOR") or environment.get("TERM", "") in ("vt100", "vt220", "vt102"):
+        return "ansi"
+    return wanted
+
+
+def set_signs(wanted: str, environment: Mapping[str, str] = os.environ) -> None:
+    """Choose between our signs and plain ASCII: `auto` looks at the terminal's name and character set."""
+    use_ascii(wanted == "ascii" or (wanted == "auto" and not shows_unicode(environment)))
+
+
+def shows_unicode(environment: Mapping[str, str], encoding: str | None = None) -> bool:
+    """Whether the terminal can show more than ASCII."""
+    if environment.get("TERM", "") in ("linux", "vt100", "vt220", "vt102"):
+        return False
+    name = encoding if encoding is not None else sys.stdout.encoding or locale.getpreferredencoding(False)
+    return name.lower().replace("-", "") in ("utf8", "cp65001")
+
+
+@contextmanager
+def guarded(app: App[Any]) -> Iterator[None]:
+    """While the console runs: a terminal that goes away ends it, even where SIGHUP is ignored for us."""
+    if not hasattr(signal, "SIGHUP"):
+        yield
+        return
+
+    def leave(*_: object) -> None:
+        app.call_later(app.exit)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGHUP, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def is_gone() -> bool:
+    """Whether the terminal has gone away."""
+    try:
+        os.tcgetpgrp(sys.__stdin__.fileno() if sys.__stdin__ is not None else 0)
+    except OSError:
+        return True
+    return False
+
+
+def crash_report(error: BaseException | None = None) -> str:
+    """Where the program broke, in our own files, without any value."""
+    error = error or sys.exc_info()[1]
+    if error is None:
+        return "Hotpatch Console has stopped. Nothing of the fleet was lost."
+    places = [
+        f"  {_short(frame.filename)}:{frame.lineno} in {frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)
+        if _is_ours(frame.filename)
+    ]
+    return "\n".join(
+        [
+            "Hotpatch Console has stopped because of a mistake in itself. Nothing of the fleet was lost.",
+            f"  {type(error).__name__}",
+            *places[-12:],
+            "Start it again; if it stays, report these lines.",
+        ]
+    )
+
+
+def _is_ours(filename: str) -> bool:
+    return any(part in _PACKAGES for part in Path(filename).parts[-4:-1])
+
+
+def _short(filename: str) -> str:
+    parts = Path(filename).parts
+    begin = max((index for index, part in enumerate(parts) if part in _PACKAGES), default=len(parts) - 1)
+    return "/".join(parts[begin:])

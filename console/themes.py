@@ -1,0 +1,138 @@
+"""The four looks: dark, light, high contrast in blue and orange, and the terminal's own sixteen colours.
+
+Severities and the table's cursor are variables of each theme, so that styles name a meaning and never a colour.
+"""
+
+from __future__ import annotations
+
+from textual.theme import Theme
+
+_DARK = Theme(
+    name="dark",
+    primary="#7aa2d6",
+    secondary="#5b7aa3",
+    accent="#8fb8e8",
+    warning="#d9a441",
+    error="#e2696f",
+    success="#7fb685",
+    foreground="#cfd4dc",
+    background="#14171c",
+    surface="#191d23",
+    panel="#20252d",
+    dark=True,
+    variables={
+        "ok": "#7fa889",
+        "due": "#7aa2d6",
+        "at-risk": "#d9a441",
+        "failed": "#ef7f84",
+        "unknown": "#b796d6",
+        "muted": "#8a93a1",
+        "key": "#9cc4f2",
+        "mark": "#f0c674",
+        "cursor": "#2f4a6d",
+        "cursor-text": "#f2f5f9",
+        "cursor-away": "#252b34",
+        "rule": "#343b46",
+    },
+)
+_LIGHT = Theme(
+    name="light",
+    primary="#1f5fa8",
+    secondary="#4a78ad",
+    accent="#175497",
+    warning="#8a5a00",
+    error="#b3261e",
+    success="#2c6b3a",
+    foreground="#20252d",
+    background="#f7f8fa",
+    surface="#eef0f4",
+    panel="#e3e7ed",
+    dark=False,
+    variables={
+        "ok": "#2c6b3a",
+        "due": "#1f5fa8",
+        "at-risk": "#855700",
+        "failed": "#b3261e",
+        "unknown": "#74419c",
+        "muted": "#5b6470",
+        "key": "#175497",
+        "mark": "#7a4b00",
+        "cursor": "#1f5fa8",
+        "cursor-text": "#ffffff",
+        "cursor-away": "#d5dce6",
+        "rule": "#c3cad4",
+    },
+)
+_CONTRAST = Theme(
+    name="contrast",
+    primary="#56b4ff",
+    secondary="#56b4ff",
+    accent="#ffb000",
+    warning="#ffb000",
+    error="#ff8a00",
+    success="#8ccbff",
+    foreground="#ffffff",
+    background="#000000",
+    surface="#000000",
+    panel="#101820",
+    dark=True,
+    variables={
+        "ok": "#8ccbff",
+        "due": "#56b4ff",
+        "at-risk": "#ffd166",
+        "failed": "#ff9a1f",
+        "unknown": "#e0e0e0",
+        "muted": "#c2c8d0",
+        "key": "#ffd166",
+        "mark": "#ffd166",
+        "cursor": "#ffd166",
+        "cursor-text": "#000000",
+        "cursor-away": "#33404d",
+        "rule": "#8899aa",
+    },
+)
+_ANSI = Theme(
+    name="ansi",
+    ansi=True,
+    primary="ansi_blue",
+    secondary="ansi_cyan",
+    warning="ansi_yellow",
+    error="ansi_red",
+    success="ansi_green",
+    accent="ansi_cyan",
+    foreground="ansi_default",
+    background="ansi_default",
+    surface="ansi_default",
+    panel="ansi_default",
+    boost="ansi_default",
+    dark=True,
+    variables={
+        "ok": "ansi_green",
+        "due": "ansi_cyan",
+        "at-risk": "ansi_yellow",
+        "failed": "ansi_bright_red",
+        "unknown": "ansi_magenta",
+        "muted": "ansi_default",
+        "key": "ansi_cyan",
+        "mark": "ansi_yellow",
+        "cursor": "ansi_white",
+        "cursor-text": "ansi_black",
+        "cursor-away": "ansi_bright_black",
+        "rule": "ansi_bright_black",
+        "block-cursor-foreground": "ansi_black",
+        "block-cursor-background": "ansi_white",
+        "border": "ansi_blue",
+        "border-blurred": "ansi_bright_black",
+        "input-cursor-background": "ansi_white",
+        "input-cursor-foreground": "ansi_black",
+        "input-selection-background": "ansi_bright_blue",
+        "input-selection-foreground": "ansi_black",
+        "screen-selection-background": "ansi_bright_blue",
+        "screen-selection-foreground": "ansi_black",
+    },
+)
+
+THEMES = (_DARK, _LIGHT, _CONTRAST, _ANSI)
+NAMES = tuple(theme.name for theme in THEMES)
+DEFAULTS = dict(_DARK.variables)
+"""For styles that are read before a theme is chosen."""
