@@ -34,4 +34,5 @@ def assess_devices(store: Store, situation: Situation, device_ids: Iterable[int]
 
 def assess_platforms(store: Store, situation: Situation, platforms: Iterable[Platform]) -> int:
     """Assess every device of these platforms in bulk, after their calendar has moved. Returns how many."""
-    return sum(assess_devices(store, situation, store.devices.ids_on(platform)) for platform in platforms)
+    wanted = sorted(set(platforms))
+    return sum(store.devices.assess_in_bulk(situation.all_levels(), situation.now, each) for each in wanted)

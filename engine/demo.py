@@ -17,8 +17,10 @@ from engine.clock import from_text, to_text
 from engine.errors import BadInput, StateUnusable
 from engine.records import DemoClock
 from engine.rings import preset
+from engine.situation import Situation
 from engine.store import Store
-from engine.upkeep import follow_calendar
+from engine.store.connection import check_place
+from engine.upkeep import note_calendar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,6 +148,7 @@ def prepare_demo(
     faults_for(scenario)
     if path.exists():
         raise StateUnusable(f"{path} exists already.", "", "Begin anew with --reset, or name another file.")
+    check_place(path, create=True)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
     try:
         _fill(unfinished, size, seed, scenario, progress)
@@ -177,14 +180,16 @@ def _fill(path: Path, size: int, seed: int, scenario: str, progress: Callable[[i
         fleet: Iterator[SampleDevice] = (
             load_bundled_fleet() if bundled else generate(known, seed=seed, size=size, now=DEMO_BEGINS)
         )
-        with BulkLoad(store.connection, {ring.name: ring.id for ring in store.rollout.rings()}) as load:
+        situation = Situation(store, DEMO_BEGINS)
+        ring_ids = {ring.name: ring.id for ring in store.rollout.rings()}
+        with BulkLoad(store.connection, ring_ids, situation.all_levels(), DEMO_BEGINS) as load:
             done = 0
             for chunk in _chunks(fleet, _CHUNK):
                 load.add(chunk)
                 done += len(chunk)
                 if progress is not None:
                     progress(done, size)
-        follow_calendar(store, DEMO_BEGINS)
+        note_calendar(store, situation)
         store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         store.close()

@@ -23,10 +23,7 @@ _SEEN_RECENTLY = timedelta(days=4)
 def follow_calendar(store: Store, now: datetime) -> int:
     """When a release is published, every device of its platform stands differently."""
     situation = Situation(store, now)
-    levels = {
-        str(platform): [each.kb for each in (level.baseline, *level.hotpatches, *level.cumulative) if each]
-        for platform, level in situation.all_levels().items()
-    }
+    levels = _levels_in_kbs(situation)
     seen = json.loads(store.state.setting("levels") or "{}")
     moved = [Platform(name) for name, kbs in levels.items() if seen.get(name) != kbs]
     if not moved:
@@ -40,6 +37,19 @@ def follow_calendar(store: Store, now: datetime) -> int:
         store.state.set("levels", json.dumps(levels))
         store.state.count_change()
     return len(moved)
+
+
+def note_calendar(store: Store, situation: Situation) -> None:
+    """Note where the calendar stands, for a fleet that has been judged by it already."""
+    with store.transaction():
+        store.state.set("levels", json.dumps(_levels_in_kbs(situation)))
+
+
+def _levels_in_kbs(situation: Situation) -> dict[str, list[int]]:
+    return {
+        str(platform): [each.kb for each in (level.baseline, *level.hotpatches, *level.cumulative) if each]
+        for platform, level in situation.all_levels().items()
+    }
 
 
 def _note_releases(store: Store, situation: Situation, platform: Platform, kbs: Sequence[int]) -> None:

@@ -6,13 +6,16 @@ Modules of commands are loaded when their command is called, and the console onl
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
 from console.cli import diagnostics, output
-from console.cli.session import Session, session_of, shared_options
+from console.cli.session import ConsoleCall, Session, session_of, shared_options
+from engine.errors import BadInput
 
 SECTIONS: Mapping[str, Mapping[str, str]] = {
     "See": {
@@ -137,15 +140,24 @@ def hotpatch(context: click.Context, session: Session) -> int | None:
     return start_console(session)
 
 
-def start_console(session: Session, path: Any = None) -> int:
+def start_console(session: Session, path: Path | None = None) -> int:
     """Show the console on the state file, until the person quits.
 
     Raises:
         StateUnusable: the state file cannot be opened.
+        Refused: there is no terminal to show it on.
     """
+    if session.as_json or session.plain:
+        option = "--json" if session.as_json else "--plain"
+        raise BadInput(
+            f"{option} needs a command.", "The console is a screen.", f"For example: hotpatch status {option}"
+        )
+    if not session.colour:
+        os.environ["NO_COLOR"] = "1"
     from console.app import run_console
 
-    return int(run_console(session, path or session.path()))
+    call = ConsoleCall(session, session.read_only, session.role)
+    return run_console(call, session.path() if path is None else path, session.settings)
 
 
 def run(arguments: Sequence[str]) -> int:

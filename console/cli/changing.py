@@ -18,7 +18,7 @@ from console.cli.session import Session
 from console.text import Severity
 from engine.build import parse_kb
 from engine.errors import BadInput, Refused
-from engine.intents import Approve, Intent, Plan, Target
+from engine.intents import Apply, Approve, Intent, Plan, Refusal, Resume, Retry, Target, Uninstall
 
 if TYPE_CHECKING:
     from engine import Engine
@@ -50,7 +50,7 @@ def change(session: Session, intent: Intent) -> ExitCode:
             output.document(documents.outcome(plan, done))
         else:
             _tell(session, plan, done.summary)
-            _say_what_drives(engine, done.installs)
+            _say_what_drives(engine, intent)
     return ExitCode.DONE
 
 
@@ -69,16 +69,16 @@ def _show_only(session: Session, plan: Plan) -> ExitCode:
 def _tell(session: Session, plan: Plan, summary: str) -> None:
     output.line(f"Done: {summary}.", Severity.OK, session.style)
     for each in plan.left_out:
-        output.line(f"Left out: {text.plural(each.devices, 'device')}, {each.what} among them. {each.why}")
+        output.line(f"Left out: {_left_out(each)}")
         if each.instead:
             output.line(f"  {each.instead}")
     for warning in plan.warnings:
         output.line(warning, Severity.AT_RISK, session.style)
 
 
-def _say_what_drives(engine: Engine, installs: int) -> None:
-    """Queued work moves only while something drives it; a script must not wait for it in vain."""
-    if installs and not engine.info().driver:
+def _say_what_drives(engine: Engine, intent: Intent) -> None:
+    """Work moves only while something drives it; nobody must wait for it in vain."""
+    if isinstance(intent, Approve | Apply | Uninstall | Retry | Resume) and not engine.info().driver:
         diagnostics.note("Nothing drives the work now. Let it happen with: hotpatch run --until-idle")
 
 
@@ -115,11 +115,19 @@ def plan_lines(plan: Plan) -> list[str]:
     restarts = text.plural(plan.restarts, "restart") if plan.restarts else "no restart"
     lines.append(f"  Touches {touched}, {restarts}." + (f" {_sample(plan)}" if plan.sample else ""))
     for each in plan.left_out:
-        lines.append(f"  Leaves out {text.plural(each.devices, 'device')} ({each.what} ...): {each.why} {each.instead}")
+        lines.append(f"  Leaves out {_left_out(each)} {each.instead}".rstrip())
     lines += [f"  Mind: {warning}" for warning in plan.warnings]
     if plan.command:
         lines.append(f"  The same as: {plan.command}")
     return lines
+
+
+def _left_out(each: Refusal) -> str:
+    """Which devices, and why; a ring or another whole is named without a count."""
+    if each.devices == 0:
+        return f"{each.what}: {each.why}"
+    more = f" and {each.devices - 1:,} more" if each.devices > 1 else ""
+    return f"{each.what}{more}: {each.why}"
 
 
 def _sample(plan: Plan) -> str:

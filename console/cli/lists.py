@@ -41,7 +41,7 @@ def _month_restart(plan: MonthPlan) -> Cell:
         return Cell(NOTHING)
     words = "restart" if plan.restart else "none"
     if plan.is_forecast:
-        return Cell(f"{words}, planned", Severity.UNKNOWN)
+        return Cell(f"({words})")
     return Cell(words, Severity.DUE if plan.restart else Severity.OK)
 
 
@@ -53,25 +53,23 @@ def _month_kind(plan: MonthPlan) -> Cell:
 
 def _month_state(plan: MonthPlan) -> Cell:
     if plan.state == "missing":
-        return Cell("not known yet: sync the catalog", Severity.AT_RISK)
+        return Cell("missing", Severity.AT_RISK)
     if plan.is_forecast:
-        return Cell("" if plan.state == "before" else "forecast")
+        return Cell(NOTHING if plan.state == "before" else "forecast")
     return Cell("second-hand" if plan.provisional else "published")
 
 
+def _patch_tuesday(plan: MonthPlan) -> Cell:
+    return Cell(f"{plan.patch_tuesday:%a} {plan.patch_tuesday.day} {plan.patch_tuesday:%b}")
+
+
 CALENDAR: tuple[Column[MonthPlan], ...] = (
-    Column("month", "Month", 8, lambda row, _: Cell(text.month(row.month))),
-    Column(
-        "tuesday",
-        "Patch Tuesday",
-        13,
-        lambda row, _: Cell(f"{row.patch_tuesday:%a} {row.patch_tuesday.day} {row.patch_tuesday:%b}"),
-    ),
-    Column("kind", "Kind", 22, lambda row, _: _month_kind(row)),
-    Column("restart", "Restart", 18, lambda row, _: _month_restart(row)),
+    Column("tuesday", "Tuesday", 10, lambda row, _: _patch_tuesday(row)),
+    Column("kind", "Kind", 20, lambda row, _: _month_kind(row)),
+    Column("restart", "Restart", 9, lambda row, _: _month_restart(row)),
     Column("kb", "KB", 9, lambda row, _: Cell(text.kb(row.kb))),
-    Column("build", "Build", 11, lambda row, _: Cell(text.build(row.build)), from_width=80),
-    Column("state", "Known", 10, lambda row, _: _month_state(row), grow=1),
+    Column("build", "Build", 11, lambda row, _: Cell(text.build(row.build))),
+    Column("state", "Known", 11, lambda row, _: _month_state(row)),
     Column(
         "oob",
         "Out of band",

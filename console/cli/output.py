@@ -169,6 +169,7 @@ def _is_colourful(style: Style) -> bool:
 
 def _print_rich(shown: object, style: Style) -> None:
     from rich.console import Console
+    from rich.text import Text
 
     console = Console(
         width=terminal_width(),
@@ -179,7 +180,7 @@ def _print_rich(shown: object, style: Style) -> None:
         force_terminal=_is_colourful(style),
     )
     with console.capture() as caught:
-        console.print(shown)
+        console.print(shown, soft_wrap=isinstance(shown, Text))
     _write(caught.get())
 
 

@@ -100,6 +100,18 @@ class Session:
             yield engine
 
 
+@dataclass(slots=True)
+class ConsoleCall:
+    """How the console was called, as `console.app` takes it."""
+
+    session: Session
+    read_only: bool
+    role: Role
+
+    def actor(self, front: str = "console") -> Actor:
+        return self.session.actor(front)
+
+
 def state_folder() -> Path:
     """The folder for state files where none is named."""
     from platformdirs import user_state_path

@@ -1,17 +1,21 @@
 """Loads a whole fleet with its history in bounded memory; used to prepare a demo.
 
-Counters and device states are worked out once at the end instead of with every row.
+Readiness, device states, counters and indexes are worked out once at the end instead of with every row.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from engine.build import Platform
+from engine.catalog import Levels
 from engine.store.devices import DeviceStore, fact_values
 from engine.store.installs import STATE_OF_DEVICE, InstallStore
+from engine.store.readiness_sql import judge
 from engine.store.values import build_number, epoch, seconds
 
 if TYPE_CHECKING:
@@ -21,8 +25,17 @@ if TYPE_CHECKING:
 class BulkLoad:
     """One transaction for the whole fleet: ``with BulkLoad(...) as load: load.add(chunk)``."""
 
-    def __init__(self, connection: sqlite3.Connection, ring_ids: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        ring_ids: Mapping[str, int],
+        levels: Mapping[Platform, Levels],
+        now: datetime,
+    ) -> None:
         self._db = connection
+        self._levels = levels
+        self._now = now
+        self._indexes: list[tuple[str, str]] = []
         self._ring_ids = ring_ids
         self._devices = DeviceStore(connection)
         self._installs = InstallStore(connection)
@@ -35,6 +48,15 @@ class BulkLoad:
 
         self._db.execute("BEGIN IMMEDIATE")
         drop_count_triggers(Database(self._db, execute_plugins=False))
+        self._indexes = [
+            (row[0], row[1])
+            for row in self._db.execute(
+                "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL "
+                "AND tbl_name IN ('device', 'install')"
+            )
+        ]
+        for name, _ in self._indexes:
+            self._db.execute(f"DROP INDEX {name}")
         return self
 
     def add(self, devices: Sequence[SampleDevice]) -> None:
@@ -85,7 +107,14 @@ class BulkLoad:
 
         from engine.store.schema import create_count_triggers, recount
 
-        self._db.execute(f"UPDATE device AS d SET state = {STATE_OF_DEVICE}")
+        judge(self._db, self._levels, self._now)
+        for _, sql in sorted(self._indexes, key=lambda index: "install" not in index[0]):
+            self._db.execute(sql)
+        # Only what has a reason for another state is looked at: nearly every device of a new fleet is idle.
+        self._db.execute(
+            f"UPDATE device AS d SET state = {STATE_OF_DEVICE} WHERE d.restart_pending = 1 "
+            "OR d.id IN (SELECT device_id FROM install WHERE open_failure = 1)"
+        )
         database = Database(self._db, execute_plugins=False)
         recount(database)
         create_count_triggers(database)

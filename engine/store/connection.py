@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ def open_state(path: Path, *, read_only: bool = False, create: bool = True) -> s
         StateUnusable: no such file, no permission, not a state file of this program, damaged.
         StateTooNew: written by a newer version.
     """
-    _check_place(path, create=create and not read_only)
+    check_place(path, create=create and not read_only)
     try:
         connection = _connect(path, read_only)
         _bring_up_to_date(connection, path, read_only)
@@ -69,7 +70,12 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("COMMIT")
 
 
-def _check_place(path: Path, *, create: bool) -> None:
+def check_place(path: Path, *, create: bool) -> None:
+    """Make the folder of a state file, or say why the file cannot be there.
+
+    Raises:
+        StateUnusable: a folder, a missing file that may not be made, a place that cannot be reached or written.
+    """
     try:
         exists = path.exists()
         if path.is_dir():
@@ -80,6 +86,12 @@ def _check_place(path: Path, *, create: bool) -> None:
             )
         if not exists:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not os.access(path.parent, os.W_OK):
+                raise StateUnusable(
+                    f"{path} cannot be made.",
+                    f"You may not write to {path.parent}.",
+                    "Name a file in a folder you may write to.",
+                )
     except OSError as error:
         raise StateUnusable(
             f"{path} cannot be used.",

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from engine.build import Architecture, OsBuild, Platform
+from engine.catalog import Levels
 from engine.model import (
     ChpeState,
     DeviceFacts,
@@ -24,6 +25,7 @@ from engine.readiness import Readiness
 from engine.records import Anchor, AnchorKind, Count, DevicePage, DeviceQuery, DeviceRow
 from engine.store.device_rows import ROW_COLUMNS, device_row
 from engine.store.filter_sql import Condition, compile_text
+from engine.store.readiness_sql import judge, of_platform
 from engine.store.values import build_number, epoch, flag, moment, os_build, placeholders, truth
 
 FACT_COLUMNS = (
@@ -166,9 +168,6 @@ class DeviceStore:
             )
         ]
 
-    def ids_on(self, platform: Platform) -> list[int]:
-        return [row[0] for row in self._db.execute("SELECT id FROM device WHERE platform = ? ORDER BY id", (platform,))]
-
     def ids_in_rings(self, ring_ids: Sequence[int]) -> list[int]:
         return [
             row[0]
@@ -269,6 +268,10 @@ class DeviceStore:
                 device_id,
             ),
         )
+
+    def assess_in_bulk(self, levels: Mapping[Platform, Levels], now: datetime, platform: Platform) -> int:
+        """Judge every device of a platform anew, by the same rules in SQL; returns how many were judged."""
+        return judge(self._db, levels, now, scope=of_platform(platform))
 
     def set_after_step(
         self,

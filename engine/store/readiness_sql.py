@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -43,31 +44,40 @@ class Scope:
 
     where: str
     params: Mapping[str, Any] = field(default_factory=dict)
+    narrow: bool = False
+    """Few devices of many: they are looked up first, instead of walking every stretch of ids."""
 
     def within(self, other: Scope) -> Scope:
         """The devices that are in both."""
-        return Scope(f"({self.where}) AND ({other.where})", {**self.params, **other.params})
+        clash = self.params.keys() & other.params.keys()
+        if clash:
+            raise ValueError(f"both scopes use the parameter {', '.join(sorted(clash))}")
+        return Scope(
+            f"({self.where}) AND ({other.where})", {**self.params, **other.params}, self.narrow or other.narrow
+        )
 
 
 EVERY_DEVICE = Scope("1")
 
 
 def with_ids(ids: Iterable[int]) -> Scope:
-    return Scope("d.id IN (SELECT value FROM json_each(:scope_ids))", {"scope_ids": json.dumps(list(ids))})
+    """These devices."""
+    return Scope("d.id IN (SELECT value FROM json_each(:ids))", {"ids": json.dumps(list(ids))}, narrow=True)
 
 
 def of_platform(platform: Platform) -> Scope:
-    return Scope("d.platform = :scope_platform", {"scope_platform": platform.value})
+    """Every device of a platform."""
+    return Scope("d.platform = :platform", {"platform": platform.value})
 
 
 def due(now: datetime) -> Scope:
     """Devices whose facts have become too old since they were judged."""
-    return Scope("d.stale_at <= :scope_now", {"scope_now": seconds(now)})
+    return Scope("d.stale_at <= :due_at", {"due_at": seconds(now)}, narrow=True)
 
 
 def id_range(first: int, last: int) -> Scope:
     """Devices from one id to another, both included."""
-    return Scope("d.id BETWEEN :scope_first AND :scope_last", {"scope_first": first, "scope_last": last})
+    return Scope("d.id BETWEEN :first_id AND :last_id", {"first_id": first, "last_id": last}, narrow=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +98,30 @@ def judge(
 ) -> int:
     """Judge every device of the scope and write what has changed, in stretches of ids; returns how many rows.
 
-    Call it inside a transaction. `progress` is told the last id done and the highest id.
+    Call it inside a transaction. `progress` is told how far it is and how far it goes, in ids.
     """
-    highest = connection.execute("SELECT ifnull(max(id), 0) FROM device").fetchone()[0]
     changed = 0
-    for first in range(1, highest + 1, CHUNK):
-        last = min(first + CHUNK - 1, highest)
-        statement = update_statement(levels, now, settings, scope.within(id_range(first, last)))
+    for stretch, done, whole in _stretches(connection, scope):
+        statement = update_statement(levels, now, settings, stretch)
         connection.execute(statement.sql, dict(statement.params))
         changed += connection.execute("SELECT changes()").fetchone()[0]
         if progress is not None:
-            progress(last, highest)
+            progress(done, whole)
     return changed
+
+
+def _stretches(connection: sqlite3.Connection, scope: Scope) -> Iterator[tuple[Scope, int, int]]:
+    """The scope in parts of at most CHUNK devices, each with how much is done after it and how much there is."""
+    if scope.narrow:
+        found = connection.execute(f"SELECT d.id FROM device d WHERE {scope.where} ORDER BY d.id", dict(scope.params))
+        ids = array("q", (row[0] for row in found))
+        for first in range(0, len(ids), CHUNK):
+            yield with_ids(ids[first : first + CHUNK]), min(first + CHUNK, len(ids)), len(ids)
+        return
+    highest = connection.execute("SELECT ifnull(max(id), 0) FROM device").fetchone()[0]
+    for first in range(1, highest + 1, CHUNK):
+        last = min(first + CHUNK - 1, highest)
+        yield scope.within(id_range(first, last)), last, highest
 
 
 def update_statement(
@@ -125,7 +147,7 @@ def update_statement(
     WITH judged AS MATERIALIZED (
         SELECT d.id, d.last_seen_at, {fresh} AS fresh, d.platform IS NULL AS bare,
             {steady} + CASE WHEN {fresh} THEN {volatile} ELSE {old} END AS checks,
-            {writer.by_platform(writer.standing, "0")} AS standing
+            {writer.by_platform(writer.standing, str(2 * _TRACKS.index(Track.UNKNOWN)))} AS standing
         FROM device d WHERE {scope.where}
     ), said AS MATERIALIZED (
         SELECT checks, fresh, bare,

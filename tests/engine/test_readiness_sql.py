@@ -1,0 +1,260 @@
+"""The bulk judgement agrees with `assess` on every device, writes only what changes, and keeps to its scope."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine.build import Architecture, OsBuild, Platform
+from engine.catalog.levels import Levels, make_levels
+from engine.model import (
+    ChpeState,
+    DeviceFacts,
+    Management,
+    PolicyState,
+    Release,
+    ReleaseKind,
+    Subscription,
+    Track,
+    VbsState,
+)
+from engine.readiness import ReadinessSettings, assess, licences
+from engine.readiness.values import EDITION_NAMES
+from engine.store.connection import open_state
+from engine.store.devices import DeviceStore, fact_values, facts_of
+from engine.store.readiness_sql import (
+    EVERY_DEVICE,
+    due,
+    id_range,
+    judge,
+    of_platform,
+    update_statement,
+    with_ids,
+)
+
+NOW = datetime(2026, 5, 13, 9, tzinfo=UTC)
+AGE = timedelta(days=14)
+
+
+def release(platform: Platform, kind: ReleaseKind, revision: int | None, day: int, kb: int = 5_000_000) -> Release:
+    at = datetime(2026, 4, 1, 17, tzinfo=UTC) + timedelta(days=day)
+    build = None if revision is None else OsBuild(platform.build_number, revision)
+    return Release(kb + day, platform, kind, f"{at:%Y-%m}", at, build, platform.architectures, True, "test")
+
+
+def calendar(platform: Platform) -> Levels:
+    return make_levels(
+        platform,
+        [
+            release(platform, ReleaseKind.BASELINE, 8246, 13),
+            release(platform, ReleaseKind.HOTPATCH, 8390, 40),
+            release(platform, ReleaseKind.LCU, 8457, 40, 6_000_000),
+        ],
+        NOW,
+    )
+
+
+LEVELS = {platform: calendar(platform) for platform in Platform}
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    connection = open_state(tmp_path / "fleet.db")
+    yield connection
+    connection.close()
+
+
+def fill(db: sqlite3.Connection, fleet: list[DeviceFacts]) -> None:
+    db.execute("DELETE FROM device")
+    DeviceStore(db).insert_many([(*fact_values(str(place), facts), None) for place, facts in enumerate(fleet, 1)])
+
+
+def kept(row: sqlite3.Row) -> tuple[object, ...]:
+    names = ("verdict", "eligible", "enrolled", "reasons", "track", "protected", "stale_at")
+    return tuple(row[name] for name in names)
+
+
+def expected(
+    facts: DeviceFacts, levels: Mapping[Platform, Levels], now: datetime, rules: ReadinessSettings
+) -> tuple[object, ...]:
+    own = levels.get(facts.platform) if facts.platform else None
+    readiness = assess(facts, own, now, rules)
+    return (
+        readiness.verdict,
+        readiness.eligible,
+        readiness.enrolled,
+        ",".join(readiness.reason_ids),
+        own.track_of(facts.build) if own else Track.UNKNOWN,
+        bool(own and own.is_current(facts.build)),
+        None if readiness.stale_at is None else int(readiness.stale_at.timestamp()),
+    )
+
+
+_REVISIONS = [0, 1741, 1742, 2032, 2033, 4928, 4929, 8245, 8246, 8247, 8300, 8390, 8391, 8456, 8457, 8458, 9000, 32_690]
+_BUILDS = st.none() | st.builds(
+    OsBuild, st.sampled_from([14393, 20348, 22631, 26100, 26200, 26300, 28000]), st.sampled_from(_REVISIONS)
+)
+_EDITIONS = st.one_of(
+    st.sampled_from(["", "ENTERPRISE", "Pro", "Datacenter: Azure Edition", "Standard", "Ünbekannt", "enterprise "]),
+    st.sampled_from([name for names in EDITION_NAMES.values() for name in names]),
+)
+_SEEN = st.none() | st.sampled_from([timedelta(0), AGE, AGE - timedelta(seconds=1), AGE + timedelta(seconds=1)]).map(
+    lambda age: NOW - age
+)
+_FACTS = st.builds(
+    DeviceFacts,
+    name=st.just("D"),
+    platform=st.none() | st.sampled_from(Platform),
+    architecture=st.none() | st.sampled_from(Architecture),
+    build=_BUILDS,
+    edition=_EDITIONS,
+    licence=st.sampled_from(["", "gone", *licences()]),
+    management=st.sampled_from(Management),
+    policy=st.sampled_from(PolicyState),
+    subscription=st.sampled_from(Subscription),
+    vbs=st.sampled_from(VbsState),
+    chpe=st.sampled_from(ChpeState),
+    last_seen_at=_SEEN | st.integers(-5, 60).map(lambda days: NOW - timedelta(days=days)),
+)
+
+
+@st.composite
+def _levels(draw: st.DrawFn) -> dict[Platform, Levels]:
+    made = {}
+    for platform in draw(st.lists(st.sampled_from(Platform), unique=True)):
+        releases = draw(
+            st.lists(
+                st.builds(
+                    release,
+                    st.just(platform),
+                    st.sampled_from(ReleaseKind),
+                    st.none() | st.sampled_from([*_REVISIONS, 8390, 8457]),
+                    st.integers(0, 60),
+                ),
+                max_size=6,
+            )
+        )
+        made[platform] = make_levels(platform, releases, NOW)
+    return made
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    fleet=st.lists(_FACTS, min_size=1, max_size=25),
+    levels=st.just(LEVELS) | _levels(),
+    rules=st.builds(ReadinessSettings, st.sampled_from([1, 14, 30]), st.none() | st.booleans()),
+    now=st.sampled_from([NOW, NOW.replace(microsecond=500_000), datetime(2026, 10, 14, tzinfo=UTC)])
+    | st.sampled_from([2026, 2027, 2028, 2029]).map(lambda year: datetime(year, 10, 13, 23, 59, tzinfo=UTC)),
+)
+def test_both_ways_of_judging_agree(
+    db: sqlite3.Connection,
+    fleet: list[DeviceFacts],
+    levels: dict[Platform, Levels],
+    rules: ReadinessSettings,
+    now: datetime,
+) -> None:
+    fill(db, fleet)
+    judge(db, levels, now, rules)
+    for row in db.execute("SELECT * FROM device ORDER BY id"):
+        assert kept(row) == expected(facts_of(row), levels, now, rules), facts_of(row)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(levels=_levels(), revisions=st.lists(st.integers(0, 40_000), min_size=1, max_size=30))
+def test_any_build_stands_where_the_calendar_says(
+    db: sqlite3.Connection, levels: dict[Platform, Levels], revisions: list[int]
+) -> None:
+    numbers = (20348, 26100, 26200)
+    fleet = [
+        DeviceFacts("D", platform, Architecture.X64, OsBuild(number, revision))
+        for platform in Platform
+        for number in numbers
+        for revision in revisions
+    ]
+    fill(db, fleet)
+    judge(db, levels, NOW)
+    for row in db.execute("SELECT * FROM device"):
+        own = levels.get(Platform(row["platform"]))
+        build = OsBuild.from_int(row["build"])
+        assert row["track"] == (own.track_of(build) if own else Track.UNKNOWN)
+        assert row["protected"] == int(bool(own and own.is_current(build)))
+
+
+READY = DeviceFacts(
+    name="D",
+    platform=Platform.WIN11_24H2,
+    architecture=Architecture.X64,
+    build=OsBuild(26100, 8390),
+    edition="Enterprise",
+    licence="m365-e3",
+    management=Management.INTUNE,
+    policy=PolicyState.ALLOW,
+    vbs=VbsState.RUNNING,
+    last_seen_at=NOW,
+)
+
+
+def test_nothing_is_written_twice(db: sqlite3.Connection) -> None:
+    fill(db, [READY, replace(READY, vbs=VbsState.OFF), replace(READY, last_seen_at=None)])
+    assert judge(db, LEVELS, NOW) == 3
+    before = db.total_changes
+    assert judge(db, LEVELS, NOW) == 0
+    assert db.total_changes == before
+    assert [row[0] for row in db.execute("SELECT verdict FROM device ORDER BY id")] == ["ready", "not-ready", "unknown"]
+
+
+def test_a_scope_leaves_the_others_alone(db: sqlite3.Connection) -> None:
+    fleet = [READY, replace(READY, platform=Platform.WIN11_25H2, build=OsBuild(26200, 8390)), READY, READY]
+    fill(db, fleet)
+    for scope, judged in (
+        (with_ids([1, 4]), {1, 4}),
+        (of_platform(Platform.WIN11_25H2), {2}),
+        (id_range(2, 3), {2, 3}),
+        (id_range(2, 3).within(of_platform(Platform.WIN11_24H2)), {3}),
+        (EVERY_DEVICE, {1, 2, 3, 4}),
+    ):
+        db.execute("UPDATE device SET verdict = 'unknown', reasons = ''")
+        assert judge(db, LEVELS, NOW, scope=scope) == len(judged)
+        assert {row[0] for row in db.execute("SELECT id FROM device WHERE verdict = 'ready'")} == judged
+
+
+def test_devices_are_due_at_the_moment_their_facts_become_stale(db: sqlite3.Connection) -> None:
+    fill(db, [READY, replace(READY, last_seen_at=NOW - timedelta(days=3))])
+    judge(db, LEVELS, NOW)
+    first = NOW + timedelta(days=11)
+    assert judge(db, LEVELS, first - timedelta(seconds=1), scope=due(first - timedelta(seconds=1))) == 0
+    assert judge(db, LEVELS, first, scope=due(first)) == 1
+    rows = db.execute("SELECT verdict, reasons, stale_at FROM device ORDER BY id").fetchall()
+    assert tuple(rows[1]) == ("unknown", "stale?", None)
+    assert rows[0]["verdict"] == "ready"
+    assert judge(db, LEVELS, first, scope=due(first)) == 0, "a stale device is not due again"
+
+
+def test_kept_totals_follow(db: sqlite3.Connection) -> None:
+    fill(db, [READY, READY, replace(READY, vbs=VbsState.OFF)])
+    judge(db, LEVELS, NOW)
+    rows = db.execute("SELECT verdict, devices FROM device_count WHERE devices > 0 ORDER BY verdict").fetchall()
+    assert [tuple(row) for row in rows] == [("not-ready", 1), ("ready", 2)]
+
+
+def test_stretches_of_ids_add_up(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.store.readiness_sql.CHUNK", 3)
+    fill(db, [READY] * 8)
+    told: list[tuple[int, int]] = []
+    assert judge(db, LEVELS, NOW, progress=lambda done, whole: told.append((done, whole))) == 8
+    assert told == [(3, 8), (6, 8), (8, 8)]
+
+
+def test_a_device_is_found_by_its_key(db: sqlite3.Connection) -> None:
+    statement = update_statement(LEVELS, NOW, scope=id_range(1, 10))
+    plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {statement.sql}", dict(statement.params))]
+    assert "SEARCH d USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)" in plan
+    assert "SEARCH device USING INTEGER PRIMARY KEY (rowid=?)" in plan
+    assert "SCAN device" not in plan
