@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
-from textual import events, on, work
+from textual import on, work
 from textual.binding import BindingType
 from textual.screen import Screen
 
@@ -109,7 +109,7 @@ class HotpatchApp(Shell):
             self._front.fleet_changed(message.number)
 
     @on(ReadFailed)
-    def _watch_failed(self, message: ReadFailed) -> None:
+    def _watch_failed(self) -> None:
         if self._front is not None:
             self._front.status.trouble = "state file cannot be read"
 
@@ -139,7 +139,7 @@ class HotpatchApp(Shell):
 
     # --- keys that work everywhere ------------------------------------------------------------------
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         if action == "demo":
             return self.info is not None and self.info.demo is not None
         return True
@@ -196,7 +196,7 @@ class HotpatchApp(Shell):
         """The looks one can choose."""
         return NAMES
 
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[Any]:
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[Any]:  # noqa: ARG002
         """The palette's entries are our own."""
         return ()
 
@@ -204,9 +204,6 @@ class HotpatchApp(Shell):
         """Say where the program broke, without any value: values may hold what nobody should read in a log."""
         self._exit_renderables.append(terminal.crash_report())
         self._close_messages_no_wait()
-
-    async def on_event(self, event: events.Event) -> None:
-        await super().on_event(event)
 
 
 def next_speed(speed: float, *, faster: bool) -> float:

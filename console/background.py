@@ -93,6 +93,14 @@ class Background:
         """Whether this console drives the work when it can get the lease."""
         return self._runner is not None
 
+    def hold(self) -> None:
+        """Count as busy until `release`: for what is asked a little later."""
+        self._raise_busy(None)
+
+    def release(self) -> None:
+        """The end of `hold`."""
+        self._lower_busy()
+
     async def idle(self) -> None:
         """Wait until nothing is asked and nothing is being changed."""
         while self._busy:

@@ -94,5 +94,5 @@ class DeviceProvider(Provider):
             return
         for index, row in enumerate(rows):
             words = " ".join(part for part in (person(row.user), row.ring, str(row.build or "")) if part)
-            run = partial(self._console.go, "devices", f"device:{row.id}")
+            run = partial(self._console.go, "devices", f"#{row.id}")
             yield Hit(0.5 - index / 100, plain(f"Device {row.name}"), run, text=clean(row.name), help=clean(words))

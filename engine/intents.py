@@ -125,6 +125,15 @@ class SetRing:
     grace_days: int | None = None
     max_in_flight: int | None = None
     gate: Gate | None = None
+    max_share_in_flight: float | None = None
+    waves: tuple[float, ...] | None = None
+    """Rising shares, the last 1.0; ``(1.0,)`` is one wave."""
+    wave_soak_hours: int | None = None
+    window: str | None = None
+    """As `engine.windows` reads it; "" takes the window away."""
+    members: str | None = None
+    """A filter; "" leaves membership to hands and imports."""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +145,56 @@ class Assign:
     reason: str = ""
 
 
-Intent = Approve | Withdraw | Apply | Uninstall | Retry | Stop | Resume | SetRing | Assign
+@dataclass(frozen=True, slots=True)
+class Countersign:
+    """The second person's signature under an approval, where policy asks for one."""
+
+    approval_id: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recover:
+    """Lead every device back from a bad hotpatch, those too that finish installing it or come back later."""
+
+    kb: int
+    reason: str
+    target: Target = field(default_factory=Target)
+    """Empty: every device that has it."""
+    then: After = After.LCU
+
+
+@dataclass(frozen=True, slots=True)
+class SetHold:
+    """A safeguard hold: withhold one release, from all devices or from those that a filter matches;
+    or every release from the devices that a filter matches."""
+
+    kb: int | None
+    filter: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LiftHold:
+    """End a safeguard hold."""
+
+    hold_id: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetPolicy:
+    """Change the rules for approvals; None leaves a rule as it is."""
+
+    second_person: bool | None = None
+    confirmed_only: bool | None = None
+    """Forbid approving releases that no Microsoft document confirms yet."""
+    auto_approve: tuple[str, ...] | None = None
+    """Rings for which a new release is approved by itself."""
+    reason: str = ""
+
+
+Intent = Countersign | Recover | SetHold | LiftHold | SetPolicy | Approve | Withdraw | Apply | Uninstall | Retry | Stop | Resume | SetRing | Assign
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ and are checked at the edges (files, network, command line) before they are made
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from enum import StrEnum
 
 from engine.build import Architecture, OsBuild, Platform, kb_text
@@ -319,6 +319,21 @@ class Gate:
     min_sample: int = 10
     """Below this many finished installs the failure share is not judged."""
     soak_hours: int = 24
+    judge_health: bool = True
+    """Whether an anomaly in the health of patched devices fails the gate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A maintenance window that comes back every week: restarts that a release needs happen inside it."""
+
+    days: tuple[int, ...]
+    """On which days it begins, 0 Monday to 6 Sunday."""
+    begins: time
+    """Local time of its zone."""
+    minutes: int
+    zone: str
+    """An IANA name, ``Europe/Berlin``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,6 +350,16 @@ class Ring:
     max_in_flight: int
     """How many devices may install at once; 0 is no limit."""
     gate: Gate
+    max_share_in_flight: float = 0.0
+    """Of the devices that a release can reach, how many may install at once; 0 is no limit."""
+    waves: tuple[float, ...] = (1.0,)
+    """Rising shares of the ring that are offered a release one after the other; the last is 1.0."""
+    wave_soak_hours: int = 0
+    """How long a wave is watched before the next begins."""
+    window: Window | None = None
+    """None: restarts are left to the device."""
+    members: str = ""
+    """The filter whose devices belong to the ring; "" where membership is by hand or by import."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,11 +376,21 @@ class Approval:
     expires_at: datetime | None = None
     withdrawn_at: datetime | None = None
     withdrawn_by: str = ""
+    needs_second: bool = False
+    """By policy a second person must sign before it counts."""
+    seconded_by: str = ""
+    seconded_at: datetime | None = None
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether everybody who must sign has signed."""
+        return not self.needs_second or self.seconded_at is not None
 
     def is_valid(self, now: datetime) -> bool:
         """Whether it permits installs at this time."""
         return (
             self.withdrawn_at is None
+            and self.is_signed
             and (self.not_before is None or self.not_before <= now)
             and (self.expires_at is None or now < self.expires_at)
         )

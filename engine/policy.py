@@ -12,11 +12,16 @@ from engine.intents import (
     Apply,
     Approve,
     Assign,
+    Countersign,
     Intent,
+    LiftHold,
+    Recover,
     Refusal,
     Resume,
     Retry,
     Role,
+    SetHold,
+    SetPolicy,
     SetRing,
     Stop,
     Uninstall,
@@ -33,6 +38,11 @@ NEEDED_ROLE: Mapping[type[Intent], Role] = {
     Resume: Role.OPERATOR,
     SetRing: Role.OPERATOR,
     Assign: Role.OPERATOR,
+    Countersign: Role.APPROVER,
+    Recover: Role.OPERATOR,
+    SetHold: Role.OPERATOR,
+    LiftHold: Role.OPERATOR,
+    SetPolicy: Role.APPROVER,
 }
 _RANK = {Role.VIEWER: 0, Role.HELP_DESK: 1, Role.OPERATOR: 2, Role.APPROVER: 3}
 _VERBS: Mapping[type[Intent], str] = {
@@ -45,6 +55,11 @@ _VERBS: Mapping[type[Intent], str] = {
     Resume: "resume",
     SetRing: "change rings",
     Assign: "move devices between rings",
+    Countersign: "sign approvals",
+    Recover: "begin a recovery",
+    SetHold: "hold releases back",
+    LiftHold: "lift safeguard holds",
+    SetPolicy: "change the rules for approvals",
 }
 
 

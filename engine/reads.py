@@ -29,6 +29,7 @@ from engine.records import (
     DeviceRow,
     FailureRow,
     GateCondition,
+    ReasonCount,
     ReleaseRow,
     RingProgress,
     RingRow,
@@ -38,10 +39,12 @@ from engine.rollout import ConditionState, Standing
 from engine.situation import Situation, find_device
 from engine.store import Store
 from engine.store.devices import facts_of
+from engine.store.reasons import reason_counts
 from engine.store.releases import newest_first
 
 if TYPE_CHECKING:
     from engine.catalog import Catalog, Levels
+    from engine.store.rollout import StopRow
     from engine.triage import FailureGroup
 
 _ACTIVE_STATES = ("queued", "offered", "downloading", "installing", "restart-pending", "verifying")
@@ -62,6 +65,10 @@ class Reads:
     def counts(self) -> tuple[Count, ...]:
         """Kept totals by ring, platform, readiness and state; sums over them answer the overview."""
         return self.store.devices.counts({ring.id: ring.name for ring in self.store.rollout.rings()})
+
+    def reasons(self) -> tuple[ReasonCount, ...]:
+        """Why devices are not ready, the commonest first; reads the index of those that are not."""
+        return reason_counts(self.store.connection)
 
     def device_page(self, query: DeviceQuery, at: Anchor, limit: int) -> DevicePage:
         """A stretch of the list.
@@ -237,6 +244,10 @@ class Reads:
 
     def approvals(self, kb: int | None = None) -> tuple[Approval, ...]:
         return self.store.rollout.approvals(kb)
+
+    def stops(self) -> tuple[StopRow, ...]:
+        """Pauses and halts that have not been lifted."""
+        return self.store.rollout.stops()
 
     def active(self, limit: int = 200) -> tuple[ActiveInstall, ...]:
         """Installs that are under way."""

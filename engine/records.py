@@ -74,6 +74,15 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
+class ReasonCount:
+    """Devices that are not ready, or not known to be, for the same reasons."""
+
+    reasons: tuple[str, ...]
+    """Ids that `engine.readiness.reason_words` puts into words; what is not met first."""
+    devices: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseRow:
     """One release on one platform, with what the fleet has made of it."""
 
@@ -218,7 +227,7 @@ class DeviceQuery:
 
     filter: str = ""
     sort: str = "name"
-    """A sort key of `engine.store.devices.SORT_KEYS`."""
+    """A sort key of `engine.store.walk.SORT_KEYS`."""
     descending: bool = False
 
 

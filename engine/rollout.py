@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from engine.anomaly import HealthVerdict
 from engine.model import Approval, Gate, Release, Ring
 
 
@@ -95,6 +96,10 @@ class RingFacts:
     """The valid approval that covers the ring."""
     stopped: str = ""
     """Why the ring is paused or halted for this release."""
+    health: HealthVerdict | None = None
+    """How its patched devices fare; None where no provider tells."""
+    unsigned: str = ""
+    """Who has approved it, where a second person must sign yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +117,7 @@ class Standing:
 def opens_at(released_at: datetime, ring: Ring, approval: Approval) -> datetime:
     """Release plus deferral, but not before it was approved or the approval begins."""
     moments = [released_at + timedelta(days=ring.deferral_days), approval.approved_at]
-    if approval.not_before is not None:
-        moments.append(approval.not_before)
+    moments += [each for each in (approval.not_before, approval.seconded_at) if each is not None]
     return max(moments)
 
 
@@ -134,9 +138,9 @@ def judge_gate(facts: RingFacts, now: datetime) -> GateVerdict:
     installed = _installed_condition(gate, counts, facts)
     failed = _failed_condition(gate, facts)
     soak, soak_ends = _soak_condition(gate, facts, now)
-    conditions = (installed, failed, soak)
+    conditions = (installed, failed, soak, *_health_condition(gate, facts))
     only_soak = soak.state is ConditionState.WAITING and all(
-        each.state is ConditionState.HOLDS for each in (installed, failed)
+        each.state is ConditionState.HOLDS for each in conditions if each is not soak
     )
     return GateVerdict(conditions, soak_ends if only_soak else None)
 
@@ -178,6 +182,19 @@ def _soak_condition(gate: Gate, facts: RingFacts, now: datetime) -> tuple[Condit
     return Condition("soak", needed, f"{hours} h", state), ends
 
 
+def _health_condition(gate: Gate, facts: RingFacts) -> tuple[Condition, ...]:
+    """No condition where nothing is known of health; it fails only on what a comparison has shown."""
+    health = facts.health
+    if not gate.judge_health or health is None:
+        return ()
+    needed = "patched devices fare like those not patched"
+    if health.anomalies:
+        return (Condition("health", needed, "; ".join(health.anomalies), ConditionState.FAILING),)
+    compared = f"{health.patched} patched with {health.control} not patched"
+    value = f"nothing stands out, {compared}" if health.is_judged else f"too few to judge, {compared}"
+    return (Condition("health", needed, value, ConditionState.HOLDS),)
+
+
 def standings(released_at: datetime, rings: Sequence[RingFacts], now: datetime) -> tuple[Standing, ...]:
     """Each ring's standing towards one release, first ring first.
 
@@ -201,7 +218,7 @@ def _waits_for(standing: Standing, before: Standing | None, now: datetime) -> st
     if facts.opened_at is not None:
         return ""
     if facts.approval is None or standing.opens_at is None:
-        return "approval"
+        return f"a second person beside {facts.unsigned}" if facts.unsigned else "approval"
     if facts.stopped:
         return facts.stopped
     if now < standing.opens_at:
@@ -267,10 +284,17 @@ def is_stopped(stops: Iterable[tuple[int | None, str | None, str]], kb: int, rin
     return ""
 
 
+def unsigned_by(approvals: Iterable[Approval], kb: int, ring: str, now: datetime) -> str:
+    """Who has approved a release for a ring without the second person that policy asks for; "" for nobody."""
+    signed = (replace(each, seconded_at=now) for each in approvals if not each.is_signed)
+    found = valid_approval(signed, kb, ring, now)
+    return found.approved_by if found else ""
+
+
 def valid_approval(approvals: Iterable[Approval], kb: int, ring: str, now: datetime) -> Approval | None:
     """The approval that lets a release into a ring now or, with `not_before`, later."""
     for each in approvals:
-        if each.kb != kb or each.withdrawn_at is not None:
+        if each.kb != kb or each.withdrawn_at is not None or not each.is_signed:
             continue
         if each.expires_at is not None and each.expires_at <= now:
             continue

@@ -26,6 +26,7 @@ from engine.rollout import (
     valid_approval,
 )
 from engine.store import Store
+from engine.store.rollout import ProgressCell
 
 
 class Situation:
@@ -158,12 +159,19 @@ class Situation:
         found: dict[int, RingCounts] = {}
         for release in releases:
             cells: dict[int, list[tuple[bool, bool, str, int]]] = {}
-            for cell in self._store.rollout.progress(release):
+            for cell in self._progress(release):
                 row = (cell.has_build, cell.ready, str(cell.state), cell.devices)
                 cells.setdefault(cell.ring_id, []).append(row)
             for ring_id, rows in cells.items():
                 found[ring_id] = found.get(ring_id, RingCounts()).plus(count_ring(rows, release))
         return found
+
+    def _progress(self, release: Release) -> tuple[ProgressCell, ...]:
+        """How devices stand towards a release: from the kept totals where it is what protects them now."""
+        levels = self.levels(release.platform)
+        if release == (levels.current_hotpatch() or levels.baseline):
+            return self._store.rollout.kept_progress(release.platform)
+        return self._store.rollout.progress(release)
 
     def _ring_facts(
         self, kb: int, ring: Ring, counts: RingCounts, opened_at: datetime | None, approvals: Sequence[Approval]

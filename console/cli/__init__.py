@@ -14,50 +14,50 @@ from typing import Any
 import click
 
 from console.cli import diagnostics, output
-from console.cli.session import ConsoleCall, Session, session_of, shared_options
+from console.cli.session import ConsoleCall, Session, package_version, session_of, shared_options
 from engine.errors import BadInput
 
-SECTIONS: Mapping[str, Mapping[str, str]] = {
+SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "See": {
-        "status": "console.cli.overview:status",
-        "devices": "console.cli.fleet:devices",
-        "device": "console.cli.fleet:device",
-        "readiness": "console.cli.fleet:readiness",
-        "views": "console.cli.fleet:views",
-        "rings": "console.cli.rollout:rings",
-        "approvals": "console.cli.rollout:approvals",
-        "releases": "console.cli.releases:releases",
-        "release": "console.cli.releases:release",
-        "calendar": "console.cli.releases:calendar",
-        "failures": "console.cli.failures:failures",
-        "runbook": "console.cli.failures:runbook",
-        "activity": "console.cli.overview:activity",
+        "status": ("console.cli.overview:status", "the fleet at a glance, and what needs attention"),
+        "devices": ("console.cli.fleet:devices", "devices that a filter matches"),
+        "device": ("console.cli.fleet:device", "one device: readiness check by check, what to do, history"),
+        "readiness": ("console.cli.fleet:readiness", "where devices are lost on the way to hotpatches"),
+        "views": ("console.cli.fleet:views", "saved filters"),
+        "rings": ("console.cli.rollout:rings", "progress and gates, ring by ring; rings set changes rules"),
+        "approvals": ("console.cli.rollout:approvals", "who let what go where, and why"),
+        "releases": ("console.cli.releases:releases", "Microsoft's releases, newest first"),
+        "release": ("console.cli.releases:release", "one release: fixes, twin, what it leaves open"),
+        "calendar": ("console.cli.releases:calendar", "the year by platform: baselines, hotpatches, restarts"),
+        "failures": ("console.cli.failures:failures", "failed installs by cause, with the next step"),
+        "runbook": ("console.cli.failures:runbook", "the checklist for a cause of failures"),
+        "activity": ("console.cli.overview:activity", "what is under way, and who did what, when and why"),
     },
     "Decide": {
-        "approve": "console.cli.rollout:approve",
-        "withdraw": "console.cli.rollout:withdraw",
-        "pause": "console.cli.rollout:pause",
-        "resume": "console.cli.rollout:resume",
-        "halt": "console.cli.rollout:halt",
-        "assign": "console.cli.changes:assign",
+        "approve": ("console.cli.rollout:approve", "let a release go to rings"),
+        "withdraw": ("console.cli.rollout:withdraw", "take an approval back"),
+        "pause": ("console.cli.rollout:pause", "offer nothing new for now"),
+        "resume": ("console.cli.rollout:resume", "lift pauses and halts"),
+        "halt": ("console.cli.rollout:halt", "stop, and call off what waits"),
+        "assign": ("console.cli.changes:assign", "put devices into a ring"),
     },
     "Do": {
-        "apply": "console.cli.changes:apply",
-        "uninstall": "console.cli.changes:uninstall",
-        "retry": "console.cli.changes:retry",
-        "run": "console.cli.driving:run",
-        "clock": "console.cli.demo:clock",
+        "apply": ("console.cli.changes:apply", "bring an approved release to devices now"),
+        "uninstall": ("console.cli.changes:uninstall", "remove a hotpatch from devices"),
+        "retry": ("console.cli.changes:retry", "try failed installs again"),
+        "run": ("console.cli.driving:run", "drive the work without a screen"),
+        "clock": ("console.cli.demo:clock", "a demo's clock: show, pause, speed, step"),
     },
     "Look after": {
-        "demo": "console.cli.demo:demo",
-        "catalog": "console.cli.upkeep:catalog",
-        "audit": "console.cli.upkeep:audit",
-        "doctor": "console.cli.upkeep:doctor",
+        "demo": ("console.cli.demo:demo", "a sample fleet where nothing can break"),
+        "catalog": ("console.cli.upkeep:catalog", "import or sync Microsoft's documents"),
+        "audit": ("console.cli.upkeep:audit", "verify the record of every decision"),
+        "doctor": ("console.cli.upkeep:doctor", "check the program and its state file"),
     },
 }
-"""Section → command → where it is defined."""
+"""Section → command → where it is defined, and what the list of commands says of it."""
 
-_PLACES = {name: place for section in SECTIONS.values() for name, place in section.items()}
+_PLACES = {name: place for section in SECTIONS.values() for name, (place, _) in section.items()}
 
 
 class Hotpatch(click.Group):
@@ -89,15 +89,10 @@ class Hotpatch(click.Group):
             raise click.UsageError(unknown_command(wanted, list(_PLACES)), ctx)
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         for title, commands in SECTIONS.items():
-            rows = []
-            for name in commands:
-                command = self.get_command(ctx, name)
-                if command is not None:
-                    rows.append((name, command.get_short_help_str(80)))
             with formatter.section(title):
-                formatter.write_dl(rows)
+                formatter.write_dl([(name, words) for name, (_, words) in commands.items()])
 
 
 def unknown_command(wanted: str, known: Sequence[str]) -> str:
@@ -112,9 +107,7 @@ def unknown_command(wanted: str, known: Sequence[str]) -> str:
 def _print_version(context: click.Context, _: click.Parameter, value: bool) -> None:
     if not value or context.resilient_parsing:
         return
-    from importlib.metadata import version
-
-    output.raw(f"hotpatch-console {version('hotpatch-console')}\n")
+    output.raw(f"hotpatch-console {package_version()}\n")
     context.exit()
 
 
@@ -132,6 +125,9 @@ def hotpatch(context: click.Context, session: Session) -> int | None:
     """Windows hotpatching across a fleet: readiness, rings, calendar, failed installs.
 
     Without a command the console starts. Every command that prints facts takes --json.
+
+    A command that changes something shows its plan and asks, where a person sits at the terminal. In a script it goes
+    on unasked, unless it restarts devices more than 1,000 times: that needs --yes. --dry-run only shows the plan.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but attention is needed, 4 refused by policy.
     """

@@ -32,6 +32,7 @@ def apply(
     "--then",
     "after",
     type=click.Choice([each.value for each in After]),
+    metavar="lcu|stay",
     default=After.STAY.value,
     show_default=True,
     help="lcu: that month's LCU follows, with a second restart. stay: stay on the baseline until the next one.",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console import text
-from console.cli.session import Session, configuration_file, system_user
+from console.cli.session import Session, configuration_file, package_version, system_user
 from engine.errors import EngineError
 
 if TYPE_CHECKING:
@@ -65,16 +65,7 @@ def _python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info < _OLDEST_PYTHON:
         return Finding("python", Result.ATTENTION, version, "Use Python 3.11 or later.")
-    return Finding("python", Result.OK, f"{version}, hotpatch-console {_package_version()}")
-
-
-def _package_version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("hotpatch-console")
-    except PackageNotFoundError:
-        return "not installed"
+    return Finding("python", Result.OK, f"{version}, hotpatch-console {package_version()}")
 
 
 def _terminal() -> Finding:

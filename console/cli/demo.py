@@ -92,7 +92,7 @@ def resume(session: Session) -> int:
 
 
 @clock.command(cls=Command)
-@click.argument("times", type=click.FloatRange(1, 86_400))
+@click.argument("times", metavar="TIMES", type=click.FloatRange(1, 86_400))
 @session_of
 def speed(session: Session, times: float) -> int:
     """How many seconds pass in one of life, 1 to 86400."""
@@ -100,7 +100,7 @@ def speed(session: Session, times: float) -> int:
 
 
 @clock.command(cls=Command)
-@click.argument("span")
+@click.argument("span", metavar="SPAN")
 @session_of
 def step(session: Session, span: str) -> int:
     """Let time pass at once: 30m, 6h, 1d, 2w. What becomes due is done by: hotpatch run"""

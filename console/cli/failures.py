@@ -67,7 +67,7 @@ def _sla(engine: Engine, group: FailureGroup) -> Sla:
 
 
 @click.command(cls=Command)
-@click.argument("cause", required=False)
+@click.argument("cause", metavar="[CAUSE]", required=False)
 @session_of
 def runbook(session: Session, cause: str | None) -> int:
     """The checklist for a cause of failures; without one, the names. Your own: runbooks/ beside the configuration."""

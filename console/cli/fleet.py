@@ -34,7 +34,12 @@ TABLE_LIMIT = 1_000
 @click.argument("words", nargs=-1, metavar="[FILTER]...")
 @click.option("--view", metavar="NAME", help="A saved filter as well; see: hotpatch views")
 @click.option("--sort", "sort_key", default="name", metavar="KEY", help="name, user, ring, state, seen ...; -KEY down.")
-@click.option("--limit", type=click.IntRange(0), help=f"Rows; 0 is all. A table stops at {TABLE_LIMIT:,} unless told.")
+@click.option(
+    "--limit",
+    type=click.IntRange(0),
+    metavar="N",
+    help=f"Rows; 0 is all. A table stops at {TABLE_LIMIT:,} unless told.",
+)
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, safe to open in a spreadsheet.")
 @session_of
 def devices(
@@ -63,7 +68,7 @@ def devices(
 
 
 def _query(words: tuple[str, ...], view: str | None, sort_key: str, session: Session) -> DeviceQuery:
-    from engine.store.devices import SORT_KEYS
+    from engine.store.walk import SORT_KEYS
 
     parts = [_view(view, session).filter] if view is not None else []
     parts.append(filter_text(words))
@@ -91,7 +96,7 @@ def _table(session: Session, engine: Engine, query: DeviceQuery, limit: int | No
 
 
 @click.command(cls=Command)
-@click.argument("name")
+@click.argument("name", metavar="NAME")
 @session_of
 def device(session: Session, name: str) -> int:
     """One device by name, user, serial or asset tag: readiness check by check, what to do, history."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from console import text
 from console.columns import Cell, Column, place
+from console.terminal import shows_unicode
 from console.text import Severity, clean
 from engine.errors import EngineError
 
@@ -192,8 +193,9 @@ def prepare() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    if sys.stdout is not None and "utf" not in (sys.stdout.encoding or "").lower():
-        text.use_ascii(True)
+    if sys.stdout is not None:
+        environment = os.environ if is_terminal() else {}
+        text.use_ascii(not shows_unicode(environment, sys.stdout.encoding or ""))
 
 
 def raw(content: str) -> None:

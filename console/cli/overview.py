@@ -13,11 +13,13 @@ from console.cli.lists import COMPLIANCE
 from console.cli.session import Command, Session, session_of
 from console.text import Severity
 from engine.build import Platform
+from engine.model import DeviceState
 from engine.records import Attention, Urgency
 
 if TYPE_CHECKING:
     from engine import Engine
 
+_UNDER_WAY = (DeviceState.QUEUED, DeviceState.INSTALLING, DeviceState.UNINSTALLING)
 _URGENCIES = {Urgency.NOW: Severity.FAILED, Urgency.TODAY: Severity.AT_RISK, Urgency.SOON: Severity.DUE}
 
 
@@ -52,13 +54,18 @@ def _status(engine: Engine, attention: tuple[Attention, ...]) -> documents.Docum
         "states": found.states,
         "tracks": found.tracks,
         "compliance": [documents.compliance(each) for each in engine.reads.compliance()],
-        "active": len(engine.reads.active(100_000)),
-        "failures": len(engine.reads.failures()),
+        "active": _active(found),
+        "failures": found.states.get(DeviceState.FAILED, 0),
         "attention": [documents.attention(each) for each in attention],
         "next_restart": [
             {"platform": platform, "at": documents.iso(engine.reads.next_baseline(platform))} for platform in restarts
         ],
     }
+
+
+def _active(found: documents.Totals) -> int:
+    """Devices with an install that waits or runs."""
+    return sum(found.states.get(each, 0) for each in _UNDER_WAY)
 
 
 def _next_restarts(engine: Engine) -> list[Platform]:
@@ -78,8 +85,8 @@ def _show(session: Session, engine: Engine, attention: tuple[Attention, ...]) ->
         [
             ("Readiness", ", ".join(f"{count:,} {text.words(word)}" for word, count in found.verdicts.items())),
             ("Funnel", " > ".join(f"{text.words(word)} {count:,}" for word, count in found.funnel.items())),
-            ("Under way", text.count(len(engine.reads.active(100_000)))),
-            ("Failed", text.count(len(engine.reads.failures()))),
+            ("Under way", text.count(_active(found))),
+            ("Failed", text.count(found.states.get(DeviceState.FAILED, 0))),
             ("Next baseline", ", ".join(_restart_words(engine))),
             ("Driven by", info.driver or "nobody; hotpatch run, or an open console"),
         ],
@@ -105,7 +112,9 @@ def _restart_words(engine: Engine) -> list[str]:
 
 
 @click.command(cls=Command)
-@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Audit records.")
+@click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=50, metavar="N", show_default=True, help="Audit records."
+)
 @session_of
 def activity(session: Session, limit: int) -> int:
     """What is under way, and who did what, when and why: the audit, newest first."""

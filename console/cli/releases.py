@@ -22,12 +22,18 @@ if TYPE_CHECKING:
     from engine.records import ReleaseRow
 
 PLATFORM = click.Choice([each.value for each in Platform], case_sensitive=False)
+_ONLY = f"Only this platform: {', '.join(Platform)}."
 _RECENT = 24
 _FIRST_YEAR, _LAST_YEAR = 2020, 2100
 
 
 @click.command(cls=Command)
-@click.option("--platform", type=PLATFORM, help="Only this platform.")
+@click.option(
+    "--platform",
+    type=PLATFORM,
+    metavar="NAME",
+    help="Only this platform: win11-24h2, win11-25h2, server-2025, server-2022.",
+)
 @click.option("--all", "everything", is_flag=True, help="Companion fixes too, and all months in a table.")
 @session_of
 def releases(session: Session, platform: str | None, everything: bool) -> int:
@@ -114,8 +120,13 @@ def _show(session: Session, row: ReleaseRow, found: Coverage) -> None:
 
 
 @click.command(cls=Command)
-@click.option("--platform", type=PLATFORM, help="Only this platform.")
-@click.option("--year", type=click.IntRange(_FIRST_YEAR, _LAST_YEAR), help="Instead of this year.")
+@click.option(
+    "--platform",
+    type=PLATFORM,
+    metavar="NAME",
+    help="Only this platform: win11-24h2, win11-25h2, server-2025, server-2022.",
+)
+@click.option("--year", type=click.IntRange(_FIRST_YEAR, _LAST_YEAR), metavar="YEAR", help="Instead of this year.")
 @click.option("--ics", "as_ics", is_flag=True, help="Print it for calendar programs (RFC 5545).")
 @session_of
 def calendar(session: Session, platform: str | None, year: int | None, as_ics: bool) -> int:

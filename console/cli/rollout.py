@@ -51,7 +51,7 @@ def rings(context: click.Context, session: Session, kb: int | None) -> int | Non
 
 
 @rings.command("set", cls=ChangeCommand)
-@click.argument("name")
+@click.argument("name", metavar="NAME")
 @click.option("--deferral", "deferral_days", type=int, metavar="DAYS", help="Days after release before it is offered.")
 @click.option("--deadline", "deadline_days", type=int, metavar="DAYS", help="Days until it must be installed.")
 @click.option("--grace", "grace_days", type=int, metavar="DAYS", help="Days for devices that come back.")

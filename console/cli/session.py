@@ -139,6 +139,16 @@ def system_user() -> str:
         return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
 
 
+def package_version() -> str:
+    """The version of the installed program."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("hotpatch-console")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
 # --- options ----------------------------------------------------------------------------------------
 
 

@@ -10,7 +10,14 @@ from console.columns.column import GAP, Cell, Column, Placed, Row, number_cell, 
 from console.columns.devices import DEVICES, device_state_cell, readiness_cell
 from console.columns.failures import FAILURES
 from console.columns.releases import RELEASES, kind_cell
-from console.columns.rings import RING_PROGRESS, RINGS, ring_progress_cell
+from console.columns.rings import (
+    RING_PROGRESS,
+    RINGS,
+    condition_cell,
+    gate_fails,
+    ring_progress_cell,
+    ring_standing_cell,
+)
 
 __all__ = [
     "ACTIVE",
@@ -25,7 +32,9 @@ __all__ = [
     "Column",
     "Placed",
     "Row",
+    "condition_cell",
     "device_state_cell",
+    "gate_fails",
     "install_state_cell",
     "kind_cell",
     "number_cell",
@@ -33,4 +42,5 @@ __all__ = [
     "progress_bar",
     "readiness_cell",
     "ring_progress_cell",
+    "ring_standing_cell",
 ]

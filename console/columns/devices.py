@@ -50,7 +50,7 @@ DEVICES: tuple[Column[DeviceRow], ...] = (
     Column("name", "Name", 15, lambda row, _: Cell(row.name), sort="name", grow=2),
     Column("user", "User", 12, lambda row, _: Cell(text.person(row.user) or NOTHING), sort="user", grow=2),
     Column("ring", "Ring", 5, lambda row, _: Cell(row.ring or NOTHING), sort="ring"),
-    Column("build", "Build", 10, lambda row, _: Cell(text.build(row.build)), sort="build"),
+    Column("build", "Build", 11, lambda row, _: Cell(text.build(row.build)), sort="build"),
     Column("readiness", "Readiness", 11, lambda row, _: readiness_cell(row.verdict), sort="readiness"),
     Column("state", "State", 17, lambda row, _: device_state_cell(row.state, protected=row.protected), sort="state"),
     Column(

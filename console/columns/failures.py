@@ -34,7 +34,7 @@ FAILURES: tuple[Column[FailureRow], ...] = (
     ),
     Column("user", "User", 14, lambda row, _: Cell(text.person(row.user) or NOTHING), from_width=100, sort="user"),
     Column("action", "Action", 9, lambda row, _: Cell(text.words(row.action)), from_width=116),
-    Column("build", "Build", 10, lambda row, _: Cell(text.build(row.build)), from_width=128, sort="build"),
+    Column("build", "Build", 11, lambda row, _: Cell(text.build(row.build)), from_width=128, sort="build"),
     Column("site", "Site", 10, lambda row, _: Cell(row.site or NOTHING), from_width=140, sort="site", grow=1),
     Column("model", "Model", 16, lambda row, _: Cell(row.model or NOTHING), from_width=150, sort="model", grow=1),
     Column("driver", "Driver", 22, lambda row, _: Cell(row.driver or NOTHING), from_width=180, sort="driver", grow=1),

@@ -45,7 +45,7 @@ RELEASES: tuple[Column[ReleaseRow], ...] = (
         sort="released",
         order=lambda row: (row.release.released_at, row.release.kb),
     ),
-    Column("build", "Build", 10, lambda row, _: Cell(text.build(row.release.build)), from_width=90),
+    Column("build", "Build", 11, lambda row, _: Cell(text.build(row.release.build)), from_width=90),
     Column(
         "restart",
         "Restart",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from console import text
 from console.columns.column import Cell, Column, number_cell
 from console.text import Severity
-from engine.records import RingProgress, RingRow
+from engine.records import GateCondition, RingProgress, RingRow
 
 
 def _days(number: int) -> Cell:
@@ -59,11 +61,51 @@ def ring_progress_cell(row: RingProgress) -> Cell:
         return Cell("not approved", Severity.NONE)
     if row.opened_at is None:
         return Cell(row.waits_for or "waits", Severity.DUE)
-    if row.failed and any(not each.holds for each in row.gate):
+    if gate_fails(row):
         return Cell("gate fails", Severity.FAILED)
     if row.installed and not (row.active or row.pending):
         return Cell("done", Severity.OK)
     return Cell("open", Severity.OK)
+
+
+def gate_fails(row: RingProgress) -> bool:
+    """Whether a gate needs a person: too many installs failed. Its other conditions may yet hold by themselves."""
+    return any(each.name == "failed" and not each.holds for each in row.gate)
+
+
+def condition_cell(condition: GateCondition) -> Cell:
+    """Whether a condition of a gate holds, holds not yet, or fails."""
+    if condition.holds:
+        return Cell("holds", Severity.OK)
+    return Cell("fails", Severity.FAILED) if condition.name == "failed" else Cell("not yet", Severity.DUE)
+
+
+def ring_standing_cell(row: RingProgress, now: datetime) -> Cell:
+    """Where a release stands in a ring, in a sentence's part: what goes on, since when, or what it waits for."""
+    if not row.devices:
+        return Cell("no device of this release's platforms")
+    if row.stopped:
+        return Cell(row.stopped, Severity.AT_RISK)
+    if row.opened_at is None:
+        return _waiting_cell(row, now)
+    if gate_fails(row):
+        value = next(each.value for each in row.gate if each.name == "failed")
+        return Cell(f"gate fails: {value} failed", Severity.FAILED)
+    if not row.approved:
+        return Cell("no approval in force any more", Severity.AT_RISK)
+    if row.active or row.pending:
+        return Cell(f"under way since {text.moment(row.opened_at, now)}", Severity.DUE)
+    if row.failed:
+        return Cell(f"done but for {text.count(row.failed)} failed", Severity.AT_RISK)
+    return Cell("done", Severity.OK)
+
+
+def _waiting_cell(row: RingProgress, now: datetime) -> Cell:
+    if not row.approved:
+        return Cell("not approved")
+    if row.opens_at is not None and row.opens_at > now:
+        return Cell(f"opens {text.moment(row.opens_at, now)}, {text.until(row.opens_at, now)}", Severity.DUE)
+    return Cell(f"waits for {row.waits_for}" if row.waits_for else "opens now", Severity.DUE)
 
 
 RING_PROGRESS: tuple[Column[RingProgress], ...] = (

@@ -6,7 +6,7 @@ Dialogs are opened with `push_screen_wait` from a worker in the group "dialog"; 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -21,7 +21,7 @@ from console.widgets.drawing import KEY, MUTED, Part, line, plain
 T = TypeVar("T")
 
 
-class Dialog(ModalScreen[T]):
+class Dialog(ModalScreen[T | None], Generic[T]):
     """Asks or tells one thing. Its result is None when it was left.
 
     A subclass yields its body's widgets from `compose_body`, names its keys in `hints`, and focuses in `on_mount`

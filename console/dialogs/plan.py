@@ -105,7 +105,8 @@ def _reaches_rings(intent: Intent) -> int:
 def plan_text(plan: Plan, note: str = "") -> Content:
     """A plan in words."""
     if plan.refusal is not None:
-        return lines([*_note(note), *refusal_lines(plan.refusal), *_left_out(plan)])
+        told = len(plan.left_out) == 1 and plan.left_out[0].why == plan.refusal.why
+        return lines([*_note(note), *refusal_lines(plan.refusal), *([] if told else _left_out(plan))])
     rows = [*_note(note), _consequences(plan)]
     if plan.sample:
         more = plan.devices - min(len(plan.sample), _NAMES_SHOWN)

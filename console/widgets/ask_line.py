@@ -6,6 +6,7 @@ Its screen opens it, hears Typed, Entered and Left, and says what is wrong; the 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import on
@@ -16,11 +17,21 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from console.text import Severity, clean
+from console.text import Severity
 from console.widgets.drawing import KEY, MUTED, Part, line, plain, severity_text
 
-Suggest = Callable[[str], Sequence[str]]
-"""The text so far → whole texts it could become."""
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What the text could become."""
+
+    text: str
+    label: str
+    help: str = ""
+
+
+Suggest = Callable[[str], Sequence[Completion]]
+"""The text so far → what it could become, the likeliest first."""
 _MOST_SHOWN = 6
 
 
@@ -74,7 +85,7 @@ class AskLine(Widget):
         self._purpose = ""
         self._before = ""
         self._suggest: Suggest | None = None
-        self._suggestions: Sequence[str] = ()
+        self._suggestions: Sequence[Completion] = ()
         self._history: tuple[str, ...] = ()
         self._at = 0
         self._hint = ""
@@ -138,7 +149,7 @@ class AskLine(Widget):
         """Take the first suggestion."""
         if self._suggestions:
             field = self.query_one(AskInput)
-            field.value = self._suggestions[0]
+            field.value = self._suggestions[0].text
             field.cursor_position = len(field.value)
 
     def leave(self) -> None:
@@ -166,7 +177,8 @@ class AskLine(Widget):
         if self._suggestions:
             parts: list[Part] = [("tab ", KEY)]
             for index, each in enumerate(self._suggestions):
-                parts += [(clean(each.rpartition(" ")[2]), "" if index == 0 else MUTED), "  "]
+                parts += [(each.label, "" if index == 0 else MUTED), "  "]
+            parts.append((self._suggestions[0].help, MUTED))
             hint.update(line(*parts))
         else:
             hint.update(plain(self._hint, MUTED))

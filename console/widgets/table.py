@@ -297,7 +297,7 @@ class Table(Widget, Generic[Row], can_focus=True):
     def render_line(self, y: int) -> Strip:
         painter = self._paint()
         if y == 0:
-            return painter.header(self.sort, descending=self.descending, place=self._place())
+            return painter.header(self.sort, descending=self.descending, places=self._places())
         index = self._window.offset + y - 1
         if index < len(self._window.rows) and y <= self._window.height:
             row = self._window.rows[index]
@@ -320,13 +320,14 @@ class Table(Widget, Generic[Row], can_focus=True):
             return (f"Reading {self._noun} …",)
         return tuple(sentence for sentence in self.empty_words if sentence)
 
-    def _place(self) -> str:
-        window = self._window
-        of = f" of {count(window.total)}" if window.total is not None else ""
-        shown = window.place()
+    def _places(self) -> tuple[str, ...]:
+        """Which rows are in view, longest words first; nothing where nobody has counted."""
+        shown = self._window.place()
         if shown is None:
-            return of.removeprefix(" of ") if window.rows else ""
-        return f"{count(shown[0])}-{count(shown[1])}{of}"
+            return ()
+        numbers = f"{count(shown[0])}-{count(shown[1])}"
+        total = self._window.total
+        return (numbers,) if total is None else (f"{numbers} of {count(total)}", numbers)
 
     def _refresh_line(self, y: int) -> None:
         self.refresh(Region(0, y, self.size.width, 1))

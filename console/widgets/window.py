@@ -149,7 +149,8 @@ class Window(Generic[Row]):
     def count(self, total: int | None) -> None:
         """Note how many rows the list has."""
         self.total = total
-        self._count_end()
+        if total is not None and self.first is None and self.at_end:
+            self.first = max(total - len(self.rows), 0)
 
     def _count_end(self) -> None:
         if self.at_end and self.first is not None:

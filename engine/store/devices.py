@@ -22,11 +22,12 @@ from engine.model import (
     Verdict,
 )
 from engine.readiness import Readiness
-from engine.records import Anchor, AnchorKind, Count, DevicePage, DeviceQuery, DeviceRow
+from engine.records import Anchor, Count, DevicePage, DeviceQuery, DeviceRow
 from engine.store.device_rows import ROW_COLUMNS, device_row
-from engine.store.filter_sql import Condition, compile_text
+from engine.store.filter_sql import compile_text
 from engine.store.readiness_sql import judge, of_platform
 from engine.store.values import build_number, epoch, flag, moment, os_build, placeholders, truth
+from engine.store.walk import Walk
 
 FACT_COLUMNS = (
     "provider external_id name name_key user user_name user_key search_key domain serial asset_tag site form model "
@@ -34,21 +35,6 @@ FACT_COLUMNS = (
     "restart_pending boot_at last_seen_at"
 ).split()
 """The columns that a check-in writes; everything else on a device is derived from them or decided here."""
-
-SORT_KEYS: Mapping[str, str] = {
-    "name": "name_key",
-    "user": "user_key",
-    "ring": "ring_id",
-    "state": "state",
-    "readiness": "verdict",
-    "platform": "platform",
-    "build": "build",
-    "seen": "last_seen_at",
-    "site": "site",
-    "model": "model",
-    "track": "track",
-}
-"""Sort key of a `DeviceQuery` → column. Each order ends with the id, so that it is total."""
 
 
 def fact_values(external_id: str, facts: DeviceFacts) -> tuple[Any, ...]:
@@ -130,7 +116,7 @@ class DeviceStore:
     def page(self, query: DeviceQuery, at: Anchor, limit: int, now: datetime) -> DevicePage:
         """A stretch of the list. Position `first` is exact at both ends and unknown (-1) in the middle."""
         condition = compile_text(query.filter, now)
-        rows, first = _Walk(self._db, query, condition).page(at, limit)
+        rows, first = Walk(self._db, query, condition).page(at, limit)
         return DevicePage(tuple(device_row(row) for row in rows), first)
 
     def total(self, query: DeviceQuery, now: datetime) -> int:
@@ -148,12 +134,12 @@ class DeviceStore:
     def position(self, query: DeviceQuery, device_id: int, now: datetime) -> int | None:
         """How many devices of the list stand before this one; None when it is not in the list."""
         condition = compile_text(query.filter, now)
-        return _Walk(self._db, query, condition).position(device_id)
+        return Walk(self._db, query, condition).position(device_id)
 
     def each(self, query: DeviceQuery, now: datetime) -> Iterator[DeviceRow]:
         """Every matching device in order, without holding them all."""
         condition = compile_text(query.filter, now)
-        walk = _Walk(self._db, query, condition)
+        walk = Walk(self._db, query, condition)
         for row in walk.each():
             yield device_row(row)
 
@@ -311,87 +297,3 @@ class DeviceStore:
             "SELECT id FROM device WHERE stale_at <= ? ORDER BY stale_at LIMIT ?", (epoch(now), limit)
         )
         return [row[0] for row in rows]
-
-
-class _Walk:
-    """One order over the devices, walked by key from any device, in either direction."""
-
-    def __init__(self, connection: sqlite3.Connection, query: DeviceQuery, condition: Condition) -> None:
-        self._db = connection
-        self._where, self._params = condition.where, tuple(condition.params)
-        self._column = SORT_KEYS.get(query.sort, "name_key")
-        self._down = query.descending
-
-    def page(self, at: Anchor, limit: int) -> tuple[list[sqlite3.Row], int]:
-        if at.kind is AnchorKind.TOP:
-            return self._rows("", (), limit), 0
-        if at.kind is AnchorKind.END:
-            rows = self._rows("", (), limit, backwards=True)
-            return rows[::-1], -1
-        if at.kind is AnchorKind.NAME:
-            return self._rows("AND d.name_key >= ?", (at.name.casefold(),), limit), -1
-        key = self._key(at.device_id)
-        if key is None:
-            return self._rows("", (), limit), 0
-        backwards = at.kind is AnchorKind.BEFORE
-        clause, params = self._beyond(key, backwards=backwards, inclusive=at.kind is AnchorKind.AT)
-        rows = self._rows(clause, params, limit, backwards=backwards)
-        return (rows[::-1] if backwards else rows), -1
-
-    def position(self, device_id: int) -> int | None:
-        key = self._key(device_id)
-        if key is None:
-            return None
-        inside = self._db.execute(
-            f"SELECT 1 FROM device d WHERE d.id = ? AND {self._where}",
-            (device_id, *self._params),
-        ).fetchone()
-        if inside is None:
-            return None
-        clause, params = self._beyond(key, backwards=True, inclusive=False)
-        return int(
-            self._db.execute(
-                f"SELECT count(*) FROM device d WHERE {self._where} {clause}",
-                (*self._params, *params),
-            ).fetchone()[0]
-        )
-
-    def each(self) -> Iterator[sqlite3.Row]:
-        # A plain loop: "yield from" would call the cursor's close when a reader stops early, perhaps after our own.
-        for row in self._db.execute(self._select("", backwards=False), self._params):  # noqa: UP028
-            yield row
-
-    def _key(self, device_id: int) -> tuple[Any, int] | None:
-        row = self._db.execute(
-            f"SELECT {self._column} FROM device WHERE id = ?",
-            (device_id,),
-        ).fetchone()
-        return None if row is None else (row[0], device_id)
-
-    def _beyond(self, key: tuple[Any, int], *, backwards: bool, inclusive: bool) -> tuple[str, tuple[Any, ...]]:
-        """Rows past the key. NULL sorts first in SQLite, which a row-value comparison does not know."""
-        value, device_id = key
-        upwards = self._down == backwards
-        sign, id_sign = (">", ">") if upwards else ("<", "<")
-        equal = "=" if inclusive else ""
-        column = f"d.{self._column}"
-        if value is None:
-            others = f"OR {column} IS NOT NULL" if upwards else ""
-            return f"AND (({column} IS NULL AND d.id {id_sign}{equal} ?) {others})", (device_id,)
-        clause = f"AND (({column}, d.id) {sign}{equal} (?, ?)"
-        clause += ")" if upwards else f" OR {column} IS NULL)" if self._nullable() else ")"
-        return clause, (value, device_id)
-
-    def _nullable(self) -> bool:
-        return self._column in ("ring_id", "platform", "build", "last_seen_at")
-
-    def _rows(self, clause: str, params: tuple[Any, ...], limit: int, *, backwards: bool = False) -> list[sqlite3.Row]:
-        sql = f"{self._select(clause, backwards=backwards)} LIMIT ?"
-        return self._db.execute(sql, (*self._params, *params, limit)).fetchall()
-
-    def _select(self, clause: str, *, backwards: bool) -> str:
-        direction = "DESC" if self._down != backwards else "ASC"
-        return (
-            f"SELECT {ROW_COLUMNS} FROM device d LEFT JOIN ring r ON r.id = d.ring_id "
-            f"WHERE {self._where} {clause} ORDER BY d.{self._column} {direction}, d.id {direction}"
-        )

@@ -67,7 +67,8 @@ def with_ids(ids: Iterable[int]) -> Scope:
 
 def of_platform(platform: Platform) -> Scope:
     """Every device of a platform."""
-    return Scope("d.platform = :platform", {"platform": platform.value})
+    # The plus keeps SQLite on the stretch of ids: by platform first, each stretch would walk the whole platform.
+    return Scope("+d.platform = :platform", {"platform": platform.value})
 
 
 def due(now: datetime) -> Scope:

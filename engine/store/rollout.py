@@ -12,6 +12,7 @@ from engine.build import Architecture, Platform
 from engine.intents import Scope, StopKind
 from engine.model import Approval, DeviceState, Gate, Release, Ring, Verdict
 from engine.plans.candidates import Candidate
+from engine.store.ring_rules import rules_from_text, rules_to_text
 from engine.store.values import build_number, epoch, moment, os_build, placeholders, seconds, time_of
 
 
@@ -59,17 +60,18 @@ class RolloutStore:
                 grace_days=row["grace_days"],
                 max_in_flight=row["max_in_flight"],
                 gate=Gate(**json.loads(row["gate"])),
+                **rules_from_text(row["rules"]),
             )
             for row in self._db.execute("SELECT * FROM ring ORDER BY position")
         )
 
     def save_ring(self, ring: Ring) -> None:
         self._db.execute(
-            "INSERT INTO ring (id, name, position, deferral_days, deadline_days, grace_days, max_in_flight, gate) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name, "
+            "INSERT INTO ring (id, name, position, deferral_days, deadline_days, grace_days, max_in_flight, gate, rules) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name, "
             "position = excluded.position, deferral_days = excluded.deferral_days, "
             "deadline_days = excluded.deadline_days, grace_days = excluded.grace_days, "
-            "max_in_flight = excluded.max_in_flight, gate = excluded.gate",
+            "max_in_flight = excluded.max_in_flight, gate = excluded.gate, rules = excluded.rules",
             (
                 ring.id,
                 ring.name,
@@ -79,6 +81,7 @@ class RolloutStore:
                 ring.grace_days,
                 ring.max_in_flight,
                 json.dumps(asdict(ring.gate)),
+                rules_to_text(ring),
             ),
         )
 
@@ -98,13 +101,23 @@ class RolloutStore:
         at: datetime,
         not_before: datetime | None,
         expires_at: datetime | None,
+        *,
+        needs_second: bool = False,
     ) -> int:
+        values = (kb, json.dumps(list(rings)), reason, by, seconds(at), epoch(not_before), epoch(expires_at))
         cursor = self._db.execute(
-            "INSERT INTO approval (kb, rings, reason, approved_by, approved_at, not_before, expires_at) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (kb, json.dumps(list(rings)), reason, by, seconds(at), epoch(not_before), epoch(expires_at)),
+            "INSERT INTO approval (kb, rings, reason, approved_by, approved_at, not_before, expires_at, needs_second) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (*values, int(needs_second)),
         )
         return int(cursor.lastrowid or 0)
+
+    def sign(self, approval_id: int, by: str, at: datetime) -> None:
+        """The second person's signature."""
+        self._db.execute(
+            "UPDATE approval SET seconded_by = ?, seconded_at = ? WHERE id = ? AND seconded_at IS NULL",
+            (by, seconds(at), approval_id),
+        )
 
     def withdraw(self, approval_id: int, by: str, at: datetime) -> None:
         self._db.execute(
@@ -189,16 +202,16 @@ class RolloutStore:
             "GROUP BY 1, 2, 3, 4",
             {"build": _wanted_build(release), "platform": release.platform},
         )
-        return tuple(
-            ProgressCell(
-                row["ring_id"],
-                bool(row["has_build"]),
-                bool(row["ready"]),
-                DeviceState(row["state"]),
-                row["devices"],
-            )
-            for row in rows
+        return tuple(_progress_cell(row) for row in rows)
+
+    def kept_progress(self, platform: Platform) -> tuple[ProgressCell, ...]:
+        """The same for the release that devices are protected by now, from the kept totals: no device is read."""
+        rows = self._db.execute(
+            "SELECT ring_id, protected AS has_build, verdict = 'ready' AS ready, state, sum(devices) AS devices "
+            "FROM device_count WHERE platform = ? AND ring_id >= 0 AND devices > 0 GROUP BY 1, 2, 3, 4",
+            (platform,),
         )
+        return tuple(_progress_cell(row) for row in rows)
 
     def finished(self, kb: int, ring_id: int) -> tuple[int, int]:
         """How many installs of a release succeeded and failed in a ring; a failure put right does not count."""
@@ -293,6 +306,12 @@ def _candidate(row: sqlite3.Row) -> Candidate:
     )
 
 
+def _progress_cell(row: sqlite3.Row) -> ProgressCell:
+    return ProgressCell(
+        row["ring_id"], bool(row["has_build"]), bool(row["ready"]), DeviceState(row["state"]), row["devices"]
+    )
+
+
 def _wanted_build(release: Release) -> int:
     """A release without a known build is on no device yet."""
     known = build_number(release.build)
@@ -311,4 +330,7 @@ def _approval(row: sqlite3.Row) -> Approval:
         expires_at=moment(row["expires_at"]),
         withdrawn_at=moment(row["withdrawn_at"]),
         withdrawn_by=row["withdrawn_by"],
+        needs_second=bool(row["needs_second"]),
+        seconded_by=row["seconded_by"],
+        seconded_at=moment(row["seconded_at"]),
     )

@@ -98,11 +98,16 @@ def m003_fleet(db: Database) -> None:
         CREATE INDEX device_by_ring_state ON device (ring_id, state, name_key, id);
         CREATE INDEX device_by_state ON device (state, name_key, id);
         CREATE INDEX device_by_verdict ON device (verdict, name_key, id, reasons);
-        CREATE INDEX device_by_build ON device (build, id);
+        CREATE INDEX device_by_ring ON device (ring_id, name_key, id);
+        CREATE INDEX device_by_platform ON device (platform, name_key, id);
+        CREATE INDEX device_by_build ON device (build, name_key, id);
+        CREATE INDEX device_by_site ON device (site, name_key, id);
+        CREATE INDEX device_by_model ON device (model, name_key, id);
+        CREATE INDEX device_by_track ON device (track, name_key, id);
         CREATE INDEX device_by_progress ON device (platform, ring_id, build, verdict, state);
-        CREATE INDEX device_by_last_seen ON device (last_seen_at, id);
+        CREATE INDEX device_by_last_seen ON device (last_seen_at, name_key, id);
         CREATE INDEX device_by_stale ON device (stale_at) WHERE stale_at IS NOT NULL;
-        CREATE INDEX device_by_user ON device (user_key, id);
+        CREATE INDEX device_by_user ON device (user_key, name_key, id);
 
         -- Totals kept with the writes: a million devices are counted by reading a few hundred rows.
         CREATE TABLE device_count (
@@ -185,6 +190,40 @@ def m006_audit(db: Database) -> None:
             BEGIN SELECT RAISE (ABORT, 'the audit is append-only'); END;
         CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
             BEGIN SELECT RAISE (ABORT, 'the audit is append-only'); END;
+        """
+    )
+
+
+@migrations()
+def m007_rollout_rules(db: Database) -> None:
+    """Waves, windows and members of rings; second signatures; health after patching; recoveries; safeguard holds."""
+    db.executescript(
+        """
+        ALTER TABLE ring ADD COLUMN rules TEXT NOT NULL DEFAULT '{}';
+        CREATE TABLE ring_pin (device_id INTEGER PRIMARY KEY REFERENCES device (id));
+        ALTER TABLE approval ADD COLUMN needs_second INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE approval ADD COLUMN seconded_by TEXT NOT NULL DEFAULT '';
+        ALTER TABLE approval ADD COLUMN seconded_at INTEGER;
+        -- Sums over a sample of devices of one kind, never a row a device. ring_id 0: devices not patched yet.
+        CREATE TABLE health_reading (
+            kb INTEGER NOT NULL, at INTEGER NOT NULL, ring_id INTEGER NOT NULL, kind TEXT NOT NULL,
+            devices INTEGER NOT NULL, crashed INTEGER NOT NULL, restarted INTEGER NOT NULL, failed INTEGER NOT NULL,
+            cpu REAL NOT NULL, memory REAL NOT NULL, names TEXT NOT NULL,
+            PRIMARY KEY (kb, at, ring_id, kind)
+        ) WITHOUT ROWID;
+        CREATE TABLE recovery (
+            id INTEGER PRIMARY KEY, kb INTEGER NOT NULL, then_lcu INTEGER NOT NULL, target TEXT NOT NULL,
+            reason TEXT NOT NULL, begun_by TEXT NOT NULL, begun_at INTEGER NOT NULL, ended_at INTEGER
+        );
+        CREATE TABLE recovery_device (
+            recovery_id INTEGER NOT NULL REFERENCES recovery (id), device_id INTEGER NOT NULL REFERENCES device (id),
+            joined_at INTEGER NOT NULL, PRIMARY KEY (recovery_id, device_id)
+        ) WITHOUT ROWID;
+        CREATE INDEX recovery_of_device ON recovery_device (device_id);
+        CREATE TABLE safeguard (
+            id INTEGER PRIMARY KEY, kb INTEGER, filter TEXT NOT NULL, reason TEXT NOT NULL,
+            held_by TEXT NOT NULL, held_at INTEGER NOT NULL, lifted_by TEXT NOT NULL DEFAULT '', lifted_at INTEGER
+        );
         """
     )
 

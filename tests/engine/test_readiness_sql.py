@@ -253,7 +253,8 @@ def test_stretches_of_ids_add_up(db: sqlite3.Connection, monkeypatch: pytest.Mon
 
 
 def test_a_device_is_found_by_its_key(db: sqlite3.Connection) -> None:
-    statement = update_statement(LEVELS, NOW, scope=id_range(1, 10))
+    scope = of_platform(Platform.SERVER_2025).within(id_range(1, 10))
+    statement = update_statement(LEVELS, NOW, scope=scope)
     plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {statement.sql}", dict(statement.params))]
     assert "SEARCH d USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)" in plan
     assert "SEARCH device USING INTEGER PRIMARY KEY (rowid=?)" in plan

@@ -1,0 +1,90 @@
+"""Reads times as files write them: ISO 8601, Intune's own form, and what a spreadsheet makes of either."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from enum import StrEnum
+
+
+class DateOrder(StrEnum):
+    """What 5/6/2026 means in a file."""
+
+    DAY_FIRST = "day-first"
+    MONTH_FIRST = "month-first"
+    UNKNOWN = "unknown"
+
+
+_LOCAL = re.compile(
+    r"(?P<a>\d{1,2})(?P<sign>[./-])(?P<b>\d{1,2})(?P=sign)(?P<year>\d{4})"
+    r"(?:[ ,T]+(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?(?:\.\d+)?\s*(?P<half>[AaPp])?\.?[Mm]?\.?)?",
+    re.ASCII,
+)
+_SEVEN_DIGITS = re.compile(r"(\.\d{6})\d+")
+
+
+class AmbiguousDate(ValueError):
+    """Day and month cannot be told apart."""
+
+
+def read_moment(text: str, order: DateOrder) -> datetime | None:
+    """The time as UTC; None for the years 1 and 9999, with which Intune writes "never".
+
+    A time without a zone is taken as UTC, which is what Intune writes.
+
+    Raises:
+        AmbiguousDate: like 5/6/2026, and the file does not show what comes first.
+        ValueError: not a time.
+    """
+    text = text.strip()
+    local = _LOCAL.fullmatch(text)
+    try:
+        moment = _from_local(local, order) if local else datetime.fromisoformat(_SEVEN_DIGITS.sub(r"\1", text))
+    except AmbiguousDate:
+        raise
+    except ValueError:
+        raise ValueError(f"{_short(text)} is not a time; write it like 2026-05-12T16:40:00Z") from None
+    if moment.year in (1, 9999):
+        return None
+    if not 1980 <= moment.year <= 2999:
+        raise ValueError(f"{_short(text)} is not a time of this world; write it like 2026-05-12T16:40:00Z")
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def order_shown_by(text: str) -> DateOrder:
+    """What one written date proves about the order; most prove nothing."""
+    found = _LOCAL.fullmatch(text.strip())
+    if found is None or found["sign"] == ".":
+        return DateOrder.UNKNOWN
+    first, second = int(found["a"]), int(found["b"])
+    if first > 12 >= second:
+        return DateOrder.DAY_FIRST
+    if second > 12 >= first:
+        return DateOrder.MONTH_FIRST
+    return DateOrder.MONTH_FIRST if found["half"] else DateOrder.UNKNOWN
+
+
+def _from_local(found: re.Match[str], order: DateOrder) -> datetime:
+    if found["sign"] == ".":
+        order = DateOrder.DAY_FIRST
+    elif order is DateOrder.UNKNOWN:
+        order = order_shown_by(found[0])
+    first, second = int(found["a"]), int(found["b"])
+    if order is DateOrder.UNKNOWN and first != second:
+        raise AmbiguousDate(
+            f"{found[0]} can be two days, and nothing in the file tells which; "
+            "write times like 2026-05-12T16:40:00Z, or say which comes first, day or month"
+        )
+    day, month = (second, first) if order is DateOrder.MONTH_FIRST else (first, second)
+    hour = int(found["hour"] or 0)
+    if found["half"]:
+        if not 1 <= hour <= 12:
+            raise ValueError(found[0])
+        hour = hour % 12 + (12 if found["half"] in "Pp" else 0)
+    return datetime(
+        int(found["year"]), month, day, hour, int(found["minute"] or 0), int(found["second"] or 0), tzinfo=UTC
+    )
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:39] + "…")
