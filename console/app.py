@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from textual import on, work
 from textual.binding import BindingType
+from textual.driver import Driver
 from textual.screen import Screen
 
 from console import terminal
@@ -25,6 +26,7 @@ from console.screens.base import ConsoleScreen
 from console.settings import Settings, load_settings
 from console.shell import Shell
 from console.themes import DEFAULTS, NAMES, THEMES
+from console.wire import thrifty
 from engine.errors import EngineError
 
 if TYPE_CHECKING:
@@ -73,6 +75,9 @@ class HotpatchApp(Shell):
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = terminal.theme_for(self.settings.theme)
+
+    def get_driver_class(self) -> type[Driver]:
+        return thrifty(super().get_driver_class())
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return DEFAULTS

@@ -171,6 +171,8 @@ VERBS: tuple[Verb, ...] = (
         "List",
         rank=33,
     ),
+    Verb("next", ("n", "right"), "next release", "Show the next of the releases that are under way.", "List", rank=34),
+    Verb("previous", ("N", "left"), "release before", "Show the release before this one.", "List"),
     Verb("range", ("v",), "range", "Mark from here to where the cursor goes; v again ends it.", "List", action="range"),
     # Take away
     Verb("export", ("e",), "export", "Write what the list shows to a CSV or JSON file.", "Take away", rank=43),

@@ -194,7 +194,106 @@ class SetPolicy:
     reason: str = ""
 
 
-Intent = Countersign | Recover | SetHold | LiftHold | SetPolicy | Approve | Withdraw | Apply | Uninstall | Retry | Stop | Resume | SetRing | Assign
+@dataclass(frozen=True, slots=True)
+class Exclude:
+    """Keep releases from devices for a reason, until a time where one is given."""
+
+    target: Target
+    reason: str
+    kb: int | None = None
+    """None: every release, baselines included."""
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Readmit:
+    """End the exclusion of devices; the undo of `Exclude`."""
+
+    target: Target
+    reason: str = ""
+    kb: int | None = None
+    """None: whatever they are excluded from."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeBack:
+    """Cancel what was asked for by hand and has not started on its devices; the undo of `Retry` and `Apply`."""
+
+    target: Target
+    kb: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Escalate:
+    """Give failed devices an owner and a due time: a group of failures, devices, or both together."""
+
+    owner: str
+    group: str = ""
+    """A failure group's key or code, ``network/0x8024402C``."""
+    target: Target = field(default_factory=Target)
+    due_at: datetime | None = None
+    """None: by the group's service level."""
+    reason: str = ""
+
+
+class EscalationEnd(StrEnum):
+    """How an escalation ended."""
+
+    DONE = "done"
+    TAKEN_BACK = "taken-back"
+    """It was not meant; it does not count as an action."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndEscalation:
+    """Close an escalation; with `TAKEN_BACK` the undo of `Escalate`."""
+
+    escalation_id: int
+    outcome: EscalationEnd = EscalationEnd.DONE
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MarkKnownProblem:
+    """Note what is behind a group of failures; with `hold` the release is withheld from further devices."""
+
+    title: str
+    group: str = ""
+    """A failure group's key or code; "" where the problem has no error code."""
+    kb: int | None = None
+    """None: the newest release of the group."""
+    filter: str = ""
+    """The devices that it concerns; "" is every device."""
+    hold: bool = False
+    note: str = ""
+    """What is known, and what helps."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldForProblem:
+    """Turn a known problem into a safeguard hold."""
+
+    problem_id: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LiftKnownProblem:
+    """A problem is solved, or was none: take the mark away and end its safeguard hold."""
+
+    problem_id: int
+    reason: str = ""
+    only_hold: bool = False
+    """End the hold, keep the mark."""
+
+
+FailureIntent = (
+    Exclude | Readmit | TakeBack | Escalate | EndEscalation | MarkKnownProblem | HoldForProblem | LiftKnownProblem
+)
+"""What `engine.failure_planning` plans: help for failed installs."""
+
+Intent = FailureIntent | Countersign | Recover | SetHold | LiftHold | SetPolicy | Approve | Withdraw | Apply | Uninstall | Retry | Stop | Resume | SetRing | Assign
 
 
 @dataclass(frozen=True, slots=True)

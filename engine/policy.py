@@ -13,8 +13,15 @@ from engine.intents import (
     Approve,
     Assign,
     Countersign,
+    EndEscalation,
+    Escalate,
+    Exclude,
+    HoldForProblem,
     Intent,
     LiftHold,
+    LiftKnownProblem,
+    MarkKnownProblem,
+    Readmit,
     Recover,
     Refusal,
     Resume,
@@ -24,6 +31,7 @@ from engine.intents import (
     SetPolicy,
     SetRing,
     Stop,
+    TakeBack,
     Uninstall,
     Withdraw,
 )
@@ -43,6 +51,14 @@ NEEDED_ROLE: Mapping[type[Intent], Role] = {
     SetHold: Role.OPERATOR,
     LiftHold: Role.OPERATOR,
     SetPolicy: Role.APPROVER,
+    Exclude: Role.OPERATOR,
+    Readmit: Role.OPERATOR,
+    TakeBack: Role.HELP_DESK,
+    Escalate: Role.HELP_DESK,
+    EndEscalation: Role.HELP_DESK,
+    MarkKnownProblem: Role.OPERATOR,
+    HoldForProblem: Role.OPERATOR,
+    LiftKnownProblem: Role.OPERATOR,
 }
 _RANK = {Role.VIEWER: 0, Role.HELP_DESK: 1, Role.OPERATOR: 2, Role.APPROVER: 3}
 _VERBS: Mapping[type[Intent], str] = {
@@ -60,6 +76,14 @@ _VERBS: Mapping[type[Intent], str] = {
     SetHold: "hold releases back",
     LiftHold: "lift safeguard holds",
     SetPolicy: "change the rules for approvals",
+    Exclude: "exclude devices",
+    Readmit: "readmit devices",
+    TakeBack: "take installs back",
+    Escalate: "escalate failures",
+    EndEscalation: "end escalations",
+    MarkKnownProblem: "mark known problems",
+    HoldForProblem: "hold releases back",
+    LiftKnownProblem: "lift known problems",
 }
 
 

@@ -122,7 +122,7 @@ def _unexpected(error: Exception, *, debug: bool) -> None:
     elif isinstance(error, MemoryError):
         problem("There is not enough memory for this.", "", "Ask for less: a filter, or --limit.")
     else:
-        place = _place(frames[-1]) if frames else "an unknown place"
+        place = _place(_last_of_ours(frames)) if frames else "an unknown place"
         problem(
             "Something unexpected went wrong; nothing was half-written.",
             f"{type(error).__name__} at {place}.",
@@ -130,6 +130,12 @@ def _unexpected(error: Exception, *, debug: bool) -> None:
         )
     if debug:
         _write(f"  {_place(frame)} in {frame.name}" for frame in frames)
+
+
+def _last_of_ours(frames: traceback.StackSummary) -> traceback.FrameSummary:
+    """The innermost frame in our own code: where to look first."""
+    ours = [frame for frame in frames if {"console", "engine"} & set(Path(frame.filename).parts[-4:-1])]
+    return (ours or frames)[-1]
 
 
 def _place(frame: traceback.FrameSummary) -> str:

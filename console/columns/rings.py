@@ -83,7 +83,7 @@ def condition_cell(condition: GateCondition) -> Cell:
 def ring_standing_cell(row: RingProgress, now: datetime) -> Cell:
     """Where a release stands in a ring, in a sentence's part: what goes on, since when, or what it waits for."""
     if not row.devices:
-        return Cell("no device of this release's platforms")
+        return Cell("no device here takes it")
     if row.stopped:
         return Cell(row.stopped, Severity.AT_RISK)
     if row.opened_at is None:

@@ -217,7 +217,8 @@ class DevicesScreen(DeviceVerbs):
         pane.show(*found, self.shell.present())
         if found[0].id != self._pane_device:
             self._pane_device = found[0].id
-            pane.scroll_home(animate=False)
+            if pane.scroll_y:
+                pane.scroll_home(animate=False)
 
     def _set_pane(self, shown: bool) -> None:
         self._state = replace(self._state, pane=shown)

@@ -49,11 +49,17 @@ class DevicePane(VerticalScroll, can_focus=True):
 
     def show(self, detail: DeviceDetail, readiness: Readiness, now: datetime) -> None:
         """Show a device."""
-        self.query_one("#device", Static).update(device_text(detail, readiness, now))
+        self._write(device_text(detail, readiness, now))
 
     def clear(self, sentence: str) -> None:
         """Show that there is no device to show."""
-        self.query_one("#device", Static).update(plain(sentence, MUTED))
+        self._write(plain(sentence, MUTED))
+
+    def _write(self, text: Content) -> None:
+        """A picture that is the same already is not drawn again."""
+        shown = self.query_one("#device", Static)
+        if shown.content != text:
+            shown.update(text)
 
 
 def device_text(detail: DeviceDetail, readiness: Readiness, now: datetime) -> Content:

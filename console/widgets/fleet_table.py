@@ -75,7 +75,7 @@ class FleetTable(Table[Row]):
         self._fill(kind, pages)
         if self._window.id != before or kind in ("restart", "end"):
             self._tell_cursor()
-        self.refresh()
+        self.refresh_changed()
         if self._again:
             self._again = False
             self.reload()
@@ -85,20 +85,20 @@ class FleetTable(Table[Row]):
     def show_total(self, total: int) -> None:
         """How many rows the list has."""
         self._window.count(total)
-        self._refresh_line(0)
+        self.refresh_changed()
 
     def show_position(self, serial: int, first: int | None) -> None:
         """How many rows stand before the first row of the window."""
         if serial == self._serial and first is not None and self._window.first is None:
             self._window.first = first
-            self._refresh_line(0)
+            self.refresh_changed()
 
     def show_failure(self, serial: int, error: EngineError) -> None:
         """The rows could not be read; those that are there stay."""
         if serial in (0, self._serial):
             self._pending = ""
             self._failure = error
-            self.refresh()
+            self.refresh_changed()
 
     # --- asking for rows ----------------------------------------------------------------------------
 

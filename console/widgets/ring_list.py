@@ -23,7 +23,8 @@ from console.messages import CursorMoved, RowOpened
 from console.text import cells, clip, count, fit, is_ascii
 from console.widgets.drawing import MUTED, Part, cell, line, lines
 from console.widgets.ring_bar import bar, progress_shares
-from engine.records import RingProgress
+from console.widgets.ring_text import release_head
+from engine.records import ReleaseRow, RingProgress
 
 _PREFIX = 2
 _GAP = 2
@@ -69,6 +70,23 @@ def bar_line(row: RingProgress, width: int, now: datetime) -> Content:
     if cells(standing.plain) > room:
         standing = Content.styled(clip(standing.plain, room), standing.spans[0].style if standing.spans else "")
     return line(" " * _INDENT, bar(progress_shares(row), bar_width), "  ", standing)
+
+
+class ReleaseHead(Widget):
+    """The release that the rings are shown for."""
+
+    DEFAULT_CSS = "ReleaseHead { height: 2; width: 1fr; padding: 0 2; }"
+
+    rows: reactive[tuple[ReleaseRow, ...]] = reactive[tuple[ReleaseRow, ...]](())
+    """The release on each of its platforms."""
+    progress: reactive[tuple[RingProgress, ...]] = reactive[tuple[RingProgress, ...]](())
+    place: reactive[str] = reactive("")
+    """Which one of how many: ``1 of 3``."""
+
+    def render(self) -> Content:
+        if not self.rows:
+            return Content("")
+        return release_head(self.rows, self.progress, self.place, self.content_size.width)
 
 
 class RingHeader(Widget):

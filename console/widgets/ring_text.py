@@ -58,33 +58,41 @@ def release_head(rows: Sequence[ReleaseRow], progress: Sequence[RingProgress], p
 
 
 def ring_text(
-    row: RingProgress, following: str, approvals: Iterable[Approval], stops: Sequence[str], now: datetime
+    row: RingProgress,
+    following: str,
+    approvals: Iterable[Approval],
+    stops: Sequence[str],
+    now: datetime,
+    *,
+    roomy: bool = True,
 ) -> Content:
     """One ring towards one release. `following` is the ring that its gate opens, "" for the last."""
     ring = row.ring
+    apart = [plain("")] if roomy else []
     rows: list[Content] = [
         line((f"Ring {ring.name}", STRONG), "  ", cell(ring_standing_cell(row, now))),
-        pairs([*_opening(row, now), *_approval(row, approvals, now)], _NAME),
+        *apart,
+        pairs([*_approval(row, approvals, now), *_opening(row, now)], _NAME),
         *(severity_text(Severity.AT_RISK, each) for each in stops),
-        plain(""),
-        plain(f"Gate: what ring {following} waits for" if following else "Gate", STRONG),
+        *apart,
+        line(("Gate", STRONG), (f": ring {following} opens when all of it holds" if following else "", MUTED)),
         *_conditions(row.gate),
-        plain(""),
-        plain("Rules", STRONG),
-        _rules(ring),
+        *apart,
+        *([plain("Rules", STRONG), pairs(_rules(ring), _NAME)] if roomy else [_rule_line(ring)]),
     ]
     return lines(rows)
 
 
 def _opening(row: RingProgress, now: datetime) -> Iterable[tuple[str, Part]]:
+    deferral = plural(row.ring.deferral_days, "day")
     if row.opened_at is not None:
         yield "opened", moment_long(row.opened_at)
     elif row.opens_at is not None:
         yield "opens", f"{moment_long(row.opens_at)}, {until(row.opens_at, now)}"
+        if row.waits_for:
+            yield "waits for", row.waits_for
     else:
-        yield "opens", "when it is approved, and not before its deferral has passed"
-    if row.waits_for and row.opened_at is None:
-        yield "waits for", row.waits_for
+        yield "opens", line((f"once it is approved, {deferral} after release at the earliest", MUTED))
 
 
 def _approval(row: RingProgress, approvals: Iterable[Approval], now: datetime) -> Iterable[tuple[str, Part]]:
@@ -97,10 +105,9 @@ def _approval(row: RingProgress, approvals: Iterable[Approval], now: datetime) -
         and (each.expires_at is None or each.expires_at > now)
     ]
     if not mine:
-        yield "approved", line(("by nobody yet; a approves it", MUTED))
-        return
+        yield "approved", line(("by nobody yet: a", MUTED))
     for each in mine:
-        yield "approved", line(f"by {each.approved_by}, {moment(each.approved_at, now)}: ", (each.reason, MUTED))
+        yield "approved", line(f"by {each.approved_by}, {moment(each.approved_at, now)}  ", (each.reason, MUTED))
         if each.not_before is not None and each.not_before > now:
             yield "", f"not before {moment_long(each.not_before)}"
         if each.expires_at is not None:
@@ -122,19 +129,23 @@ def _conditions(gate: Sequence[GateCondition]) -> Iterable[Content]:
         )
 
 
-def _rules(ring: Ring) -> Content:
-    in_flight = plural(ring.max_in_flight, "device") if ring.max_in_flight else "no limit"
-    return lines(
-        [
-            line(
-                ("deferral ", MUTED),
-                f"{ring.deferral_days} d   ",
-                ("deadline ", MUTED),
-                f"{ring.deadline_days} d   ",
-                ("grace ", MUTED),
-                f"{ring.grace_days} d   ",
-                ("at once ", MUTED),
-                in_flight,
-            )
-        ]
-    )
+def _rules(ring: Ring) -> list[tuple[str, Part]]:
+    return [
+        ("deferral", line(plural(ring.deferral_days, "day"), (" after release before it is offered", MUTED))),
+        ("deadline", line(plural(ring.deadline_days, "day"), (" to install it", MUTED))),
+        ("grace", line(plural(ring.grace_days, "day"), (" for devices that come back", MUTED))),
+        ("at once", at_once(ring)),
+    ]
+
+
+def _rule_line(ring: Ring) -> Content:
+    named = (("deferral", ring.deferral_days), ("deadline", ring.deadline_days), ("grace", ring.grace_days))
+    parts: list[Part] = [("Rules", STRONG), "  "]
+    for name, days in named:
+        parts += [(f"{name} ", MUTED), f"{days} d  "]
+    return line(*parts, ("at once ", MUTED), at_once(ring))
+
+
+def at_once(ring: Ring) -> str:
+    """How many devices of a ring may install at once."""
+    return plural(ring.max_in_flight, "device") if ring.max_in_flight else "no limit"

@@ -32,7 +32,7 @@ class SmallTable(Table[Row]):
     def show_error(self, error: EngineError) -> None:
         """The rows could not be read."""
         self._failure = error
-        self.refresh()
+        self.refresh_changed()
 
     def go_to_row(self, row_id: object) -> bool:
         """Put the cursor on a row; False when there is no such row."""
@@ -62,7 +62,7 @@ class SmallTable(Table[Row]):
     def _show(self, keep: object) -> None:
         rows = self._ordered()
         self._window.replace(rows, first=0, at_top=True, at_end=True, keep=keep)
-        self.refresh()
+        self.refresh_changed()
 
     def _ordered(self) -> list[Row]:
         rows = list(self._given)

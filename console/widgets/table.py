@@ -87,6 +87,7 @@ class Table(Widget, Generic[Row], can_focus=True):
         self._failure: EngineError | None = None
         self._range_from = 0
         self._painter: Painter[Row] | None = None
+        self._painted: dict[int, Strip] = {}
         self.set_reactive(Table.sort, sort)
 
     # --- for its screen -----------------------------------------------------------------------------
@@ -235,7 +236,7 @@ class Table(Widget, Generic[Row], can_focus=True):
         self.post_message(MarksChanged(self))
 
     def _marks_changed(self) -> None:
-        self.refresh()
+        self.refresh_changed()
         self.post_message(MarksChanged(self))
 
     # --- order and columns --------------------------------------------------------------------------
@@ -295,6 +296,17 @@ class Table(Widget, Generic[Row], can_focus=True):
         return self._painter
 
     def render_line(self, y: int) -> Strip:
+        strip = self._line(y)
+        self._painted[y] = strip
+        return strip
+
+    def refresh_changed(self) -> None:
+        """Redraw the lines whose picture has changed, and no other."""
+        for y in range(self.size.height):
+            if self._painted.get(y) != self._line(y):
+                self._refresh_line(y)
+
+    def _line(self, y: int) -> Strip:
         painter = self._paint()
         if y == 0:
             return painter.header(self.sort, descending=self.descending, places=self._places())

@@ -94,7 +94,14 @@ _INTUNE_EXTRAS: Mapping[str, tuple[str, ...]] = {
 """Columns that only Intune's export has a use for."""
 
 _INTUNE_MARKS = {"devicename", "osversion"}
-_INTUNE_SIGNS = {"lastcheckin", "lastcontact", "primaryuserupn", "azureaddeviceid", "microsoftentradeviceid", "skufamily"}
+_INTUNE_SIGNS = {
+    "lastcheckin",
+    "lastcontact",
+    "primaryuserupn",
+    "azureaddeviceid",
+    "microsoftentradeviceid",
+    "skufamily",
+}
 
 
 def folded(header: str) -> str:

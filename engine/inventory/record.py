@@ -16,11 +16,22 @@ from engine.build import Architecture, OsBuild, Platform
 from engine.model import ChpeState, FormFactor, Management, PolicyState, Subscription, VbsState
 from engine.readiness import licence_of_sku, licences
 
+_LONGEST = 300
 _CONTROLS = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 """Control characters and line separators have no place in a name; the screen would have to defend itself for ever."""
 
-_Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300, pattern=_CONTROLS)]
+_Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=_LONGEST, pattern=_CONTROLS)]
 _Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255, pattern=_CONTROLS)]
+
+
+def _text_of(value: object) -> str:
+    """The value as text, before it is looked up or remembered."""
+    if not isinstance(value, str | int):
+        raise ValueError(f"{_shown(value)} must be written as text")
+    text = str(value)
+    if len(text) > _LONGEST:
+        raise ValueError(f"{_shown(text)} has more than {_LONGEST} characters")
+    return text
 
 
 def _shown(value: object) -> str:
@@ -39,7 +50,7 @@ def _words(kind: str, known: Mapping[str, Any]) -> Callable[[Any], Any]:
             raise ValueError(f"{_shown(text)} is not a {kind}; values: {shown}")
         return known[key]
 
-    return lambda value: read(str(value)) if value not in (None, "") else None
+    return lambda value: None if value in (None, "") else read(_text_of(value))
 
 
 def _enum(kind: str, values: Any, **aliases: Any) -> BeforeValidator:
@@ -47,7 +58,9 @@ def _enum(kind: str, values: Any, **aliases: Any) -> BeforeValidator:
     return BeforeValidator(_words(kind, {**known, **aliases}))
 
 
-_OTHER_WINDOWS = re.compile(r"(?:other|(?:microsoft )?(?:windows|win) ?(?:7|8|10|11|server)\b.*|server[ -]?20\d\d)", re.I)
+_OTHER_WINDOWS = re.compile(
+    r"(?:other|(?:microsoft )?(?:windows|win) ?(?:7|8|10|11|server)\b.*|server[ -]?20\d\d)", re.I
+)
 _PLATFORMS = {
     **{key: platform for platform in Platform for key in (platform.value, platform.label.casefold())},
     "24h2": Platform.WIN11_24H2,
@@ -93,11 +106,11 @@ def _licence_of(text: str) -> str:
 
 
 def _unless_empty(read: Callable[[str], Any]) -> BeforeValidator:
-    return BeforeValidator(lambda value: None if value in (None, "") else read(str(value)))
+    return BeforeValidator(lambda value: None if value in (None, "") else read(_text_of(value)))
 
 
 def _text_through(read: Callable[[str], str]) -> BeforeValidator:
-    return BeforeValidator(lambda value: read(value) if isinstance(value, str) else value)
+    return BeforeValidator(lambda value: "" if value is None else read(_text_of(value)))
 
 
 _TRUTH = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
@@ -134,9 +147,7 @@ class DeviceRecord(BaseModel):
     id: _Text = ""
     ring: _Text = ""
     platform: Annotated[Platform | None, _unless_empty(_platform_of)] = None
-    architecture: Annotated[
-        Architecture | None, _enum("processor", Architecture, **_ARCHITECTURE)
-    ] = None
+    architecture: Annotated[Architecture | None, _enum("processor", Architecture, **_ARCHITECTURE)] = None
     build: Annotated[Any, _unless_empty(_build_of)] = None
     edition: Annotated[_Text, _text_through(_edition_of)] = ""
     form: Annotated[FormFactor | None, _enum("kind of machine", FormFactor)] = None

@@ -3,72 +3,102 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from engine.filters import Comparison, parse
 from engine.intents import Assign, Plan, Refusal, SetRing
 from engine.model import Ring
 from engine.plans.apply import target_words
 from engine.plans.candidates import plural
+from engine.windows import parse_window, window_text
 
 DEFERRAL_LIMIT = 30
 """Days; Microsoft Graph beta, "windowsUpdates qualityUpdateRing"."""
 
-_RULES = ("deferral_days", "deadline_days", "grace_days", "max_in_flight")
+_NUMBERS = ("deferral_days", "deadline_days", "grace_days", "max_in_flight", "wave_soak_hours")
+_RULES = (*_NUMBERS, "max_share_in_flight", "waves", "members")
 
 
 def changed_ring(intent: SetRing, ring: Ring) -> Ring:
-    """The ring with the intent's rules."""
+    """The ring with the intent's rules.
 
-    def chosen(new: int | None, old: int) -> int:
-        return old if new is None else new
-
-    return Ring(
-        id=ring.id,
-        name=ring.name,
-        position=ring.position,
-        deferral_days=chosen(intent.deferral_days, ring.deferral_days),
-        deadline_days=chosen(intent.deadline_days, ring.deadline_days),
-        grace_days=chosen(intent.grace_days, ring.grace_days),
-        max_in_flight=chosen(intent.max_in_flight, ring.max_in_flight),
-        gate=ring.gate if intent.gate is None else intent.gate,
-    )
+    Raises:
+        BadInput: the window or the filter of its members cannot be read.
+    """
+    given = {name: getattr(intent, name) for name in (*_RULES, "gate")}
+    changed = replace(ring, **{name: value for name, value in given.items() if value is not None})
+    if intent.members is not None:
+        changed = replace(changed, members=str(parse(intent.members)))
+    return changed if intent.window is None else replace(changed, window=parse_window(intent.window))
 
 
-def plan_set_ring(intent: SetRing, ring: Ring, devices: int, change_number: int) -> Plan:
-    """What changes in the ring's rules; it counts for what has not opened yet."""
+def plan_set_ring(
+    intent: SetRing, ring: Ring, devices: int, change_number: int, joining: Mapping[str, int] | None = None
+) -> Plan:
+    """What changes in the ring's rules; `joining` says from which rings how many devices its members come.
+
+    Raises:
+        BadInput: the window or the filter of its members cannot be read.
+    """
     after = changed_ring(intent, ring)
     changes = [
-        f"{rule.replace('_', ' ')}: {getattr(ring, rule)} → {getattr(after, rule)}"
+        f"{rule.replace('_', ' ')}: {_shown(rule, getattr(ring, rule))} → {_shown(rule, getattr(after, rule))}"
         for rule in _RULES
         if getattr(ring, rule) != getattr(after, rule)
     ]
+    if ring.window != after.window:
+        changes.append(f"window: {window_text(ring.window) or 'none'} → {window_text(after.window) or 'none'}")
     if ring.gate != after.gate:
         changes.append(f"gate: {gate_words(ring)} → {gate_words(after)}")
-    refusal = None
-    if not changes:
-        refusal = Refusal(f"Ring {ring.name} is not changed.", "It has these rules already.", "Name another value.")
-    elif not 0 <= after.deferral_days <= DEFERRAL_LIMIT:
-        refusal = Refusal(
-            f"Ring {ring.name} is not changed.",
-            f"A deferral of {after.deferral_days} days is not possible.",
-            f"Choose 0 to {DEFERRAL_LIMIT} days.",
-        )
-    elif min(after.deadline_days, after.grace_days, after.max_in_flight) < 0:
-        refusal = Refusal(f"Ring {ring.name} is not changed.", "A rule cannot be negative.", "Choose 0 or more.")
-    words = ["hotpatch", "rings", "set", ring.name]
-    for rule in _RULES:
-        if getattr(intent, rule) is not None:
-            words += [f"--{rule.removesuffix('_days').replace('_', '-')}", str(getattr(intent, rule))]
+    changes += [f"{plural(count, 'device')} join it from {name or 'no ring'}." for name, count in (joining or {}).items()]
     return Plan(
         intent=intent,
         title=f"Change ring {ring.name}",
-        steps=(*changes, "A ring that has opened for a release goes on by the rules it opened with."),
-        devices=devices,
+        steps=(*changes, "A ring that has opened for a release stays open; its gate and limits count at once."),
+        devices=devices + sum((joining or {}).values()),
         restarts=0,
-        refusal=refusal,
-        command=shlex.join(words),
+        refusal=_set_refusal(ring, after, changes),
+        command=_set_command(intent, ring),
         change_number=change_number,
     )
+
+
+def _set_refusal(ring: Ring, after: Ring, changes: Sequence[str]) -> Refusal | None:
+    what = f"Ring {ring.name} is not changed."
+    if not changes:
+        return Refusal(what, "It has these rules already.", "Name another value.")
+    if not 0 <= after.deferral_days <= DEFERRAL_LIMIT:
+        why = f"A deferral of {after.deferral_days} days is not possible."
+        return Refusal(what, why, f"Choose 0 to {DEFERRAL_LIMIT} days.")
+    if min(getattr(after, rule) for rule in _NUMBERS) < 0:
+        return Refusal(what, "A rule cannot be negative.", "Choose 0 or more.")
+    if not 0 <= after.max_share_in_flight <= 1:
+        return Refusal(what, "A share lies between 0 and 1.", "Choose 0 for no limit, or for example 0.25.")
+    rising = list(after.waves) == sorted(set(after.waves)) and after.waves[:1] > (0.0,) and after.waves[-1] == 1.0
+    if not rising:
+        return Refusal(what, "Waves must rise and end with all devices.", "Choose for example 1%, 10%, 50%, 100%.")
+    looped = [each for each in parse(after.members).terms if isinstance(each, Comparison) and each.field == "ring"]
+    if looped:
+        return Refusal(what, "Its members cannot depend on the ring they are in.", "Leave ring: out of the filter.")
+    return None
+
+
+def _set_command(intent: SetRing, ring: Ring) -> str:
+    words = ["hotpatch", "rings", "set", ring.name]
+    for rule in (*_NUMBERS, "max_share_in_flight"):
+        if getattr(intent, rule) is not None:
+            words += [f"--{rule.removesuffix('_days').replace('_', '-')}", str(getattr(intent, rule))]
+    words += ["--waves", _shown("waves", intent.waves)] if intent.waves is not None else []
+    words += ["--window", intent.window] if intent.window is not None else []
+    words += ["--members", intent.members] if intent.members is not None else []
+    return shlex.join(words)
+
+
+def _shown(rule: str, value: object) -> str:
+    if rule == "waves" and isinstance(value, tuple):
+        return ",".join(f"{share:.0%}" for share in value)
+    return str(value) if value != "" else "none"
 
 
 def gate_words(ring: Ring) -> str:
@@ -76,7 +106,7 @@ def gate_words(ring: Ring) -> str:
     gate = ring.gate
     return (
         f"installed ≥ {gate.min_installed_share:.0%}, failed ≤ {gate.max_failed_share:.0%} "
-        f"of {gate.min_sample}+, soak {gate.soak_hours} h"
+        f"of {gate.min_sample}+, soak {gate.soak_hours} h" + ("" if gate.judge_health else ", health not judged")
     )
 
 

@@ -228,6 +228,37 @@ def m007_rollout_rules(db: Database) -> None:
     )
 
 
+@migrations()
+def m008_failure_care(db: Database) -> None:
+    """What is done about failures: when each was noticed, escalations, known problems; ways to find a device."""
+    db.executescript(
+        """
+        ALTER TABLE install ADD COLUMN detected_at INTEGER;
+        CREATE INDEX install_failed ON install (finished_at) WHERE state = 'failed';
+        ALTER TABLE exclusion ADD COLUMN lifted_by TEXT NOT NULL DEFAULT '';
+        CREATE INDEX exclusion_by_expiry ON exclusion (until_at) WHERE lifted_at IS NULL AND until_at IS NOT NULL;
+        CREATE TABLE escalation (
+            id INTEGER PRIMARY KEY, code INTEGER, owner TEXT NOT NULL, reason TEXT NOT NULL, due_at INTEGER NOT NULL,
+            escalated_by TEXT NOT NULL, escalated_at INTEGER NOT NULL,
+            ended_by TEXT NOT NULL DEFAULT '', ended_at INTEGER, outcome TEXT NOT NULL DEFAULT ''
+        );
+        CREATE TABLE escalation_device (
+            escalation_id INTEGER NOT NULL REFERENCES escalation (id),
+            device_id INTEGER NOT NULL REFERENCES device (id), PRIMARY KEY (escalation_id, device_id)
+        ) WITHOUT ROWID;
+        CREATE INDEX escalation_of_device ON escalation_device (device_id);
+        CREATE TABLE known_problem (
+            id INTEGER PRIMARY KEY, title TEXT NOT NULL, code INTEGER, kb INTEGER, filter TEXT NOT NULL,
+            note TEXT NOT NULL, safeguard_id INTEGER REFERENCES safeguard (id),
+            marked_by TEXT NOT NULL, marked_at INTEGER NOT NULL,
+            lifted_by TEXT NOT NULL DEFAULT '', lifted_at INTEGER
+        );
+        CREATE INDEX device_by_serial ON device (serial COLLATE NOCASE, id);
+        CREATE INDEX device_by_asset_tag ON device (asset_tag COLLATE NOCASE, id);
+        """
+    )
+
+
 _COUNT_KEY = "ring_id, platform, verdict, state, eligible, enrolled, track, protected"
 
 

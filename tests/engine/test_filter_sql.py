@@ -54,7 +54,11 @@ def add(db: sqlite3.Connection, facts: DeviceFacts, ring: int | None = 1, **deci
 def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     connection = open_state(tmp_path / "fleet.db")
     for number, name in enumerate(RINGS, 1):
-        connection.execute("INSERT INTO ring VALUES (?, ?, ?, 0, 0, 0, 0, '{}')", (number, name, number))
+        connection.execute(
+            "INSERT INTO ring (id, name, position, deferral_days, deadline_days, grace_days, max_in_flight, gate) "
+            "VALUES (?, ?, ?, 0, 0, 0, 0, '{}')",
+            (number, name, number),
+        )
     yield connection
     connection.close()
 

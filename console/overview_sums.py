@@ -1,0 +1,298 @@
+"""What the overview says, worked out from records: funnel, releases in their rings, restarts, windows, causes. Pure.
+
+The overview screen calls it with answers of the engine; it reads no clock, asks nobody and draws nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from console.text import Severity, error_code, moment, until
+from engine.calendar import MonthState, patch_tuesday_moment
+from engine.model import STALE_REASON, ReleaseKind, Verdict
+from engine.readiness import reason_words
+from engine.records import Compliance, Count, ReasonCount, RingProgress
+
+if TYPE_CHECKING:
+    from engine.build import Platform
+    from engine.calendar import MonthPlan
+    from engine.triage import FailureGroup
+
+# --- funnel -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FunnelStep:
+    """Devices that have come as far as this, and those that were lost on the way here."""
+
+    name: str
+    devices: int
+    lost: int
+    filter: str
+    """The devices that were lost at this step; for the first one, all of them."""
+
+
+def funnel(counts: Iterable[Count]) -> tuple[FunnelStep, ...]:
+    """Devices → eligible → enrolled → ready; each step is a part of the one before."""
+    rows = list(counts)
+
+    def total(belongs: Callable[[Count], bool]) -> int:
+        return sum(each.devices for each in rows if belongs(each))
+
+    every = total(lambda _: True)
+    eligible = total(lambda each: bool(each.eligible))
+    enrolled = total(lambda each: bool(each.eligible and each.enrolled))
+    ready = total(lambda each: each.verdict is Verdict.READY)
+    return (
+        FunnelStep("devices", every, 0, ""),
+        FunnelStep("eligible", eligible, every - eligible, "-eligible:yes"),
+        FunnelStep("enrolled", enrolled, eligible - enrolled, "eligible:yes -enrolled:yes"),
+        FunnelStep("ready", ready, enrolled - ready, "eligible:yes enrolled:yes -ready"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason for not being ready, and the devices that have it, alone or among others."""
+
+    words: str
+    devices: int
+    filter: str
+    is_unknown: bool
+    """A fact is missing or too old, as opposed to a prerequisite that is not met."""
+
+
+def commonest_reasons(counts: Iterable[ReasonCount]) -> tuple[Reason, ...]:
+    """Each reason with its devices, the commonest first; a device with several reasons counts at each."""
+    found: dict[str, int] = {}
+    for count in counts:
+        for reason_id in count.reasons:
+            found[reason_id] = found.get(reason_id, 0) + count.devices
+    return tuple(
+        Reason(
+            reason_words(reason_id),
+            devices,
+            f"reason:{'stale' if reason_id == STALE_REASON else reason_id}",
+            reason_id.endswith("?"),
+        )
+        for reason_id, devices in sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
+    )
+
+
+# --- rings ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseBlock:
+    """A current release and how far it has come in each ring."""
+
+    kb: int
+    kind: ReleaseKind | None
+    """None while the calendar does not tell."""
+    platforms: tuple[Platform, ...]
+    month: str
+    rings: tuple[RingProgress, ...]
+
+    @property
+    def devices(self) -> int:
+        return sum(row.devices for row in self.rings)
+
+    def amounts(self) -> tuple[int, int, int, int, int]:
+        """Installed, under way, failed, waiting, not ready over all rings; they add up to `devices`."""
+        return (
+            sum(row.installed for row in self.rings),
+            sum(row.active for row in self.rings),
+            sum(row.failed for row in self.rings),
+            sum(row.pending for row in self.rings),
+            sum(row.not_ready for row in self.rings),
+        )
+
+
+def release_blocks(progress: Iterable[RingProgress], plans: Iterable[MonthPlan]) -> tuple[ReleaseBlock, ...]:
+    """Ring progress release by release, the one that reaches the most devices first."""
+    known: dict[int, tuple[ReleaseKind, str, list[Platform]]] = {}
+
+    def note(kb: int | None, kind: ReleaseKind | None, month: str, platform: Platform) -> None:
+        if kb is not None and kind is not None:
+            platforms = known.setdefault(kb, (kind, month, []))[2]
+            if platform not in platforms:
+                platforms.append(platform)
+
+    for plan in plans:
+        note(plan.kb, plan.published, plan.month, plan.platform)
+        for release in (plan.lcu, *plan.out_of_band):
+            if release is not None:
+                note(release.kb, release.kind, release.month, release.platform)
+    by_kb: dict[int, list[RingProgress]] = {}
+    for row in progress:
+        by_kb.setdefault(row.kb, []).append(row)
+    blocks = []
+    for kb, rows in by_kb.items():
+        kind, month, platforms = known.get(kb, (None, "", []))
+        rings = tuple(sorted(rows, key=lambda row: row.ring.position))
+        blocks.append(ReleaseBlock(kb, kind, tuple(platforms), month, rings))
+    return tuple(sorted(blocks, key=lambda block: -block.devices))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where something stands: in a word or two, and in full."""
+
+    severity: Severity
+    short: str
+    long: str
+
+
+def ring_standing(row: RingProgress, now: datetime) -> Standing:
+    """What a release does or waits for in a ring."""
+    if row.devices == 0:
+        return Standing(Severity.NONE, "no devices", "no devices on its platforms")
+    if row.stopped:
+        return Standing(Severity.AT_RISK, row.stopped.partition(" ")[0], row.stopped)
+    if row.opened_at is None:
+        return _waiting(row, now) if row.approved else Standing(Severity.NONE, "not approved", "not approved")
+    failing = next((each for each in row.gate if each.name == "failed" and not each.holds), None)
+    if failing is not None:
+        return Standing(Severity.FAILED, "gate fails", f"gate fails: {failing.value} failed, needs {failing.needed}")
+    if not (row.pending or row.active):
+        return Standing(Severity.OK, "done", "done")
+    waiting = next((each for each in row.gate if not each.holds), None)
+    if waiting is None:
+        return Standing(Severity.OK, "open", "open, its gate holds")
+    return Standing(Severity.DUE, "open", f"open; gate: {waiting.name} {waiting.value}, needs {waiting.needed}")
+
+
+def _waiting(row: RingProgress, now: datetime) -> Standing:
+    if row.opens_at is not None and row.opens_at > now:
+        short = f"opens {row.opens_at.day} {row.opens_at:%b}"
+        return Standing(Severity.DUE, short, f"opens {moment(row.opens_at, now)}, {until(row.opens_at, now)}")
+    words = row.waits_for
+    if words.startswith("gate of ring "):
+        return Standing(Severity.DUE, f"gate of {words.removeprefix('gate of ring ').partition(':')[0]}", words)
+    if words.startswith("ring "):
+        return Standing(Severity.DUE, f"after {words.removeprefix('ring ')}", f"opens after {words}")
+    return Standing(Severity.DUE, words or "opens now", words or "opens now")
+
+
+def block_standing(block: ReleaseBlock, now: datetime) -> Standing:
+    """A release over all its rings: the worst that is said of one of them, else how many are open."""
+    reached = [row for row in block.rings if row.devices]
+    standings = [ring_standing(row, now) for row in reached]
+    for severity in (Severity.FAILED, Severity.AT_RISK):
+        for row, standing in zip(reached, standings, strict=True):
+            if standing.severity is severity:
+                return Standing(severity, standing.short, f"{row.ring.name}: {standing.long}")
+    if not any(row.approved or row.opened_at for row in reached):
+        return Standing(Severity.NONE, "not approved", "not approved")
+    opened = sum(row.opened_at is not None for row in reached)
+    if opened == len(reached) and all(standing.short == "done" for standing in standings):
+        return Standing(Severity.OK, "done", "done")
+    return Standing(Severity.DUE, f"{opened} of {len(reached)} open", f"{opened} of {len(reached)} rings open")
+
+
+# --- compliance -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Devices protected within a time after the release, and when that time is over."""
+
+    name: str
+    within: int
+    ends_at: datetime
+
+    def is_running(self, now: datetime) -> bool:
+        """Whether the share may still rise."""
+        return now < self.ends_at
+
+
+def windows(row: Compliance) -> tuple[Window, ...]:
+    """24 hours, 5 days and 3 weeks after the release."""
+    return tuple(
+        Window(name, within, row.released_at + span)
+        for name, within, span in (
+            ("24 h", row.within_24h, timedelta(hours=24)),
+            ("5 d", row.within_5d, timedelta(days=5)),
+            ("3 wk", row.within_3w, timedelta(weeks=3)),
+        )
+    )
+
+
+# --- restarts ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """A release that restarts the devices on the hotpatch track."""
+
+    at: datetime
+    platforms: tuple[Platform, ...]
+    kind: ReleaseKind
+    kb: int | None
+    """None while it is only planned."""
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether it is the calendar's forecast and not a published release."""
+        return self.kb is None
+
+
+def restarts(
+    plans: Mapping[Platform, Sequence[MonthPlan]], next_baselines: Mapping[Platform, datetime]
+) -> tuple[Restart, ...]:
+    """Published first: the newest month of each platform, when it restarts; then the next planned baselines."""
+    published: dict[tuple[datetime, ReleaseKind, int], list[Platform]] = {}
+    planned: dict[datetime, list[Platform]] = {}
+    for platform, months in plans.items():
+        newest = max(
+            (plan for plan in months if plan.state is MonthState.PUBLISHED), key=lambda plan: plan.month, default=None
+        )
+        if newest is not None and newest.restart and newest.kb is not None:
+            key = (patch_tuesday_moment(newest.month), newest.kind, newest.kb)
+            published.setdefault(key, []).append(platform)
+    for platform, at in next_baselines.items():
+        planned.setdefault(at, []).append(platform)
+    return (
+        *(Restart(at, tuple(found), kind, kb) for (at, kind, kb), found in published.items()),
+        *(Restart(at, tuple(found), ReleaseKind.BASELINE, None) for at, found in sorted(planned.items())),
+    )
+
+
+# --- failures ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CauseSum:
+    """Open failures with one cause over all its codes."""
+
+    cause: str
+    devices: int
+    filter: str
+    shared: str
+    """What most of its devices have in common, "" when nothing stands out: ``10 of 11: Latitude 7450``."""
+    remedy: str
+    """What to do about the commonest of its codes."""
+
+
+def causes(groups: Iterable[FailureGroup]) -> tuple[CauseSum, ...]:
+    """Failures by cause, most devices first."""
+    by_cause: dict[str, list[FailureGroup]] = {}
+    for group in groups:
+        by_cause.setdefault(group.cause.label, []).append(group)
+    found = []
+    for cause, members in by_cause.items():
+        largest = max(members, key=lambda group: group.devices)
+        factor = next((each for group in members for each in group.common), None)
+        found.append(
+            CauseSum(
+                cause=cause,
+                devices=len({device for group in members for device in group.device_ids}),
+                filter="error:" + ",".join(dict.fromkeys(error_code(group.code) for group in members)),
+                shared=f"{factor.share_text}: {factor.value}" if factor is not None else "",
+                remedy=largest.remedy,
+            )
+        )
+    return tuple(sorted(found, key=lambda each: (-each.devices, each.cause)))

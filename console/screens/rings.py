@@ -1,0 +1,227 @@
+"""The rings of a release: how far each has come, what it waits for, its gate condition by condition, its rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.containers import Container, Vertical
+from textual.widget import Widget
+
+from console.messages import CursorMoved, RowOpened
+from console.screens.rollout_verbs import RolloutVerbs, concerns, scope_text, stop_text
+from console.text import kb as kb_name
+from console.widgets.notice import Notice
+from console.widgets.ring_list import ReleaseHead, RingHeader, RingList
+from console.widgets.ring_text import ring_text
+from console.widgets.text_pane import TextPane
+from engine.build import parse_kb
+from engine.errors import EngineError
+from engine.model import Approval, Ring
+from engine.records import ReleaseRow, RingProgress, StateInfo
+
+if TYPE_CHECKING:
+    from engine import Engine
+    from engine.store.rollout import StopRow
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """All that the screen shows, read at once so that it fits together."""
+
+    releases: dict[int, tuple[ReleaseRow, ...]] = field(default_factory=dict)
+    """The releases under way, the newest first."""
+    progress: dict[int, tuple[RingProgress, ...]] = field(default_factory=dict)
+    approvals: tuple[Approval, ...] = ()
+    stops: tuple[StopRow, ...] = ()
+
+
+def read_rollout(engine: Engine) -> Rollout:
+    """Ask for the rings of every release that is under way."""
+    progress: dict[int, list[RingProgress]] = {}
+    for row in engine.reads.ring_progress():
+        progress.setdefault(row.kb, []).append(row)
+    found: dict[int, list[ReleaseRow]] = {}
+    for release in engine.reads.releases():
+        if release.release.kb in progress:
+            found.setdefault(release.release.kb, []).append(release)
+    newest = sorted(found, key=lambda kb: max(each.release.released_at for each in found[kb]), reverse=True)
+    return Rollout(
+        {kb: tuple(found[kb]) for kb in newest},
+        {kb: tuple(rows) for kb, rows in progress.items()},
+        engine.reads.approvals(),
+        engine.reads.stops(),
+    )
+
+
+class RingsScreen(RolloutVerbs):
+    """The rollout of one release over the rings; the releases under way one after the other."""
+
+    NAME = "rings"
+    HEADING = "Rings"
+    HOME = "#rings"
+    VERBS: ClassVar[tuple[str, ...]] = (
+        *("approve", "pause", "halt", "withdraw", "rules", "next", "previous", "copy", "back"),
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown = Rollout()
+        self._kb: int | None = None
+        self._wanted_ring = ""
+
+    def compose_body(self) -> Iterable[Widget]:
+        with Container(id="body"):
+            with Vertical(id="rollout"):
+                yield ReleaseHead(id="release")
+                yield RingHeader()
+                yield RingList(id="rings")
+            yield TextPane(id="ring")
+        yield Notice(id="notice", markup=False)
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._show_notice(reading=True)
+
+    # --- asking -------------------------------------------------------------------------------------
+
+    def load(self) -> None:
+        self.ask("rollout", read_rollout, self._show)
+
+    def _show(self, rollout: Rollout) -> None:
+        self._shown = rollout
+        if self._kb not in rollout.releases:
+            self._kb = next(iter(rollout.releases), None)
+        self._show_notice()
+        self._show_release()
+
+    def _show_notice(self, *, reading: bool = False) -> None:
+        notice = self.query_one(Notice)
+        self.set_class(reading or self._kb is None, "-nothing")
+        if reading:
+            notice.reading("the rings")
+        elif self._kb is None:
+            notice.empty(
+                "No release is known yet, so nothing is on its way through the rings.",
+                "Bring the catalog up to date with: hotpatch catalog sync",
+            )
+        else:
+            notice.hide()
+
+    def read_failed(self, kind: str, error: EngineError) -> None:
+        if kind == "rollout" and self._kb is None:
+            self.query_one(Notice).failed(error)
+        else:
+            super().read_failed(kind, error)
+
+    def info_read(self, info: StateInfo) -> None:
+        super().info_read(info)
+        if self._kb is not None and self.is_mounted:
+            self._show_release()
+
+    # --- showing ------------------------------------------------------------------------------------
+
+    @property
+    def _rows(self) -> tuple[RingProgress, ...]:
+        return self._shown.progress.get(self._kb, ()) if self._kb is not None else ()
+
+    def _show_release(self) -> None:
+        if self._kb is None:
+            return
+        rows = self._rows
+        rings = self.query_one(RingList)
+        self.query_one(RingHeader).row = rows[0] if rows else None
+        rings.show_rows(rows, self.shell.present())
+        if self._wanted_ring and rings.go_to_ring(self._wanted_ring):
+            self._wanted_ring = ""
+        kbs = list(self._shown.releases)
+        head = self.query_one(ReleaseHead)
+        head.rows, head.progress = self._shown.releases[self._kb], rows
+        head.place = f"‹ {kbs.index(self._kb) + 1} of {len(kbs)} ›" if len(kbs) > 1 else ""
+        self._show_ring()
+        self.refresh_bindings()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show_release)
+
+    @on(CursorMoved)
+    def _show_ring(self) -> None:
+        rows, row = self._rows, self.query_one(RingList).cursor_row
+        if row is None or self._kb is None:
+            return
+        self.trail(kb_name(self._kb), row.ring.name)
+        now = self.shell.present()
+        following = next((each.ring.name for each in rows if each.ring.position > row.ring.position), "")
+        stops = [
+            f"{scope_text(each.scope)}: {stop_text(each, now)}"
+            for each in self._shown.stops
+            if concerns(each.scope, self._kb, row.ring.name)
+        ]
+        content = ring_text(
+            row, following, self._shown.approvals, stops, now, roomy=self.has_class("-tall")
+        )
+        self.query_one(TextPane).show((self._kb, row.ring.id), content)
+
+    # --- verbs --------------------------------------------------------------------------------------
+
+    def chosen_kb(self) -> int | None:
+        return self._kb
+
+    def chosen_ring(self) -> Ring | None:
+        found = self.query(RingList)  # the footer asks before there is one
+        row = found.first().cursor_row if found else None
+        return row.ring if row is not None else None
+
+    def why_not(self, verb_id: str) -> str:
+        if verb_id in ("next", "previous") and len(self._shown.releases) < 2:
+            return "No other release is under way."
+        return super().why_not(verb_id)
+
+    def verb_next(self) -> None:
+        self._step(1)
+
+    def verb_previous(self) -> None:
+        self._step(-1)
+
+    def _step(self, by: int) -> None:
+        kbs = list(self._shown.releases)
+        if self._kb is not None and kbs:
+            self._kb = kbs[(kbs.index(self._kb) + by) % len(kbs)]
+            self._show_release()
+
+    def verb_copy(self) -> None:
+        from console.clipboard import copy_text
+
+        text = self.query_one(TextPane).plain
+        if self._kb is not None and text:
+            head = self.query_one(ReleaseHead).render().plain
+            copy_text(self.app, f"{head}\n\n{text}\n", "the ring's standing")
+
+    def verb_back(self) -> None:
+        self.focus_home()
+
+    @on(RowOpened)
+    def _open(self, message: RowOpened) -> None:
+        """The devices that the row counts: those of the ring on the platforms of the release."""
+        platforms = [each.release.platform for each in self._shown.releases.get(message.row.kb, ())]
+        self.shell.go("devices", devices_filter(message.row.ring.name, platforms))
+
+    def arrive(self, filter_text: str) -> None:
+        """A KB, the name of a ring, or both."""
+        for word in filter_text.split():
+            try:
+                self._kb = parse_kb(word)
+            except ValueError:
+                self._wanted_ring = word
+        if self._shown.releases:
+            self._show(self._shown)
+
+
+def devices_filter(ring: str, platforms: Iterable[str]) -> str:
+    """The devices of a ring on these platforms, in the filter language."""
+    quoted = '"' + ring.replace('"', '""') + '"'
+    name = ring if ring.replace("-", "").replace("_", "").isalnum() else quoted
+    names = ",".join(platforms)
+    return f"ring:{name}" + (f" platform:{names}" if names else "")

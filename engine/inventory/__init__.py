@@ -1,0 +1,24 @@
+"""Device lists from files: our CSV and JSON, and the device export of Intune's admin centre.
+
+Imports call it. It reads and checks, one row at a time; what becomes of the rows is decided elsewhere.
+"""
+
+from engine.inventory.columns import COLUMNS, Column, format_table
+from engine.inventory.moments import DateOrder
+from engine.inventory.reading import IMPORT_PROVIDER, DeviceList, FileForm, read_devices
+from engine.inventory.rows import BadRow, ImportedRow, Row, SkippedRow
+
+__all__ = [
+    "COLUMNS",
+    "IMPORT_PROVIDER",
+    "BadRow",
+    "Column",
+    "DateOrder",
+    "DeviceList",
+    "FileForm",
+    "ImportedRow",
+    "Row",
+    "SkippedRow",
+    "format_table",
+    "read_devices",
+]

@@ -1,0 +1,83 @@
+"""Keeps safeguard holds, and turns those of a release into one condition over its devices."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+
+from engine.plans.holds import Hold
+from engine.store.filter_sql import Condition, compile_text
+from engine.store.values import seconds, time_of
+
+NOTHING = Condition("0", ())
+
+
+class SafeguardStore:
+    """The safeguard holds of the state file."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def add(self, kb: int | None, filter_text: str, reason: str, by: str, at: datetime) -> int:
+        cursor = self._db.execute(
+            "INSERT INTO safeguard (kb, filter, reason, held_by, held_at) VALUES (?, ?, ?, ?, ?)",
+            (kb, filter_text, reason, by, seconds(at)),
+        )
+        return int(cursor.lastrowid or 0)
+
+    def lift(self, hold_id: int, by: str, at: datetime) -> None:
+        self._db.execute(
+            "UPDATE safeguard SET lifted_by = ?, lifted_at = ? WHERE id = ? AND lifted_at IS NULL",
+            (by, seconds(at), hold_id),
+        )
+
+    def in_force(self) -> tuple[Hold, ...]:
+        """Holds that have not been lifted, oldest first."""
+        rows = self._db.execute("SELECT * FROM safeguard WHERE lifted_at IS NULL ORDER BY id")
+        return tuple(
+            Hold(row["id"], row["kb"], row["filter"], row["reason"], row["held_by"], time_of(row["held_at"]))
+            for row in rows
+        )
+
+    def withheld(self, holds: Sequence[Hold], now: datetime) -> Condition:
+        """Which devices (alias ``d``) any of these holds covers; never true for none."""
+        if not holds:
+            return NOTHING
+        parts = [compile_text(each.filter, now) for each in holds]
+        where = " OR ".join(f"({part.where})" for part in parts)
+        return Condition(f"({where})", tuple(value for part in parts for value in part.params))
+
+    def ids(self, condition: Condition) -> frozenset[int]:
+        """The devices that a condition covers."""
+        if condition is NOTHING:
+            return frozenset()
+        rows = self._db.execute(f"SELECT d.id FROM device d WHERE {condition.where}", tuple(condition.params))
+        return frozenset(row[0] for row in rows)
+
+    def waiting(self, kb: int | None, condition: Condition) -> int:
+        """How many installs of a release on such devices have not started; None is any release."""
+        row = self._db.execute(f"SELECT count(*) FROM install i WHERE {_WAITING} AND {_on(condition)}", _of(kb, condition))
+        return int(row.fetchone()[0])
+
+    def cancel(self, kb: int | None, condition: Condition, now: datetime) -> list[int]:
+        """Cancel them; returns the devices."""
+        rows = self._db.execute(
+            "UPDATE install AS i SET state = 'cancelled', stage = 'cancelled', next_at = NULL, finished_at = ? "
+            f"WHERE {_WAITING} AND {_on(condition)} RETURNING device_id",
+            (seconds(now), *_of(kb, condition)),
+        ).fetchall()
+        return [row[0] for row in rows]
+
+
+_WAITING = (
+    "i.next_at IS NOT NULL AND i.state IN ('queued', 'offered') AND i.action = 'apply' AND (? IS NULL OR i.kb = ?)"
+)
+
+
+def _on(condition: Condition) -> str:
+    return f"i.device_id IN (SELECT d.id FROM device d WHERE {condition.where})"
+
+
+def _of(kb: int | None, condition: Condition) -> tuple[object, ...]:
+    return (kb, kb, *condition.params)
