@@ -70,7 +70,7 @@ class Planner:
                 return plan_uninstall(intent, ways, self._candidates(situation, intent), number)
             case Retry():
                 attempts = list(self.failed_attempts(situation, intent))
-                return plan_retry(intent, attempts, situation.release_facts, situation.now, number)
+                return plan_retry(intent, attempts, situation.release_facts_for_retry, situation.now, number)
             case Approve():
                 return self._plan_approve(intent, situation, number)
             case Withdraw():

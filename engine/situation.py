@@ -6,6 +6,7 @@ It brings facts together and asks the pure modules; it never writes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from engine.build import Platform
@@ -142,6 +143,14 @@ class Situation:
             ring_names={ring.id: ring.name for ring in self.rings},
             stopped=lambda ring: is_stopped(self.stops, kb, ring),
         )
+
+    def release_facts_for_retry(self, kb: int) -> ReleaseFacts:
+        """Like `release_facts`, but a ring of which this file knows no decision counts as approved: the install that
+        failed there was permitted elsewhere, before the fleet was brought here. A withdrawn approval still refuses."""
+        facts = self.release_facts(kb)
+        decided = {name.casefold() for each in self.approvals if each.kb == kb for name in each.rings}
+        undecided = {ring.id for ring in self.rings if ring.name.casefold() not in decided}
+        return replace(facts, approved_rings=facts.approved_rings | undecided)
 
     def standings(self, kb: int, approvals: Iterable[Approval] | None = None) -> tuple[Standing, ...]:
         """How far a release has come, ring by ring; `approvals` tries out others than those in force."""

@@ -90,7 +90,7 @@ class LeadList(Widget, can_focus=True):
             self._refresh_line(0)
         self._draw = draw
         if self.size.width:
-            self._redraw(self.size.width)
+            self._tell_changes(*self._redraw(self.size.width))
 
     def say(self, *sentences: Content) -> None:
         """Sentences in place of lines."""
@@ -124,14 +124,17 @@ class LeadList(Widget, can_focus=True):
     def _stops(self) -> list[int]:
         return [index for index, lead in enumerate(self._leads) if lead.screen]
 
-    def _redraw(self, width: int) -> None:
+    def _redraw(self, width: int) -> tuple[tuple[Lead, ...], int, bool]:
+        """Draw the lines anew; returns what stood there: the lines, the offset, and whether the width was another."""
         before, self._leads = self._leads, tuple(self._draw(max(width - PREFIX, 1)))
-        changed_width, self._drawn_for = width != self._drawn_for, width
-        kept = before[self._cursor] if self._cursor < len(before) else None
-        self._cursor = self._find(kept)
+        other_width, self._drawn_for = width != self._drawn_for, width
+        self._cursor = self._find(before[self._cursor] if self._cursor < len(before) else None)
         offset = self._offset
         self._bring_into_view()
-        if changed_width or len(before) != len(self._leads) or offset != self._offset:
+        return before, offset, other_width
+
+    def _tell_changes(self, before: tuple[Lead, ...], offset: int, other_width: bool) -> None:
+        if other_width or len(before) != len(self._leads) or offset != self._offset:
             self.refresh(layout=len(before) != len(self._leads))
             return
         for index, (old, new) in enumerate(zip(before, self._leads, strict=True)):

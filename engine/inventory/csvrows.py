@@ -25,6 +25,8 @@ class Header:
             BadInput: no header, two columns that mean the same, no column with the device's name.
         """
         line = lines.next()
+        while line and not line.strip():
+            line = lines.next()
         named = line.strip("\r\n").casefold()
         self.delimiter = ""
         if named.startswith("sep=") and len(named) == 5:  # a line that spreadsheets put before the header
@@ -66,7 +68,7 @@ def read_csv(lines: Lines, header: Header, reader: RowReader) -> Iterator[Row]:
     has_last_seen = "last_seen_at" in header.fields
     places = [(place, field) for place, field in enumerate(header.fields) if field]
     width = len(header.fields)
-    source = _Source(lines, header.delimiter)
+    source = RowSource(lines, header.delimiter)
     while (taken := source.next()) is not None:
         line, cells = taken
         if isinstance(cells, str):
@@ -84,7 +86,7 @@ def read_csv(lines: Lines, header: Header, reader: RowReader) -> Iterator[Row]:
         yield row
 
 
-class _Source:
+class RowSource:
     """Rows of cells from lines. Lines that were taken into a wrong row by an open quote are handed back."""
 
     def __init__(self, lines: Lines, delimiter: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from engine.errors import BadInput
@@ -14,6 +16,8 @@ from engine.inventory.rows import BadRow, Row, RowReader
 _STRETCH = 65_536
 _LARGEST_OBJECT = 1_000_000
 """Characters. What is longer is no device, or no JSON."""
+
+_MOST_KEYS = 200
 
 # Numbers with a point stay text: 26100.8390 is a build, and as a number it would lose its last digit.
 _DECODER = json.JSONDecoder(parse_float=str)
@@ -69,6 +73,7 @@ class _Window:
         self._lines = lines
         self._text = ""
         self._at = 0
+        self._counted_to = 0
         self._line = 1
         self._ended = False
 
@@ -119,9 +124,8 @@ class _Window:
         )
 
     def _line_here(self) -> int:
-        passed = self._text[: self._at]
-        self._line += passed.count("\n")
-        self._text, self._at = self._text[self._at :], 0
+        self._line += self._text.count("\n", self._counted_to, self._at)
+        self._counted_to = self._at
         return self._line
 
     def _more(self) -> bool:
@@ -131,25 +135,46 @@ class _Window:
         self._ended = not part
         if is_foreign(part):
             raise self.wrong("the file holds bytes that are not UTF-8")
-        self._text += part
+        self._line_here()
+        self._text, self._at, self._counted_to = self._text[self._at :] + part, 0, 0
         return not self._ended
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """What the keys of an object mean; most objects of a file have the same."""
+
+    fields: tuple[tuple[str, str], ...]
+    """Key and field, for the keys that are read."""
+    unknown: tuple[str, ...]
+    double: str
+    """A field that two keys mean, "" where there is none."""
+    has_last_seen: bool
+
+
+@lru_cache(maxsize=64)
+def _keys(names: tuple[str, ...]) -> _Keys:
+    intune = is_intune(names)
+    meant = [(name, meaning(name, intune=intune)) for name in names]
+    fields = [field for _, field in meant if field]
+    return _Keys(
+        fields=tuple((name, field) for name, field in meant if field),
+        unknown=tuple(name for name, field in meant if not field),
+        double=next((field for field in fields if fields.count(field) > 1), ""),
+        has_last_seen="last_seen_at" in fields,
+    )
 
 
 def _row(line: int, stated: Any, reader: RowReader) -> Row:
     if not isinstance(stated, dict):
         return BadRow(line, "", f"a device must be an object, this is {_kind(stated)}")
-    intune = is_intune(stated)
-    cells: dict[str, Any] = {}
-    unknown = []
-    for key, value in stated.items():
-        field = meaning(key, intune=intune)
-        if not field:
-            unknown.append(key)
-        elif field in cells:
-            return BadRow(line, field, f"two keys mean {field}")
-        else:
-            cells[field] = value
-    return reader.read(line, cells, tuple(unknown), has_last_seen="last_seen_at" in cells)
+    if len(stated) > _MOST_KEYS:
+        return BadRow(line, "", f"the object has more than {_MOST_KEYS} keys")
+    keys = _keys(tuple(stated))
+    if keys.double:
+        return BadRow(line, keys.double, f"two keys mean {keys.double}")
+    cells = {field: stated[name] for name, field in keys.fields if stated[name] is not None}
+    return reader.read(line, cells, keys.unknown, has_last_seen=keys.has_last_seen)
 
 
 def _kind(stated: Any) -> str:

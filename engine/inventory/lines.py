@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import re
 from collections import deque
 from pathlib import Path
 from typing import IO
@@ -16,6 +17,7 @@ from engine.errors import BadInput
 LONGEST_LINE = 1_000_000
 """Characters. No device fills such a line; a file without line ends does."""
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -44,10 +46,16 @@ class Lines:
         if not head.strip(b"\x00\r\n\t \xef\xbb\xbf\xff\xfe"):
             self._raw.close()
             raise BadInput(f"{path.name} is empty.", "", "Export the devices again.", file=path.name)
-        self._encoding, skip = _encoding_of(head, path.name)
+        try:
+            encoding, skip = _encoding_of(head, path.name)
+        except BadInput:
+            self._raw.close()
+            raise
+        self.first_sign = head[skip:].decode(encoding, "replace").lstrip()[:1]
+        """The first sign that is no blank; it tells JSON from CSV."""
         self._raw.seek(skip)
         # surrogateescape keeps what is not UTF-8 visible, so that the row it stands in can be named.
-        self._text = io.TextIOWrapper(self._raw, self._encoding, errors="surrogateescape", newline="")
+        self._text = io.TextIOWrapper(self._raw, encoding, errors="surrogateescape", newline="")
         self._back: deque[str] = deque()
         self.number = 0
         """The number of the last line that was handed out, 1 the first."""
@@ -61,11 +69,18 @@ class Lines:
         return min(self._raw.tell(), self.size)
 
     def next(self) -> str:
-        """The next line with its end; "" at the end of the file. A line that is too long comes back cut."""
+        """The next line with its end; "" at the end of the file. A line that is too long comes back cut.
+
+        Raises:
+            BadInput: the file is not of the encoding that its byte-order mark names.
+        """
         self.number += 1
         if self._back:
             return self._back.popleft()
-        line = self._text.readline(LONGEST_LINE + 1)
+        try:
+            line = self._text.readline(LONGEST_LINE + 1)
+        except UnicodeDecodeError as error:
+            raise self._broken() from error
         if len(line) > LONGEST_LINE and not line.endswith(("\n", "\r")):
             self._skip_rest_of_line()
         elif not line:
@@ -79,7 +94,19 @@ class Lines:
 
     def read(self, size: int) -> str:
         """The next characters, for a reader that does not go by lines; not to be mixed with `next`."""
-        return self._text.read(size)
+        try:
+            return self._text.read(size)
+        except UnicodeDecodeError as error:
+            raise self._broken() from error
+
+    def _broken(self) -> BadInput:
+        return BadInput(
+            "the text breaks off.",
+            "It is not of the encoding that its byte-order mark names.",
+            "Save it as CSV UTF-8.",
+            file=self.file,
+            line=self.number,
+        )
 
     def _skip_rest_of_line(self) -> None:
         while True:
@@ -95,7 +122,7 @@ def is_cut(line: str) -> bool:
 
 def is_foreign(text: str) -> bool:
     """Whether the text holds bytes that are not of the file's encoding."""
-    return not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text)
+    return not text.isascii() and _SURROGATE.search(text) is not None
 
 
 def _encoding_of(head: bytes, file: str) -> tuple[str, int]:

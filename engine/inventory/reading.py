@@ -8,8 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
+from typing import Self
 
-from engine.inventory.csvrows import Header, _Source, read_csv
+from engine.inventory.csvrows import Header, RowSource, read_csv
 from engine.inventory.jsonrows import read_array, read_lines
 from engine.inventory.lines import Lines
 from engine.inventory.moments import DateOrder, order_shown_by
@@ -55,15 +56,10 @@ class DeviceList:
         """
         self._lines = Lines(path)
         self._header: Header | None = None
-        first = self._lines.next()
-        while first and not first.strip():
-            first = self._lines.next()
-        self._lines.give_back([first])
-        start = first.lstrip()[:1]
         self.unknown_columns: tuple[str, ...] = ()
-        if start == "[":
+        if self._lines.first_sign == "[":
             self.form = FileForm.JSON_ARRAY
-        elif start == "{":
+        elif self._lines.first_sign == "{":
             self.form = FileForm.JSON_LINES
         else:
             try:
@@ -86,6 +82,16 @@ class DeviceList:
     def position(self) -> int:
         """Bytes read so far."""
         return self._lines.position
+
+    def close(self) -> None:
+        """Let go of the file; `rows` does it at its end."""
+        self._lines.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def rows(self) -> Iterator[Row]:
         """The rows, once.
@@ -115,7 +121,7 @@ def _order_in(path: Path, header: Header) -> DateOrder:
     shown = set()
     with closing(Lines(path)) as lines:
         Header(lines)
-        source = _Source(lines, header.delimiter)
+        source = RowSource(lines, header.delimiter)
         for _, cells in islice(iter(source.next, None), _LOOKED_AT):
             if not isinstance(cells, str):
                 shown |= {order_shown_by(cells[place]) for place in places if place < len(cells)}

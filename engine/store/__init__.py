@@ -10,9 +10,13 @@ from pathlib import Path
 from engine.store.audit import AuditStore
 from engine.store.connection import open_state, transaction, unusable
 from engine.store.devices import DeviceStore
+from engine.store.health import HealthStore
 from engine.store.installs import InstallStore
+from engine.store.members import MemberStore
+from engine.store.recovery import RecoveryStore
 from engine.store.releases import ReleaseStore
 from engine.store.rollout import RolloutStore
+from engine.store.safeguards import SafeguardStore
 from engine.store.state import Lease, StateStore
 
 
@@ -33,6 +37,10 @@ class Store:
         self.devices = DeviceStore(self.connection)
         self.rollout = RolloutStore(self.connection)
         self.installs = InstallStore(self.connection)
+        self.members = MemberStore(self.connection)
+        self.safeguards = SafeguardStore(self.connection)
+        self.recovery = RecoveryStore(self.connection)
+        self.health = HealthStore(self.connection)
         self.audit = AuditStore(self.connection)
 
     @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from engine.model import Ring
-from engine.records import RingConflict
+from engine.rollout_records import RingConflict
 from engine.store.filter_sql import Condition, compile_text
 
 
@@ -50,7 +50,7 @@ class MemberStore:
         claims = [(ring, compile_text(ring.members, now)) for ring in rings if ring.members]
         if not claims:
             return ()
-        columns = ", ".join(f"({claim.where}) AS claim_{index}" for index, (_, claim) in enumerate(claims))
+        columns = ", ".join(f"ifnull(({claim.where}), 0) AS claim_{index}" for index, (_, claim) in enumerate(claims))
         total = " + ".join(f"claim_{index}" for index in range(len(claims)))
         in_own = " OR ".join(f"(claim_{index} AND ring_id = {ring.id:d})" for index, (ring, _) in enumerate(claims))
         rows = self._db.execute(
@@ -77,10 +77,10 @@ _PINNED = "EXISTS (SELECT 1 FROM ring_pin p WHERE p.device_id = d.id)"
 def _claim(ring: Ring, before: Sequence[Ring], now: datetime) -> Condition:
     """Devices that match the ring's filter and that of no ring before it, and are not placed by hand."""
     own = compile_text(ring.members, now)
-    where, params = [f"({own.where})", f"NOT {_PINNED}"], list(own.params)
+    where, params = [f"ifnull(({own.where}), 0)", f"NOT {_PINNED}"], list(own.params)
     for each in before:
         if each.members:
             earlier = compile_text(each.members, now)
-            where.append(f"NOT ({earlier.where})")
+            where.append(f"NOT ifnull(({earlier.where}), 0)")
             params += earlier.params
     return Condition(" AND ".join(where), tuple(params))

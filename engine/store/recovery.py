@@ -105,7 +105,7 @@ class RecoveryStore:
 
     def join(self, recovery_id: int, device_ids: Sequence[int], at: datetime) -> list[int]:
         """Make devices members; returns those that were not before."""
-        known = set()
+        known: set[int] = set()
         for start in range(0, len(device_ids), 500):
             part = device_ids[start : start + 500]
             known.update(

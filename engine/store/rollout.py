@@ -12,7 +12,9 @@ from engine.build import Architecture, Platform
 from engine.intents import Scope, StopKind
 from engine.model import Approval, DeviceState, Gate, Release, Ring, Verdict
 from engine.plans.candidates import Candidate
+from engine.store.filter_sql import Condition
 from engine.store.ring_rules import rules_from_text, rules_to_text
+from engine.store.safeguards import NOTHING
 from engine.store.values import build_number, epoch, moment, os_build, placeholders, seconds, time_of
 
 
@@ -38,6 +40,8 @@ class ProgressCell:
     ready: bool
     state: DeviceState
     devices: int
+    withheld: bool = False
+    """Covered by a safeguard hold."""
 
 
 class RolloutStore:
@@ -194,21 +198,24 @@ class RolloutStore:
 
     # --- counting and choosing ----------------------------------------------------------------------
 
-    def progress(self, release: Release) -> tuple[ProgressCell, ...]:
-        """How the devices of the release's platform stand towards it; one pass over one covering index."""
+    def progress(self, release: Release, withheld: Condition = NOTHING) -> tuple[ProgressCell, ...]:
+        """How the devices of the release's platform stand towards it; one pass over one covering index.
+
+        Devices that `withheld` covers are told apart, at the price of reading each device.
+        """
         rows = self._db.execute(
-            "SELECT ring_id, ifnull(build, 0) >= :build AS has_build, verdict = 'ready' AS ready, state, "
-            "count(*) AS devices FROM device WHERE platform = :platform AND ring_id IS NOT NULL "
-            "GROUP BY 1, 2, 3, 4",
-            {"build": _wanted_build(release), "platform": release.platform},
+            "SELECT ring_id, ifnull(build, 0) >= ? AS has_build, verdict = 'ready' AS ready, state, "
+            f"{withheld.where} AS withheld, count(*) AS devices FROM device d "
+            "WHERE platform = ? AND ring_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5",
+            (_wanted_build(release), *withheld.params, release.platform),
         )
         return tuple(_progress_cell(row) for row in rows)
 
     def kept_progress(self, platform: Platform) -> tuple[ProgressCell, ...]:
         """The same for the release that devices are protected by now, from the kept totals: no device is read."""
         rows = self._db.execute(
-            "SELECT ring_id, protected AS has_build, verdict = 'ready' AS ready, state, sum(devices) AS devices "
-            "FROM device_count WHERE platform = ? AND ring_id >= 0 AND devices > 0 GROUP BY 1, 2, 3, 4",
+            "SELECT ring_id, protected AS has_build, verdict = 'ready' AS ready, state, sum(devices) AS devices, "
+            "0 AS withheld FROM device_count WHERE platform = ? AND ring_id >= 0 AND devices > 0 GROUP BY 1, 2, 3, 4",
             (platform,),
         )
         return tuple(_progress_cell(row) for row in rows)
@@ -242,10 +249,20 @@ class RolloutStore:
             ).fetchone()[0]
         )
 
-    def offerable(self, release: Release, ring_id: int, now: datetime, limit: int) -> tuple[Candidate, ...]:
+    def offerable(
+        self,
+        release: Release,
+        ring_id: int,
+        now: datetime,
+        limit: int,
+        *,
+        withheld: Condition = NOTHING,
+        spread: bool = False,
+    ) -> tuple[Candidate, ...]:
         """Devices of a ring that are due for a release: below its build, nothing under way, not held, still reporting.
 
         A hotpatch goes to ready devices, an ordinary LCU to those that are not, a baseline to all.
+        With `spread` the first ones are a cross-section of the ring instead of its oldest entries.
         """
         if release.kind.is_hotpatch:
             who = "d.verdict = 'ready' AND d.state IN ('idle', 'failed')"
@@ -258,7 +275,8 @@ class RolloutStore:
             f"AND {who} AND d.architecture IN ({placeholders(len(release.architectures))}) "
             "AND ifnull(d.stale_at, 0) > ? "
             "AND NOT EXISTS (SELECT 1 FROM install i WHERE i.device_id = d.id AND i.kb = ? AND i.action = 'apply' "
-            "AND i.state IN ('failed', 'cancelled') AND i.ring_id = d.ring_id) ORDER BY d.id LIMIT ?",
+            "AND i.state = 'failed' AND i.ring_id = d.ring_id) "
+            f"AND NOT {withheld.where} ORDER BY {_SPREAD if spread else 'd.id'} LIMIT ?",
             (
                 release.platform,
                 ring_id,
@@ -266,6 +284,7 @@ class RolloutStore:
                 *release.architectures,
                 seconds(now),
                 release.kb,
+                *withheld.params,
                 limit,
             ),
         )
@@ -281,6 +300,9 @@ class RolloutStore:
             ).fetchall()
             yield from map(_candidate, rows)
 
+
+_SPREAD = "d.id * 2654435769 % 4294967296, d.id"
+"""Golden-ratio steps: any first part of this order is spread evenly over the ids."""
 
 _CANDIDATE = """d.id, d.name, d.ring_id, d.platform, d.architecture, d.build, d.verdict, d.reasons, d.state,
     EXISTS (SELECT 1 FROM exclusion x WHERE x.device_id = d.id AND x.lifted_at IS NULL) AS held,
@@ -308,7 +330,12 @@ def _candidate(row: sqlite3.Row) -> Candidate:
 
 def _progress_cell(row: sqlite3.Row) -> ProgressCell:
     return ProgressCell(
-        row["ring_id"], bool(row["has_build"]), bool(row["ready"]), DeviceState(row["state"]), row["devices"]
+        row["ring_id"],
+        bool(row["has_build"]),
+        bool(row["ready"]),
+        DeviceState(row["state"]),
+        row["devices"],
+        bool(row["withheld"]),
     )
 
 

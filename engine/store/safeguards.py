@@ -46,7 +46,7 @@ class SafeguardStore:
             return NOTHING
         parts = [compile_text(each.filter, now) for each in holds]
         where = " OR ".join(f"({part.where})" for part in parts)
-        return Condition(f"({where})", tuple(value for part in parts for value in part.params))
+        return Condition(f"ifnull(({where}), 0)", tuple(value for part in parts for value in part.params))
 
     def ids(self, condition: Condition) -> frozenset[int]:
         """The devices that a condition covers."""

@@ -3,8 +3,10 @@
 The engine's reads, plans and both fronts import from here. It reads no storage and knows no clock.
 """
 
+from engine.triage.cases import Escalation, Exclusion, FailureCase, KnownProblem, group_key
 from engine.triage.factors import BaseRates, CommonFactor, FactorRules, base_rates, common_factors
 from engine.triage.groups import BaseFor, CauseSummary, FailedInstall, FailureGroup, group_failures, summarise_causes
+from engine.triage.rates import counted_rates
 from engine.triage.retries import RETRY_LIMITS, RetryDecision, retry_decision
 from engine.triage.sla import (
     DEFAULT_TARGETS,
@@ -21,6 +23,15 @@ from engine.triage.sla import (
     sla_state,
     summarise_sla,
 )
+from engine.triage.views import (
+    FailureGroupView,
+    GroupSla,
+    RetryOutlook,
+    escalation_due,
+    group_sla,
+    retry_outlook,
+    view_groups,
+)
 
 __all__ = [
     "DEFAULT_TARGETS",
@@ -29,11 +40,18 @@ __all__ = [
     "BaseRates",
     "CauseSummary",
     "CommonFactor",
+    "Escalation",
+    "Exclusion",
     "FactorRules",
     "FailedInstall",
+    "FailureCase",
     "FailureGroup",
+    "FailureGroupView",
     "FailureTimes",
+    "GroupSla",
+    "KnownProblem",
     "RetryDecision",
+    "RetryOutlook",
     "Sla",
     "SlaStage",
     "SlaState",
@@ -42,12 +60,18 @@ __all__ = [
     "SlaTargets",
     "base_rates",
     "common_factors",
+    "counted_rates",
     "due_at",
+    "escalation_due",
     "group_failures",
+    "group_key",
+    "group_sla",
     "judge",
     "retry_decision",
+    "retry_outlook",
     "severity_for",
     "sla_state",
     "summarise_causes",
     "summarise_sla",
+    "view_groups",
 ]

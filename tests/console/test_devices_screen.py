@@ -11,7 +11,8 @@ from tests.console.driver import LARGE, desk
 async def test_first_rows_are_shown_with_the_total(demo_state: Path) -> None:
     async with desk(demo_state) as d:
         assert len(d.rows()) == 21
-        assert "1-21 of 500" in d.lines()[1]
+        assert "1-21" in d.lines()[1]
+        assert "500 devices" in d.title_line()
         assert d.title_line().startswith(" Devices")
 
 
@@ -23,7 +24,7 @@ async def test_filter_shows_only_what_matches_and_escape_takes_it_away(demo_stat
         assert all(row.ring == "Fast" and row.verdict is not Verdict.READY for row in rows)
         assert "ring:fast -ready" in d.title_line()
         await d.press("escape")
-        assert "of 500" in d.lines()[1]
+        assert "500 devices" in d.title_line()
 
 
 async def test_a_wrong_filter_says_what_is_wrong_and_keeps_the_rows(demo_state: Path) -> None:

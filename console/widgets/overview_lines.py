@@ -1,0 +1,315 @@
+"""The lines of the overview's panels, for a width: pure functions from sums to leads. The overview screen calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from textual.content import Content
+
+from console.columns import kind_cell
+from console.overview_sums import (
+    CauseSum,
+    FunnelStep,
+    Reason,
+    ReleaseBlock,
+    Restart,
+    Standing,
+    block_standing,
+    ring_standing,
+    windows,
+)
+from console.text import Severity, cells, count, duration, fit, kb, platform_short, share, sign, until
+from console.widgets.drawing import MUTED, STRONG, Part, cell, line, plain, severity_text
+from console.widgets.lead_list import Lead
+from console.widgets.ring_bar import Share, bar
+from engine.model import ReleaseKind
+from engine.records import Attention, Compliance, RingProgress, Urgency
+
+URGENCIES = {
+    Urgency.NOW: (Severity.FAILED, "now"),
+    Urgency.TODAY: (Severity.AT_RISK, "today"),
+    Urgency.SOON: (Severity.DUE, "soon"),
+}
+_NAME = 8
+_NUMBERS = (("Installed", 9), ("Active", 6), ("Failed", 6), ("Waiting", 7), ("Not ready", 9))
+_NUMBERS_WIDTH = sum(width + 1 for _, width in _NUMBERS)
+_STATE = 17
+_LONG_STATE = 44
+
+
+# --- needs you --------------------------------------------------------------------------------------
+
+
+def needs_lines(attention: Sequence[Attention]) -> list[Lead]:
+    """What waits for a person, the most urgent first."""
+    leads = []
+    for each in attention:
+        severity, word = URGENCIES[each.urgency]
+        leads.append(Lead(line(severity_text(severity, fit(word, 6)), " ", each.text), each.screen, each.filter))
+    if not leads:
+        return [Lead(severity_text(Severity.OK, "Nothing waits for a person."))]
+    return leads
+
+
+# --- rings ------------------------------------------------------------------------------------------
+
+
+def release_words(block: ReleaseBlock) -> str:
+    """``KB5089466 W11 24H2, W11 25H2``."""
+    return " ".join(part for part in (kb(block.kb), ", ".join(map(platform_short, block.platforms))) if part)
+
+
+def _short_release(block: ReleaseBlock) -> str:
+    names = [platform_short(platform) for platform in block.platforms]
+    if len(names) > 1:
+        first = {name.partition(" ")[0] for name in names}
+        names = [" ".join(sorted(first))]
+    return " ".join([kb(block.kb), *names])
+
+
+def ring_lines(blocks: Sequence[ReleaseBlock], now: datetime, width: int, *, brief: bool) -> list[Lead]:
+    """A bar and numbers a ring; `brief` shows the rings of the first release only, and one line for each other."""
+    if not blocks:
+        return [Lead(plain("No release is published for these devices yet.", MUTED))]
+    leads = []
+    for index, block in enumerate(blocks):
+        if brief and index:
+            leads.append(_release_line(block, now, width))
+            continue
+        if not brief and index:
+            leads.append(Lead(plain("")))
+        leads.append(_release_heading(block, width))
+        rings = [row for row in block.rings if row.devices] or list(block.rings)
+        leads += [_ring_line(row, now, width) for row in rings]
+    return leads
+
+
+def _bar_width(width: int) -> int:
+    state = _LONG_STATE if width >= 130 else _STATE
+    return max(width - _NAME - _NUMBERS_WIDTH - state - 2, 4)
+
+
+def _release_heading(block: ReleaseBlock, width: int) -> Lead:
+    left = _NAME + _bar_width(width)
+    named = release_words(block)
+    named = named if cells(named) <= left else _short_release(block)
+    kind: list[Part] = []
+    if block.kind is not None:
+        words = f" {cell(kind_cell(block.kind)).plain}"
+        restart = "" if block.kind.is_hotpatch else ", restart"
+        kind = [(words + restart, MUTED)] if cells(named + words + restart) <= left else []
+    heads = "".join(" " + fit(title, size, "right") for title, size in _NUMBERS)
+    title = line((named, STRONG), *kind)
+    blanks = " " * max(left - title.cell_length, 0)
+    return Lead(line(title, blanks, (heads + "  State", MUTED)), "rings", kb(block.kb))
+
+
+def _numbers(amounts: Sequence[int]) -> list[Part]:
+    styles = ("", "$due", "$failed", "", "$at-risk")
+    parts: list[Part] = []
+    for amount, style, (_, size) in zip(amounts, styles, _NUMBERS, strict=True):
+        shown = fit(count(amount) if amount else "·", size, "right")
+        parts += [" ", (shown, style if amount else MUTED)]
+    return parts
+
+
+def _amounts(row: RingProgress) -> tuple[int, int, int, int, int]:
+    return row.installed, row.active, row.failed, row.pending, row.not_ready
+
+
+def progress_bar(amounts: Sequence[int], width: int) -> Content:
+    """Installed, under way, failed, waiting and not ready as one bar; each part has a glyph of its own."""
+    glyphs = (("█", "$ok"), ("▒", "$due"), ("✗", "$failed"), ("░", MUTED), ("·", "$at-risk"))
+    return bar(
+        [Share(amount, glyph, style, "") for amount, (glyph, style) in zip(amounts, glyphs, strict=True)], width
+    )
+
+
+def _state(standing: Standing, width: int) -> Content:
+    mark = 2 if sign(standing.severity) else 0
+    words = standing.long if cells(standing.long) + mark <= width else standing.short
+    if standing.severity is Severity.NONE:
+        return plain(words, MUTED)
+    return severity_text(standing.severity, words)
+
+
+def _ring_line(row: RingProgress, now: datetime, width: int) -> Lead:
+    size = _bar_width(width)
+    room = width - _NAME - size - _NUMBERS_WIDTH - 2
+    content = line(
+        fit(row.ring.name, _NAME),
+        progress_bar(_amounts(row), size),
+        *_numbers(_amounts(row)),
+        "  ",
+        _state(ring_standing(row, now), room),
+    )
+    return Lead(content, "rings", f"{kb(row.kb)} {row.ring.name}")
+
+
+def _release_line(block: ReleaseBlock, now: datetime, width: int) -> Lead:
+    left = _NAME + _bar_width(width)
+    room = width - left - _NUMBERS_WIDTH - 2
+    content = line(
+        (fit(_short_release(block), left), STRONG),
+        *_numbers(block.amounts()),
+        "  ",
+        _state(block_standing(block, now), room),
+    )
+    return Lead(content, "rings", kb(block.kb))
+
+
+def legend() -> str:
+    """What the parts of a bar mean."""
+    return "█ installed  ▒ active  ✗ failed  ░ waiting  · not ready"
+
+
+# --- readiness --------------------------------------------------------------------------------------
+
+
+def funnel_lines(steps: Sequence[FunnelStep], width: int) -> list[Lead]:
+    """A step a line: how many came so far, and how many were lost on the way."""
+    whole = steps[0].devices if steps else 0
+    numbers = max((len(count(step.devices)) for step in steps), default=1)
+    losses = max((len(count(step.lost)) for step in steps), default=1) + 7
+    room = max(width - 9 - numbers - losses - 2, 4)
+    leads = []
+    for step in steps:
+        filled = round(step.devices * room / whole) if whole else 0
+        filled = max(filled, 1) if step.devices else 0
+        lost = (f"{count(step.lost)} lost", "$at-risk") if step.lost else ("", "")
+        leads.append(
+            Lead(
+                line(
+                    fit(step.name, 9),
+                    fit(count(step.devices), numbers, "right"),
+                    "  ",
+                    ("█" * filled, "$ok" if step.name == "ready" else "$due"),
+                    ("░" * (room - filled), "$rule"),
+                    (fit(lost[0], losses, "right"), lost[1]),
+                ),
+                "devices",
+                step.filter or "name:*",
+            )
+        )
+    return leads
+
+
+def reason_lines(reasons: Sequence[Reason], width: int, most: int) -> list[Lead]:
+    """The commonest reasons, a line each with its devices."""
+    leads = []
+    for each in reasons[:most]:
+        severity = Severity.UNKNOWN if each.is_unknown else Severity.AT_RISK
+        number = count(each.devices)
+        words = severity_text(severity, fit(each.words, max(width - len(number) - 3, 4)))
+        leads.append(Lead(line(words, " ", number), "devices", each.filter))
+    return leads
+
+
+# --- compliance -------------------------------------------------------------------------------------
+
+
+def _window_share(within: int, devices: int, *, running: bool) -> Part:
+    shown = share(within, devices)
+    return plain(f"{sign(Severity.DUE)} {shown}", "$due") if running else plain(shown)
+
+
+def compliance_brief(row: Compliance, now: datetime, width: int) -> list[Lead]:
+    """All platforms in two lines."""
+    parts: list[Part] = []
+    for window in windows(row):
+        running = window.is_running(now)
+        parts += [(f"{window.name} ", MUTED), _window_share(window.within, row.devices, running=running), "  "]
+    protected = share(row.protected, row.devices)
+    numbers = f"{count(row.protected)} of {count(row.devices)}"
+    size = max(width - 11 - 6 - cells(numbers) - 2, 0)
+    filled = bar([Share(row.protected, "█", "$ok", ""), Share(row.devices - row.protected, "░", "$rule", "")], size)
+    return [
+        Lead(
+            line("protected ", (fit(protected, 5, "right"), STRONG), "  ", filled, "  ", (numbers, MUTED)),
+            "devices",
+            "protected:no",
+        ),
+        Lead(line(*parts)),
+    ]
+
+
+def compliance_lines(rows: Sequence[Compliance], now: datetime, width: int) -> list[Lead]:
+    """All platforms, then each: protected share with a bar, and the share in time."""
+    room = max(width - 14 - 10 - 7 - 3 * 8, 4)
+    heads = f"{fit('', 14)}{fit('Devices', 9, 'right')} {fit('', room)}{fit('now', 7, 'right')}"
+    heads += "".join(fit(f"in {window.name}", 8, "right") for window in windows(rows[0]))
+    leads = [Lead(plain(heads, MUTED))]
+    for row in rows:
+        name = platform_short(row.platform) if row.platform is not None else "all platforms"
+        shares = bar(
+            [Share(row.protected, "█", "$ok", ""), Share(row.devices - row.protected, "░", "$rule", "")], room
+        )
+        parts: list[Part] = [fit(name, 14), (fit(count(row.devices), 9, "right"), MUTED), " ", shares]
+        parts.append((fit(share(row.protected, row.devices), 7, "right"), STRONG))
+        for window in windows(row):
+            shown = share(window.within, row.devices)
+            if window.is_running(now):
+                parts.append((fit(f"{sign(Severity.DUE)} {shown}", 8, "right"), "$due"))
+            else:
+                parts.append(fit(shown, 8, "right"))
+        chosen = f" platform:{row.platform}" if row.platform is not None else ""
+        leads.append(Lead(line(*parts), "devices", f"protected:no{chosen}"))
+    running = [window for window in windows(rows[0]) if window.is_running(now)]
+    if running:
+        ends = ", ".join(f"{window.name} ends in {duration(window.ends_at - now)}" for window in running)
+        leads.append(Lead(plain(f"{sign(Severity.DUE)} still running: {ends}", "$due")))
+    return leads
+
+
+# --- restarts ---------------------------------------------------------------------------------------
+
+
+def restart_lines(restarts: Sequence[Restart], now: datetime, width: int, platforms: int) -> list[Lead]:
+    """Published restarts first, then the planned ones; which is which is told by sign and word."""
+    leads = []
+    for each in restarts:
+        day = f"{each.at:%a} {each.at.day} {each.at:%b}"
+        if len(each.platforms) == platforms:
+            names = "all platforms" if platforms > 1 else platform_short(each.platforms[0])
+        else:
+            names = ", ".join(map(platform_short, each.platforms))
+        if each.is_planned:
+            words = severity_text(Severity.NONE, f"{day} {until(each.at, now)}")
+            content = line("○ ", ("planned ", MUTED), words, (f"  {names}", MUTED))
+        else:
+            severity = Severity.AT_RISK if each.kind is ReleaseKind.UNPLANNED_BASELINE else Severity.DUE
+            kind = cell(kind_cell(each.kind)).plain.removeprefix(sign(Severity.AT_RISK)).strip()
+            content = line(severity_text(severity, f"{kind} {day}"), f"  {kb(each.kb)}", (f"  {names}", MUTED))
+        if content.cell_length > width:
+            content = content.truncate(width, ellipsis=True)
+        leads.append(Lead(content, "calendar", each.platforms[0].value))
+    return leads
+
+
+# --- failures ---------------------------------------------------------------------------------------
+
+
+def cause_lines(causes: Sequence[CauseSum], width: int, *, brief: bool) -> list[Lead]:
+    """Causes with their devices, the most first; in full also what they share, or what to do."""
+    if not causes:
+        return [Lead(severity_text(Severity.OK, "No install has failed."))]
+    most = max(each.devices for each in causes)
+    numbers = len(count(most))
+    name = max(cells(each.cause) for each in causes) + 2
+    name = min(name, max(width - numbers - 8, 8))
+    leads = []
+    for each in causes:
+        room = max(width - name - numbers - 4, 0)
+        filled = max(round(each.devices * min(room, 24) / most), 1) if room else 0
+        content = line(
+            severity_text(Severity.FAILED, fit(each.cause, name)),
+            fit(count(each.devices), numbers, "right"),
+            "  ",
+            ("█" * filled, "$failed"),
+        )
+        leads.append(Lead(content, "failures", each.filter))
+        explains = each.shared or each.remedy
+        if not brief and explains:
+            leads.append(Lead(line("  ", (explains, MUTED))))
+    return leads
