@@ -187,6 +187,14 @@ VERBS: tuple[Verb, ...] = (
     Verb("half_up", ("ctrl+u",), "half up", "Half a screen up.", "Move", action="half_up"),
     Verb("top", ("g", "home"), "top", "To the first row.", "Move", action="cursor_top"),
     Verb("end", ("G", "end"), "end", "To the last row.", "Move", action="cursor_end"),
+    Verb("next_part", ("tab",), "next part", "To the next part of the screen.", "Move", rank=34),
+    Verb("previous_part", ("shift+tab",), "part before", "To the part of the screen before.", "Move"),
+    Verb("left", ("left",), "left", "One month to the left.", "Move", action="cursor_left"),
+    Verb("right", ("right",), "right", "One month to the right.", "Move", action="cursor_right"),
+    Verb("next_platform", ("tab",), "platform", "Show the calendar of the next platform.", "Move", rank=34),
+    Verb("previous_platform", ("shift+tab",), "platform before", "Show the calendar of the platform before.", "Move"),
+    Verb("zoom", ("z",), "year/quarter", "Show the whole year, or one quarter in large.", "Move", rank=35),
+    Verb("today", ("t",), "today", "To the present month.", "Move", rank=36),
     # Screens
     Verb("screen_1", ("1",), "overview", "The state of the fleet at a glance.", "Screens", action="app.go('overview')"),
     Verb(

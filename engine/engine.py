@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 
 _STEP = timedelta(minutes=1)
 """The least that a demo's clock is moved at once while running until idle: many small steps are done together."""
-_PATIENCE = 60.0
-"""Seconds of life between two looks at a real fleet while nothing is due."""
+_PATIENCE = 5.0
+"""Seconds of life between two looks at a real fleet while nothing is due; each look renews the lease."""
 
 
 class Engine:
@@ -238,7 +239,11 @@ def open_engine(
 
 def this_user(front: str = "") -> Actor:
     """The operating-system user on this host."""
-    return Actor(getpass.getuser(), f"{socket.gethostname()} {front}".strip())
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = f"uid {os.getuid()}"  # a user without a name, as in some containers
+    return Actor(name, f"{socket.gethostname()} {front}".strip())
 
 
 def _simulated(seed: int, scenario: str) -> Mapping[str, Provider]:

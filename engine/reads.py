@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from engine.audit import Break
 from engine.build import Platform, kb_text
 from engine.calendar import MonthPlan, last_document_month, next_baseline, year_plan
 from engine.clock import Clock
@@ -69,6 +70,10 @@ class Reads:
     def reasons(self) -> tuple[ReasonCount, ...]:
         """Why devices are not ready, the commonest first; reads the index of those that are not."""
         return reason_counts(self.store.connection)
+
+    def reason_counts(self) -> tuple[tuple[str, int], ...]:
+        """Reason id of readiness → devices that are not ready for it, the commonest first; ``vbs?`` is unknown."""
+        return self.store.devices.reason_counts()
 
     def device_page(self, query: DeviceQuery, at: Anchor, limit: int) -> DevicePage:
         """A stretch of the list.
@@ -294,6 +299,11 @@ class Reads:
     def audit(self, limit: int = 200, before: int | None = None) -> tuple[AuditRow, ...]:
         """Decisions, newest first."""
         return self.store.audit.page(limit, before)
+
+    def audit_check(self) -> tuple[int, Break | None]:
+        """How many audit records were written, and the first place where their chain does not hold, if any."""
+        head = self.store.audit.head()
+        return (head[0] if head else 0), self.store.audit.verify()
 
     def setting(self, name: str) -> str | None:
         """What the console remembered under this name."""

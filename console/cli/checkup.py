@@ -132,12 +132,11 @@ def _lease(engine: Engine, driver: str) -> Finding:
 
 
 def _audit(engine: Engine) -> Finding:
-    kept = engine.reads.store.audit
-    broken, head = kept.verify(), kept.head()
+    records, broken = engine.reads.audit_check()
     if broken is not None:
         fix = "Compare with a backup; somebody wrote to the file by other means."
         return Finding("audit", Result.ATTENTION, f"{broken.why}", fix)
-    return Finding("audit", Result.OK, f"holds, {text.plural(head[0] if head else 0, 'record')}")
+    return Finding("audit", Result.OK, f"holds, {text.plural(records, 'record')}")
 
 
 def _catalog(engine: Engine, now: datetime) -> Finding:

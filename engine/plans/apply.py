@@ -180,7 +180,7 @@ def _command(verb: str, kb: str, target: Target, reason: str) -> str:
 
 
 def target_words(target: Target) -> list[str]:
-    """The options of a command line that name this target; a long list of ids is not spelt out."""
+    """The options of a command line that name this target."""
     words: list[str] = []
     for name in target.names:
         words += ["--device", name]
@@ -189,5 +189,5 @@ def target_words(target: Target) -> list[str]:
     if target.filter.strip():
         words += ["--filter", target.filter]
     if target.ids:
-        words += ["--ids", ",".join(map(str, target.ids))] if len(target.ids) <= 20 else ["--marked"]
+        words += ["--ids", ",".join(map(str, target.ids))]
     return words

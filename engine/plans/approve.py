@@ -96,6 +96,8 @@ def _command(name: str, intent: Approve) -> str:
     words = ["hotpatch", "approve", name]
     for ring in intent.rings:
         words += ["--ring", ring]
+    if not intent.rings:
+        words.append("--all-rings")
     words += ["--reason", intent.reason]
     if intent.not_before:
         words += ["--not-before", intent.not_before.isoformat()]

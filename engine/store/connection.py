@@ -102,6 +102,8 @@ def check_place(path: Path, *, create: bool) -> None:
 
 def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
     address = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+    if read_only and not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists():
+        address += "&immutable=1"  # WAL would need a file beside it; nobody writes here, so none is needed
     connection = sqlite3.connect(
         address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )

@@ -196,6 +196,16 @@ class DeviceStore:
             found[trait] = {row["value"]: row["n"] for row in rows}
         return sum(found["site"].values()), found
 
+    def reason_counts(self) -> tuple[tuple[str, int], ...]:
+        """Reason id → devices, the commonest first; a device with two reasons counts for both."""
+        found: dict[str, int] = {}
+        for row in self._db.execute(
+            "SELECT reasons, count(*) AS n FROM device WHERE verdict IN ('not-ready', 'unknown') GROUP BY reasons"
+        ):
+            for reason in row["reasons"].split(","):
+                found[reason] = found.get(reason, 0) + row["n"]
+        return tuple(sorted(found.items(), key=lambda each: (-each[1], each[0])))
+
     # --- reading one --------------------------------------------------------------------------------
 
     def row(self, device_id: int) -> sqlite3.Row | None:

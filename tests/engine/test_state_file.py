@@ -129,3 +129,13 @@ def test_the_audit_table_itself_refuses_change_and_removal(tmp_path: Path) -> No
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
         db.execute("DELETE FROM audit")
     db.close()
+
+
+def test_a_file_in_a_folder_that_cannot_be_written_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "kept.db"
+    open_state(path).close()
+    monkeypatch.setattr(connection_module.os, "access", lambda *_: False)
+    db = open_state(path, read_only=True)
+    assert db.execute("SELECT number FROM change").fetchone()[0] == 0
+    db.close()
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["kept.db"], "nothing is made beside it"

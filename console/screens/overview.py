@@ -1,0 +1,278 @@
+"""The state of the fleet at a glance: what needs somebody, rings, readiness, compliance, next restart, failures.
+
+Every line leads into the list that explains it. It asks and lays out; `overview_sums` computes, `overview_lines` draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events, on
+from textual.containers import Container, Vertical, VerticalScroll
+from textual.widget import Widget
+
+from console import overview_sums as sums
+from console.screens.steady import SteadyScreen
+from console.text import Severity, count, date, is_ascii, month, plural, to_ascii
+from console.widgets import overview_lines as draw
+from console.widgets.drawing import MUTED, plain, severity_text
+from console.widgets.lead_list import LeadList
+from console.widgets.notice import Notice
+from engine.build import Platform
+from engine.calendar import MonthPlan
+from engine.errors import EngineError
+from engine.model import Verdict
+from engine.records import Attention, Compliance, Count, ReasonCount, RingProgress, StateInfo
+
+if TYPE_CHECKING:
+    from engine import Engine
+    from engine.triage import FailureGroup
+
+_ROOMY_WIDTH, _ROOMY_HEIGHT, _TALL_HEIGHT = 110, 32, 46
+_REASONS_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What costs next to nothing to read."""
+
+    counts: tuple[Count, ...]
+    compliance: tuple[Compliance, ...]
+    plans: Mapping[Platform, tuple[MonthPlan, ...]]
+    """This year's months and the last year's, for the platforms of the fleet."""
+    next_baselines: Mapping[Platform, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """How far the current releases have come, and what waits for a person."""
+
+    attention: tuple[Attention, ...]
+    progress: tuple[RingProgress, ...]
+
+
+def read_totals(engine: Engine) -> Totals:
+    """Counts, compliance and calendar."""
+    counts = engine.reads.counts()
+    present = {each.platform for each in counts}
+    platforms = [platform for platform in Platform if platform in present]
+    year = engine.now().year
+    return Totals(
+        counts=counts,
+        compliance=engine.reads.compliance(),
+        plans={
+            each: (*engine.reads.year_plan(each, year - 1), *engine.reads.year_plan(each, year)) for each in platforms
+        },
+        next_baselines={each: engine.reads.next_baseline(each) for each in platforms},
+    )
+
+
+def read_rollout(engine: Engine) -> Rollout:
+    """Attention and ring progress."""
+    return Rollout(engine.reads.attention(), engine.reads.ring_progress())
+
+
+class OverviewScreen(SteadyScreen):
+    """Key 1."""
+
+    NAME = "overview"
+    HEADING = "Overview"
+    HOME = "#needs"
+    VERBS: ClassVar[tuple[str, ...]] = ("next_part", "previous_part")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._totals: Totals | None = None
+        self._rollout: Rollout | None = None
+        self._reasons: tuple[ReasonCount, ...] = ()
+        self._groups: tuple[FailureGroup, ...] | None = None
+        self._unready: object = None
+        self._failed: object = None
+        self._shown_at = ""
+
+    def compose_body(self) -> Iterable[Widget]:
+        yield Notice(id="notice")
+        with VerticalScroll(id="board", can_focus=False):
+            with Vertical(id="rollout"):
+                yield LeadList("Needs you", id="needs")
+                yield LeadList("Rings", id="rings")
+            with Container(id="fleet"):
+                yield LeadList("Readiness", id="readiness")
+                with Vertical(id="facts"):
+                    yield LeadList("Compliance", id="compliance")
+                    yield LeadList("Next restart", id="restarts")
+                    yield LeadList("Failures", id="failures")
+
+    @property
+    def _panels(self) -> list[LeadList]:
+        return list(self.query(LeadList))
+
+    def _panel(self, name: str) -> LeadList:
+        return self.query_one(f"#{name}", LeadList)
+
+    @property
+    def _brief(self) -> bool:
+        """Whether there is room for the essential only."""
+        width, height = self.app.size
+        return height < (_ROOMY_HEIGHT if width >= _ROOMY_WIDTH else _TALL_HEIGHT)
+
+    # --- asking -------------------------------------------------------------------------------------
+
+    def load(self) -> None:
+        self.ask_steadily("totals", read_totals, self._keep_totals)
+        self.ask_steadily("rollout", read_rollout, self._keep_rollout, slow=True)
+
+    def _keep_totals(self, found: Totals) -> None:
+        self._totals = found
+        self._show_all()
+        unready = sorted(
+            (str(each.platform), each.verdict, str(each.eligible), str(each.enrolled), each.track, each.devices)
+            for each in found.counts
+            if each.verdict is not Verdict.READY
+        )
+        if unready != self._unready:
+            self._unready = unready
+            self.ask_steadily("reasons", lambda engine: engine.reads.reasons(), self._keep_reasons, slow=True)
+        failed = sorted((each.ring, str(each.platform), each.devices) for each in found.counts if each.state == "failed")
+        if failed != self._failed:
+            self._failed = failed
+            self.ask_steadily("causes", lambda engine: engine.reads.failure_groups(), self._keep_groups, slow=True)
+
+    def _keep_rollout(self, found: Rollout) -> None:
+        self._rollout = found
+        self._show_all()
+
+    def _keep_reasons(self, found: tuple[ReasonCount, ...]) -> None:
+        self._reasons = found
+        self._show_all()
+
+    def _keep_groups(self, found: tuple[FailureGroup, ...]) -> None:
+        self._groups = found
+        self._show_all()
+
+    def read_failed(self, kind: str, error: EngineError) -> None:
+        super().read_failed(kind, error)
+        if kind == "reasons":
+            self._unready = None
+        elif kind == "causes":
+            self._failed = None
+        never = {
+            "totals": (self._totals, ("readiness", "compliance", "restarts")),
+            "rollout": (self._rollout, ("needs", "rings")),
+            "causes": (self._groups, ("failures",)),
+        }
+        if kind in never and never[kind][0] is None:
+            for name in never[kind][1]:
+                self._panel(name).say(severity_text(Severity.FAILED, str(error.args[0])), plain(error.instead, MUTED))
+
+    # --- showing ------------------------------------------------------------------------------------
+
+    def info_read(self, info: StateInfo) -> None:
+        super().info_read(info)
+        minute = f"{info.now:%Y-%m-%d %H:%M}"
+        if minute != self._shown_at:
+            self._shown_at = minute
+            self._show_all()
+
+    def on_resize(self, event: events.Resize) -> None:  # noqa: ARG002 - the size is the application's
+        self._show_all()
+
+    def _show_all(self) -> None:
+        totals = self._totals
+        if totals is None:
+            return
+        with self.app.batch_update():
+            devices = sum(each.devices for each in totals.counts)
+            self.status.remark = plural(devices, "device")
+            self.query_one("#board").display = devices > 0
+            notice = self.query_one(Notice)
+            if devices == 0:
+                notice.empty("There are no devices yet.", "Bring some in with: hotpatch import FILE")
+            else:
+                notice.hide()
+            self._show_fleet(totals)
+            self._show_rollout(totals)
+            self._show_failures()
+
+    def _show_rollout(self, totals: Totals) -> None:
+        if self._rollout is None:
+            return
+        now, brief, attention = self.shell.present(), self._brief, self._rollout.attention
+        self._panel("needs").show(lambda _: draw.needs_lines(attention))
+        plans = [plan for months in totals.plans.values() for plan in months]
+        blocks = sums.release_blocks(self._rollout.progress, plans)
+        legend = to_ascii(draw.legend()) if is_ascii() else draw.legend()
+        self._panel("rings").show(lambda width: draw.ring_lines(blocks, now, width, brief=brief), remark=legend)
+
+    def _show_fleet(self, totals: Totals) -> None:
+        now, brief = self.shell.present(), self._brief
+        steps = sums.funnel(totals.counts)
+        reasons = sums.commonest_reasons(self._reasons)
+        most = 2 if brief else _REASONS_SHOWN
+
+        def readiness(width: int) -> list[draw.Lead]:
+            return [*draw.funnel_lines(steps, width), *draw.reason_lines(reasons, width, most)]
+
+        self._panel("readiness").show(readiness)
+        rows = totals.compliance
+        if rows:
+
+            def compliance(width: int) -> list[draw.Lead]:
+                if brief:
+                    return draw.compliance_brief(rows[0], now, width)
+                return draw.compliance_lines(rows, now, width)
+
+            released = "" if brief else f", released {date(rows[0].released_at)}"
+            self._panel("compliance").show(compliance, remark=month(rows[0].month) + released)
+        else:
+            self._panel("compliance").say(plain("No release is published for these devices yet.", MUTED))
+        found = sums.restarts(totals.plans, totals.next_baselines)
+        self._panel("restarts").show(lambda width: draw.restart_lines(found, now, width, len(totals.next_baselines)))
+
+    def _show_failures(self) -> None:
+        if self._groups is None:
+            return
+        brief, causes = self._brief, sums.causes(self._groups)
+        devices = sum(each.devices for each in causes)
+        self._panel("failures").show(
+            lambda width: draw.cause_lines(causes, width, brief=brief), remark=count(devices) if devices else ""
+        )
+
+    # --- moving -------------------------------------------------------------------------------------
+
+    def _neighbour(self, panel: Widget | None, step: int, *, around: bool) -> LeadList | None:
+        panels = [each for each in self._panels if each.has_stops]
+        if not panels:
+            return None
+        if not isinstance(panel, LeadList) or panel not in panels:
+            return panels[0]
+        index = panels.index(panel) + step
+        if around:
+            return panels[index % len(panels)]
+        return panels[index] if 0 <= index < len(panels) else None
+
+    @on(LeadList.Passed)
+    def _go_on(self, message: LeadList.Passed) -> None:
+        message.stop()
+        neighbour = self._neighbour(message.panel, message.step, around=False)
+        if neighbour is not None:
+            neighbour.enter_from(message.step)
+
+    def _go_to_part(self, step: int) -> None:
+        neighbour = self._neighbour(self.focused, step, around=True)
+        if neighbour is not None:
+            neighbour.focus()
+
+    def verb_next_part(self) -> None:
+        self._go_to_part(1)
+
+    def verb_previous_part(self) -> None:
+        self._go_to_part(-1)
+
+    @on(LeadList.Led)
+    def _lead(self, message: LeadList.Led) -> None:
+        message.stop()
+        self.shell.go(message.lead.screen, message.lead.filter)
