@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
+from rich.text import Text
 from textual import on, work
 from textual.binding import BindingType
 from textual.driver import Driver
@@ -84,7 +85,14 @@ class HotpatchApp(Shell):
 
     async def on_mount(self) -> None:
         self.background.start(self)
+        if not self.is_headless:
+            terminal.leave_on_signals(self.exit)
+            self.set_interval(terminal.GONE_CHECK_SECONDS, self._leave_when_alone)
         await self.switch_mode(self._start)
+
+    def _leave_when_alone(self) -> None:
+        if terminal.is_gone():
+            self.exit()
 
     async def on_unmount(self) -> None:
         await self.background.close()
@@ -207,7 +215,7 @@ class HotpatchApp(Shell):
 
     def _fatal_error(self) -> None:
         """Say where the program broke, without any value: values may hold what nobody should read in a log."""
-        self._exit_renderables.append(terminal.crash_report())
+        self._exit_renderables.append(Text(terminal.crash_report()))
         self._close_messages_no_wait()
 
 
@@ -248,6 +256,5 @@ def run_console(launch: Launch, path: Path, settings: Settings | None = None) ->
     opener().close()  # a file that cannot be opened is told in the shell, before the screen is taken
     background = Background(opener, driving=settings.drive and not launch.read_only)
     app = HotpatchApp(background, settings)
-    with terminal.guarded(app):
-        app.run(mouse=settings.mouse)
+    app.run(mouse=settings.mouse)
     return app.return_code or 0

@@ -5,23 +5,22 @@ Called before the screen is taken, and when the program breaks. Never overwrites
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import locale
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from console.text import use_ascii
 from engine.errors import Refused
 
-if TYPE_CHECKING:
-    from textual.app import App
-
 _PACKAGES = ("console", "engine")
+GONE_CHECK_SECONDS = 5.0
+"""How often to look whether the terminal is still there, for where SIGHUP is ignored (nohup, some supervisors)."""
 
 
 def require_terminal(environment: Mapping[str, str] = os.environ, *, is_terminal: bool | None = None) -> None:
@@ -59,28 +58,19 @@ def shows_unicode(environment: Mapping[str, str], encoding: str | None = None) -
     return name.lower().replace("-", "") in ("utf8", "cp65001")
 
 
-@contextmanager
-def guarded(app: App[Any]) -> Iterator[None]:
-    """While the console runs: a terminal that goes away ends it, even where SIGHUP is ignored for us."""
-    if not hasattr(signal, "SIGHUP"):
-        yield
-        return
-
-    def leave(*_: object) -> None:
-        app.call_later(app.exit)
-
-    before = {number: signal.signal(number, leave) for number in (signal.SIGHUP, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def leave_on_signals(leave: Callable[[], object]) -> None:
+    """Have the running event loop call `leave` when the terminal hangs up or somebody asks the process to end."""
+    loop = asyncio.get_running_loop()
+    for name in ("SIGHUP", "SIGTERM"):
+        with contextlib.suppress(AttributeError, NotImplementedError, RuntimeError, ValueError):
+            loop.add_signal_handler(getattr(signal, name), leave)
 
 
 def is_gone() -> bool:
     """Whether the terminal has gone away."""
     try:
-        os.tcgetpgrp(sys.__stdin__.fileno() if sys.__stdin__ is not None else 0)
+        os.ttyname(sys.__stdin__.fileno() if sys.__stdin__ is not None else 0)
+        os.get_terminal_size(sys.__stdin__.fileno() if sys.__stdin__ is not None else 0)
     except OSError:
         return True
     return False

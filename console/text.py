@@ -140,6 +140,18 @@ _UNSEEN = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\u034f\u180b\u180
 """Characters that show as nothing although Unicode counts them as letters, marks or symbols."""
 
 
+_DISPUTED = (
+    (0xFE00, 0xFE0F),
+    (0xE0100, 0xE01EF),  # variation selectors change the width of what is before them
+    (0x2630, 0x2637),
+    (0x268A, 0x268F),
+    (0x4DC0, 0x4DFF),
+    (0x1D300, 0x1D376),  # grew from one cell to two with Unicode 16
+    (0xD7B0, 0xD7FF),
+)
+"""Characters whose width differs between terminals."""
+
+
 def clean(text: object) -> str:
     """Text from a device, a file or a feed as one line that cannot move, colour or hide anything.
 
@@ -163,16 +175,16 @@ def _clean_cached(raw: str) -> str:
             safe = MARK
         elif unicodedata.category(char) in ("Mn", "Me"):
             combining += 1
-            safe = char if combining <= _MAX_COMBINING and kept else MARK
-            if safe == MARK and combining > _MAX_COMBINING:
+            if not kept or combining > _MAX_COMBINING + 1:
+                safe = MARK
+            else:
+                kept.append(char if combining <= _MAX_COMBINING else MARK)
                 continue
-            kept.append(safe)
-            continue
         else:
             safe = char
-        combining = 0
         if safe == MARK and kept and kept[-1] == MARK:
             continue
+        combining = 0
         kept.append(safe)
     cleaned = "".join(kept)
     return to_ascii(cleaned) if _only_ascii else cleaned
@@ -185,7 +197,7 @@ def _is_hostile(char: str) -> bool:
     if category in ("Cc", "Cf", "Cs", "Co", "Cn"):
         return True
     point = ord(char)
-    if 0xFE00 <= point <= 0xFE0F or 0xE0100 <= point <= 0xE01EF:  # variation selectors change a width
+    if any(low <= point <= high for low, high in _DISPUTED):
         return True
     return category in ("So", "Sk") and (point >= 0x1F000 or unicodedata.east_asian_width(char) in "WF")
 
@@ -207,7 +219,7 @@ def cells(text: str) -> int:
 
 
 def _char_cells(char: str) -> int:
-    if unicodedata.category(char) in ("Mn", "Me", "Cf", "Cc"):
+    if unicodedata.category(char) in ("Mn", "Me", "Mc", "Cf", "Cc") or "\u1160" <= char <= "\u11ff":
         return 0
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 

@@ -90,14 +90,12 @@ class Thrift:
     def _text(self, text: str, out: list[str]) -> None:
         wanted, in_force = self._wanted, self._in_force
         if wanted is not None and wanted != in_force:
-            if in_force is not None and _BLANKS.match(text):
-                seen = wanted.flags & _SEEN_ON_BLANKS
-                if wanted.back == in_force.back and seen == in_force.flags & _SEEN_ON_BLANKS and 7 not in seen:
+            if in_force is not None and not wanted.flags & _SEEN_ON_BLANKS and _BLANKS.match(text):
+                # Of a blank one sees the ground alone.
+                wanted = Attributes(in_force.fore, wanted.back, in_force.flags - _SEEN_ON_BLANKS)
+                if wanted == in_force:
                     out.append(text)
                     return
-                if not seen:
-                    flags = in_force.flags - _SEEN_ON_BLANKS
-                    wanted = Attributes(in_force.fore, wanted.back, flags)
             out.append(_change(in_force, wanted))
             self._in_force = wanted
         out.append(text)

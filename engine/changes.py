@@ -17,10 +17,15 @@ from engine.intents import (
     Apply,
     Approve,
     Assign,
+    Countersign,
     Intent,
+    LiftHold,
     Plan,
+    Recover,
     Resume,
     Retry,
+    SetHold,
+    SetPolicy,
     SetRing,
     Stop,
     StopKind,
@@ -30,7 +35,7 @@ from engine.intents import (
 from engine.model import InstallAction, Release
 from engine.planning import Planner
 from engine.plans.candidates import Candidate
-from engine.plans.rings import changed_ring
+from engine.rollout_changes import RolloutChanges
 from engine.situation import Situation
 from engine.store import Store
 from engine.store.installs import NewInstall
@@ -53,6 +58,7 @@ class CarryOut:
         self._store = store
         self._planner = planner
         self._actor = actor
+        self._rollout = RolloutChanges(store, actor)
 
     def carry_out(self, plan: Plan, now: datetime) -> Outcome:
         """Do what the plan says, in one transaction with its audit record.
@@ -90,7 +96,14 @@ class CarryOut:
             case Approve() as intent:
                 rings = [situation.ring(name).name for name in intent.rings] or [r.name for r in situation.rings]
                 rollout.add_approval(
-                    intent.kb, rings, intent.reason, self._actor.name, now, intent.not_before, intent.expires_at
+                    intent.kb,
+                    rings,
+                    intent.reason,
+                    self._actor.name,
+                    now,
+                    intent.not_before,
+                    intent.expires_at,
+                    needs_second=self._rollout.policy().second_person,
                 )
                 return 0
             case Withdraw() as intent:
@@ -106,11 +119,11 @@ class CarryOut:
                     ring_ids = [situation.ring(each.scope.ring).id] if each.scope.ring else None
                     self._store.installs.requeue_waiting(now, each.scope.kb, ring_ids)
                 return 0
-            case SetRing() as intent:
-                rollout.save_ring(changed_ring(intent, situation.ring(intent.name)))
-                return 0
+            case SetRing() | SetPolicy() | SetHold() | LiftHold() | Countersign() | Recover():
+                return self._rollout.write(plan.intent, situation)
             case Assign() as intent:
                 self._store.devices.assign(plan.device_ids, situation.ring(intent.ring).id)
+                self._store.members.pin(plan.device_ids)
                 return 0
 
     def _queue(self, plan: Plan, kb: int, reason: str, situation: Situation) -> int:
@@ -246,3 +259,13 @@ def describe(intent: Intent) -> tuple[str, int | None, tuple[str, ...]]:
             return "set-ring", None, (name,)
         case Assign(ring=ring):
             return "assign", None, (ring,)
+        case Countersign():
+            return "countersign", None, ()
+        case Recover(kb=kb, target=target):
+            return "recover", kb, target.rings
+        case SetHold(kb=kb):
+            return "hold", kb, ()
+        case LiftHold():
+            return "lift-hold", None, ()
+        case SetPolicy(auto_approve=rings):
+            return "set-policy", None, rings or ()

@@ -31,7 +31,9 @@ from engine.store import Store
 if TYPE_CHECKING:
     from engine.catalog import Changes
     from engine.catalog_sync import Progress, SyncSettings
+    from engine.device_intake import ImportReport
     from engine.intake import Intake
+    from engine.inventory import DateOrder
 
 _STEP = timedelta(minutes=1)
 """The least that a demo's clock is moved at once while running until idle: many small steps are done together."""
@@ -142,6 +144,36 @@ class Engine:
             Refused, BadInput.
         """
         return self._intake().catalog_from_service(settings, self._clock.now(), on_progress)
+
+    def import_devices(
+        self,
+        path: Path,
+        *,
+        dry_run: bool = False,
+        strict: bool = False,
+        remove_gone: bool = False,
+        dates: DateOrder | None = None,
+        progress: Callable[[int, int, int], None] | None = None,
+    ) -> ImportReport:
+        """Bring a device list (CSV, JSON, Intune's export) into the fleet; all of it or nothing.
+
+        Raises:
+            Refused: this actor may not.
+            BadInput: the file cannot be read, or it is strict and a row is bad.
+        """
+        from engine.device_intake import DeviceIntake
+        from engine.inventory import DateOrder
+
+        intake = DeviceIntake(self._store, self._actor, self._role, read_only=self._read_only)
+        return intake.take(
+            path,
+            self._clock.now(),
+            dry_run=dry_run,
+            strict=strict,
+            remove_gone=remove_gone,
+            dates=dates or DateOrder.UNKNOWN,
+            progress=progress,
+        )
 
     def _intake(self) -> Intake:
         # Loaded on use: reading documents is no part of starting up.

@@ -293,7 +293,23 @@ FailureIntent = (
 )
 """What `engine.failure_planning` plans: help for failed installs."""
 
-Intent = FailureIntent | Countersign | Recover | SetHold | LiftHold | SetPolicy | Approve | Withdraw | Apply | Uninstall | Retry | Stop | Resume | SetRing | Assign
+Intent = (
+    FailureIntent
+    | Countersign
+    | Recover
+    | SetHold
+    | LiftHold
+    | SetPolicy
+    | Approve
+    | Withdraw
+    | Apply
+    | Uninstall
+    | Retry
+    | Stop
+    | Resume
+    | SetRing
+    | Assign
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from engine.self_audit import ACTOR, record
 from engine.situation import Situation
 from engine.store import Store
 from engine.store.installs import NewInstall
+from engine.waves import room
 
 BATCH = 500
 """Offers a transaction: short enough that an operator's change never waits long for the file."""
@@ -27,7 +28,15 @@ class Offering:
     def next_at(self, now: datetime) -> datetime | None:
         """When time alone may open another ring."""
         situation = Situation(self._store, now)
-        moments = [next_change_at(situation.standings(kb), now) for kb in self._open_kbs(situation)]
+        moments: list[datetime | None] = []
+        for kb in self._open_kbs(situation):
+            found = situation.standings(kb)
+            moments.append(next_change_at(found, now))
+            moments += [
+                situation.wave(each.facts, kb).opens_at
+                for each in found
+                if each.facts.opened_at is not None and not each.facts.stopped
+            ]
         return min((each for each in moments if each is not None), default=None)
 
     def roll_out(self, now: datetime) -> int:
@@ -56,7 +65,8 @@ class Offering:
             if facts.opened_at is None:
                 self._open(kb, standing, found[:index], now)
                 did += 1
-            did += self._offer(releases, standing, now)
+                did += self._replace_waiting(kb, facts.ring.id, situation)
+            did += self._offer(releases, standing, situation)
         return did
 
     def _open(self, kb: int, standing: Standing, before: Sequence[Standing], now: datetime) -> None:
@@ -105,18 +115,44 @@ class Offering:
             return True
         return False
 
-    def _offer(self, releases: Sequence[Release], standing: Standing, now: datetime) -> int:
-        """Queue the devices of an open ring that are due, up to the ring's limit in flight."""
-        ring = standing.facts.ring
+    def _replace_waiting(self, kb: int, ring_id: int, situation: Situation) -> int:
+        """An out-of-band release opens in mid-rollout: what has not started of the one it replaces never does."""
+        replaced = {
+            older.kb
+            for release in situation.known(kb)
+            for older in situation.releases
+            if older.platform is release.platform and older.kb != kb and situation.newer(older) == kb
+        }
+        did = 0
+        for older_kb in sorted(replaced):
+            with self._store.transaction():
+                devices = self._store.installs.cancel_waiting(situation.now, older_kb, [ring_id])
+                if devices:
+                    self._store.installs.refresh_device_states(devices)
+                    self._store.state.count_change()
+            did += len(devices)
+        return did
+
+    def _offer(self, releases: Sequence[Release], standing: Standing, situation: Situation) -> int:
+        """Queue the devices of an open ring that are due, up to its wave and its limits in flight."""
+        ring, now = standing.facts.ring, situation.now
         approval = standing.facts.approval
-        room = BATCH
-        if ring.max_in_flight:
-            room = min(room, ring.max_in_flight - self._store.rollout.in_flight(ring.id))
+        limited = ring.max_in_flight or ring.max_share_in_flight
+        in_flight = self._store.rollout.in_flight(ring.id) if limited else 0
         queued = 0
         for release in releases:
-            if room - queued <= 0:
+            wave = situation.wave(standing.facts, release.kb)
+            left = room(ring, standing.facts.counts, wave, in_flight, BATCH) - queued
+            if left <= 0:
                 break
-            devices = self._store.rollout.offerable(release, ring.id, now, room - queued)
+            devices = self._store.rollout.offerable(
+                release,
+                ring.id,
+                now,
+                left,
+                withheld=situation.withheld(release.kb),
+                spread=len(ring.waves) > 1,
+            )
             if not devices:
                 continue
             with self._store.transaction():

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from engine.approvals import forbids
 from engine.build import Platform
 from engine.errors import NotFound
 from engine.intents import (
@@ -16,12 +17,17 @@ from engine.intents import (
     Apply,
     Approve,
     Assign,
+    Countersign,
     Intent,
+    LiftHold,
     Plan,
+    Recover,
     Resume,
     Retry,
     Role,
     Scope,
+    SetHold,
+    SetPolicy,
     SetRing,
     Stop,
     Uninstall,
@@ -31,10 +37,11 @@ from engine.model import Approval, InstallAction, Release, ReleaseKind
 from engine.plans.apply import FailedAttempt, plan_apply, plan_retry
 from engine.plans.approve import ApproveFacts, plan_approve, plan_withdraw
 from engine.plans.candidates import SAMPLE, Candidate
-from engine.plans.rings import plan_assign, plan_set_ring
+from engine.plans.rings import plan_assign
 from engine.plans.stops import plan_resume, plan_stop, scope_words
 from engine.plans.uninstall import WayBack, plan_uninstall
 from engine.policy import may
+from engine.rollout_planning import RolloutPlanner
 from engine.situation import Situation
 from engine.store import Store
 from engine.store.rollout import StopRow
@@ -48,6 +55,7 @@ class Planner:
         self._actor = actor
         self._role = role
         self._read_only = read_only
+        self._rollout = RolloutPlanner(store, actor.name)
 
     def plan(self, intent: Intent, now: datetime) -> Plan:
         """What the intent would do; reads only.
@@ -86,9 +94,18 @@ class Planner:
                 ]
                 return plan_resume(intent, lifted, number)
             case SetRing():
-                ring = situation.ring(intent.name)
-                devices = len(self._store.devices.ids_in_rings([ring.id]))
-                return plan_set_ring(intent, ring, devices, number)
+                return self._rollout.set_ring(intent, situation, number)
+            case SetPolicy():
+                return self._rollout.set_policy(intent, situation, number)
+            case SetHold():
+                return self._rollout.set_hold(intent, situation, number)
+            case LiftHold():
+                return self._rollout.lift_hold(intent, situation, number)
+            case Countersign():
+                approval = self.approval(situation, intent.approval_id)
+                return self._rollout.countersign(intent, approval, situation, number)
+            case Recover():
+                return self._rollout.recover(intent, self.ways_back(situation, intent.kb), situation, number)
             case Assign():
                 ring = situation.ring(intent.ring)
                 moving = [each for each in self._candidates(situation, intent) if each.ring_id != ring.id]
@@ -121,6 +138,8 @@ class Planner:
             standings=[each for each in tried if each.facts.ring.id in chosen],
             already=already,
             newer_kb=max(newer, default=None),
+            forbidden=forbids(self._rollout.policy(), releases),
+            second_person=self._rollout.policy().second_person,
         )
         return plan_approve(intent, facts, situation.now, number)
 

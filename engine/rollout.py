@@ -35,6 +35,10 @@ class RingCounts:
         """Devices that the release can reach: the denominator of the installed share."""
         return self.devices - self.not_ready
 
+    def withheld(self) -> RingCounts:
+        """The same devices under a safeguard hold: what waits cannot be offered the release."""
+        return replace(self, not_ready=self.not_ready + self.pending, pending=0)
+
     def plus(self, other: RingCounts) -> RingCounts:
         return RingCounts(
             self.installed + other.installed,

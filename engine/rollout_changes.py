@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from engine.approvals import SETTING
-from engine.intents import Actor, Countersign, LiftHold, Plan, Recover, SetHold, SetPolicy, SetRing, StopKind
+from engine.approvals import SETTING, ApprovalPolicy
+from engine.intents import Actor, Countersign, LiftHold, Recover, SetHold, SetPolicy, SetRing, StopKind
 from engine.plans.rings import changed_ring
 from engine.plans.signing import changed_policy
 from engine.recovering import Recovering
@@ -24,7 +24,10 @@ class RolloutChanges:
         self._actor = actor
         self._planner = RolloutPlanner(store, actor.name)
 
-    def write(self, plan: Plan, intent: RolloutIntent, situation: Situation) -> int:
+    def policy(self) -> ApprovalPolicy:
+        return self._planner.policy()
+
+    def write(self, intent: RolloutIntent, situation: Situation) -> int:
         """Do it; returns how many installs were queued or cancelled."""
         now, by = situation.now, self._actor.name
         match intent:

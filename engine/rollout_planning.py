@@ -1,4 +1,4 @@
-"""Facts for the plans of recoveries, holds, signatures and ring rules; `planning` hands these intents on. Never writes."""
+"""Facts for the plans of recoveries, holds, signatures and ring rules; `planning` hands them on. Never writes."""
 
 from __future__ import annotations
 

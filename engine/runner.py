@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.clock import Clock
+from engine.keeping import approve_by_policy, follow_members, tell_deadlines
 from engine.offering import Offering
 from engine.providers.base import Provider
+from engine.recovering import Recovering
 from engine.store import Store
 from engine.upkeep import follow_calendar, let_check_in, notice_stale
+from engine.watching import Watching
 from engine.work import Work
 
 
@@ -39,6 +42,8 @@ class Runner:
         self._clock = clock
         self._offering = Offering(store)
         self._work = Work(store, providers)
+        self._recovering = Recovering(store)
+        self._watching = Watching(store, providers)
 
     async def turn(self) -> TurnResult:
         """Do what is due now.
@@ -54,10 +59,15 @@ class Runner:
         if self._has_simulated:
             let_check_in(self._store, now)
         did += notice_stale(self._store, now)
+        did += follow_members(self._store, now)
+        did += approve_by_policy(self._store, now)
+        did += self._recovering.drive(now)
+        did += self._watching.collect(now)
+        did += tell_deadlines(self._store, now)
         did += self._offering.roll_out(now)
         did += await self._work.do_due(now)
         return TurnResult(did, self._next_at(now), driving=True)
 
     def _next_at(self, now: datetime) -> datetime | None:
-        moments = (self._store.installs.next_due(), self._offering.next_at(now))
+        moments = (self._store.installs.next_due(), self._offering.next_at(now), self._watching.next_at(now))
         return min((each for each in moments if each is not None), default=None)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from engine.anomaly import HealthVerdict, KindHealth, compare
 from engine.build import Platform
 from engine.catalog import Levels, make_levels
 from engine.errors import BadInput, NotFound
@@ -16,6 +17,7 @@ from engine.intents import Target
 from engine.model import Approval, Release, Ring
 from engine.nearest import nearest
 from engine.plans.apply import ReleaseFacts
+from engine.plans.holds import Hold
 from engine.rollout import (
     RingCounts,
     RingFacts,
@@ -24,10 +26,15 @@ from engine.rollout import (
     is_stopped,
     sample_needed,
     standings,
+    unsigned_by,
     valid_approval,
 )
 from engine.store import Store
+from engine.store.filter_sql import Condition
+from engine.store.health import CONTROL
 from engine.store.rollout import ProgressCell
+from engine.store.safeguards import NOTHING
+from engine.waves import WaveStanding, wave_standing
 
 
 class Situation:
@@ -41,6 +48,8 @@ class Situation:
         self._rings: tuple[Ring, ...] | None = None
         self._approvals: tuple[Approval, ...] | None = None
         self._stops: tuple[tuple[int | None, str | None, str], ...] | None = None
+        self._health: dict[int, Mapping[int, HealthVerdict]] = {}
+        self._holds: tuple[Hold, ...] | None = None
 
     @property
     def releases(self) -> tuple[Release, ...]:
@@ -142,6 +151,7 @@ class Situation:
             approved_rings=approved,
             ring_names={ring.id: ring.name for ring in self.rings},
             stopped=lambda ring: is_stopped(self.stops, kb, ring),
+            withheld=self._store.safeguards.ids(self.withheld(kb)),
         )
 
     def release_facts_for_retry(self, kb: int) -> ReleaseFacts:
@@ -168,15 +178,21 @@ class Situation:
         found: dict[int, RingCounts] = {}
         for release in releases:
             cells: dict[int, list[tuple[bool, bool, str, int]]] = {}
+            held_back: dict[int, list[tuple[bool, bool, str, int]]] = {}
             for cell in self._progress(release):
                 row = (cell.has_build, cell.ready, str(cell.state), cell.devices)
-                cells.setdefault(cell.ring_id, []).append(row)
+                (held_back if cell.withheld else cells).setdefault(cell.ring_id, []).append(row)
             for ring_id, rows in cells.items():
                 found[ring_id] = found.get(ring_id, RingCounts()).plus(count_ring(rows, release))
+            for ring_id, rows in held_back.items():
+                found[ring_id] = found.get(ring_id, RingCounts()).plus(count_ring(rows, release).withheld())
         return found
 
     def _progress(self, release: Release) -> tuple[ProgressCell, ...]:
         """How devices stand towards a release: from the kept totals where it is what protects them now."""
+        withheld = self.withheld(release.kb)
+        if withheld is not NOTHING:
+            return self._store.rollout.progress(release, withheld)
         levels = self.levels(release.platform)
         if release == (levels.current_hotpatch() or levels.baseline):
             return self._store.rollout.kept_progress(release.platform)
@@ -187,10 +203,9 @@ class Situation:
     ) -> RingFacts:
         succeeded, failed = self._store.rollout.finished(kb, ring.id)
         reached = None
-        if counts.offerable and counts.installed >= (needed := sample_needed(ring.gate, counts)):
-            # Devices that have the build by other ways count for the share; soaking begins when rollout's part is in.
-            by_rollout = max(1, min(succeeded, needed - (counts.installed - succeeded)))
-            reached = self._store.rollout.nth_success_at(kb, ring.id, by_rollout) or opened_at
+        if counts.offerable:
+            needed = sample_needed(ring.gate, counts)
+            reached = self._installed_at(kb, ring, counts, succeeded, opened_at, needed)
         return RingFacts(
             ring=ring,
             counts=counts,
@@ -200,7 +215,46 @@ class Situation:
             opened_at=opened_at,
             approval=valid_approval(approvals, kb, ring.name, self.now),
             stopped=is_stopped(self.stops, kb, ring.name),
+            health=self.health(kb).get(ring.id),
+            unsigned=unsigned_by(approvals, kb, ring.name, self.now),
         )
+
+    def _installed_at(
+        self, kb: int, ring: Ring, counts: RingCounts, succeeded: int, opened_at: datetime | None, needed: int
+    ) -> datetime | None:
+        """When so many devices of a ring had a release; None when they have not."""
+        if counts.installed < needed:
+            return None
+        # Devices that have the build by other ways count for the share; soaking begins when rollout's part is in.
+        by_rollout = max(1, min(succeeded, needed - (counts.installed - succeeded)))
+        return self._store.rollout.nth_success_at(kb, ring.id, by_rollout) or opened_at
+
+    def wave(self, facts: RingFacts, kb: int) -> WaveStanding:
+        """Which wave of a ring is on for a release."""
+        return wave_standing(
+            facts.ring,
+            facts.counts,
+            lambda n: self._installed_at(kb, facts.ring, facts.counts, facts.succeeded, facts.opened_at, n),
+            self.now,
+        )
+
+    def health(self, kb: int) -> Mapping[int, HealthVerdict]:
+        """Ring id → how its patched devices fare; rings without a reading are not in it."""
+        if kb not in self._health:
+            _, readings = self._store.health.latest(kb)
+            control = [each.health for each in readings if each.ring_id == CONTROL]
+            patched: dict[int, list[KindHealth]] = {}
+            for each in readings:
+                if each.ring_id != CONTROL:
+                    patched.setdefault(each.ring_id, []).append(each.health)
+            self._health[kb] = {ring_id: compare(kinds, control) for ring_id, kinds in patched.items()}
+        return self._health[kb]
+
+    def withheld(self, kb: int) -> Condition:
+        """Which devices the safeguard holds in force keep a release from; `NOTHING` for none."""
+        if self._holds is None:
+            self._holds = self._store.safeguards.in_force()
+        return self._store.safeguards.withheld([each for each in self._holds if each.kb in (None, kb)], self.now)
 
     def target_ids(self, target: Target) -> list[int]:
         """The devices of a target: those that every given part of it matches.

@@ -17,7 +17,9 @@ DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EXAMPLE = "sat,sun 22:00-04:00 Europe/Berlin"
 
 _DAY = timedelta(days=1)
-_TEXT = re.compile(r"(?P<days>[a-z,\-]+)\s+(?P<from>\d{1,2}:\d{2})\s*-\s*(?P<to>\d{1,2}:\d{2})(?:\s+(?P<zone>\S+))?", re.I)
+_TEXT = re.compile(
+    r"(?P<days>[a-z,\-]+)\s+(?P<from>\d{1,2}:\d{2})\s*-\s*(?P<to>\d{1,2}:\d{2})(?:\s+(?P<zone>\S+))?", re.I
+)
 
 
 def next_window(window: Window, at: datetime) -> tuple[datetime, datetime]:
@@ -66,8 +68,8 @@ def window_text(window: Window | None) -> str:
     if window is None:
         return ""
     days = "daily" if len(window.days) == 7 else ",".join(DAY_NAMES[day] for day in window.days)
-    ends = (datetime.combine(datetime.min, window.begins) + timedelta(minutes=window.minutes)).time()
-    return f"{days} {window.begins:%H:%M}-{ends:%H:%M} {window.zone}"
+    hours, minutes = divmod((window.begins.hour * 60 + window.begins.minute + window.minutes) % 1440, 60)
+    return f"{days} {window.begins:%H:%M}-{hours:02}:{minutes:02} {window.zone}"
 
 
 def _days(text: str, whole: str) -> tuple[int, ...]:

@@ -56,6 +56,7 @@ class Work:
     def _due(self, now: datetime) -> list[_Due]:
         situation = Situation(self._store, now)
         releases = {(release.kb, release.platform): release for release in self._store.releases.releases()}
+        windows = {ring.id: ring.window for ring in situation.rings}
         found = []
         for row in self._store.installs.due(now, BATCH):
             facts = facts_of(row)
@@ -72,6 +73,7 @@ class Work:
                 requested_at=time_of(row["requested_at"]),
                 state=InstallState(row["install_state"]),
                 stage=row["stage"],
+                window=windows.get(row["ring_id"]),
                 result_build=release.build if action is InstallAction.APPLY else _baseline(situation, release),
             )
             found.append(_Due(order, row["install_ring_id"], row["requested_by"], row["follow_up_kb"], row["provider"]))

@@ -51,6 +51,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Look after": {
         "demo": ("console.cli.demo:demo", "a sample fleet where nothing can break"),
         "catalog": ("console.cli.upkeep:catalog", "import or sync Microsoft's documents"),
+        "import": ("console.cli.importing:import_devices", "devices from CSV, JSON or Intune's export"),
         "audit": ("console.cli.upkeep:audit", "verify the record of every decision"),
         "doctor": ("console.cli.upkeep:doctor", "check the program and its state file"),
     },

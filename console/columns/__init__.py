@@ -8,6 +8,7 @@ from __future__ import annotations
 from console.columns.activity import ACTIVE, AUDIT, install_state_cell, progress_bar
 from console.columns.column import GAP, Cell, Column, Placed, Row, number_cell, place
 from console.columns.devices import DEVICES, device_state_cell, readiness_cell
+from console.columns.failure_tree import FAILURE_TREE, FailureLine, failure_lines, retry_cell
 from console.columns.failures import FAILURES
 from console.columns.releases import RELEASES, kind_cell
 from console.columns.rings import (
@@ -24,16 +25,19 @@ __all__ = [
     "AUDIT",
     "DEVICES",
     "FAILURES",
+    "FAILURE_TREE",
     "GAP",
     "RELEASES",
     "RINGS",
     "RING_PROGRESS",
     "Cell",
     "Column",
+    "FailureLine",
     "Placed",
     "Row",
     "condition_cell",
     "device_state_cell",
+    "failure_lines",
     "gate_fails",
     "install_state_cell",
     "kind_cell",
@@ -41,6 +45,7 @@ __all__ = [
     "place",
     "progress_bar",
     "readiness_cell",
+    "retry_cell",
     "ring_progress_cell",
     "ring_standing_cell",
 ]

@@ -58,9 +58,7 @@ def failure_lines(groups: Iterable[FailureGroup]) -> tuple[FailureLine, ...]:
     lines = []
     for cause, same in by_cause.items():
         lines.append(FailureLine(cause.value, cause, tuple(same), is_cause=True))
-        lines += [
-            FailureLine(group.key, cause, (group,), is_cause=False, last=group is same[-1]) for group in same
-        ]
+        lines += [FailureLine(group.key, cause, (group,), is_cause=False, last=group is same[-1]) for group in same]
     return tuple(lines)
 
 

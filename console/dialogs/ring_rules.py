@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from textual import on
 from textual.containers import Horizontal
@@ -14,7 +14,7 @@ from console.dialogs.base import Dialog
 from console.text import Severity
 from console.widgets.drawing import MUTED, STRONG, plain, severity_text
 from engine.intents import SetRing
-from engine.model import Gate, Ring
+from engine.model import Ring
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,27 @@ def values_of(ring: Ring) -> tuple[int, ...]:
 def intent_for(ring: Ring, values: tuple[int, ...]) -> SetRing:
     """The intent that changes what differs and leaves the rest as it is."""
     old = values_of(ring)
-    days = [new if new != before else None for new, before in zip(values[:_GATE_FROM], old, strict=False)]
+    deferral, deadline, grace, at_once = (
+        new if new != before else None for new, before in zip(values[:_GATE_FROM], old, strict=False)
+    )
     gate = None
     if values[_GATE_FROM:] != old[_GATE_FROM:]:
         installed, failed, sample, soak = values[_GATE_FROM:]
-        gate = Gate(installed / 100, failed / 100, sample, soak)
-    return SetRing(ring.name, *days, gate)
+        gate = replace(
+            ring.gate,
+            min_installed_share=installed / 100,
+            max_failed_share=failed / 100,
+            min_sample=sample,
+            soak_hours=soak,
+        )
+    return SetRing(
+        ring.name,
+        deferral_days=deferral,
+        deadline_days=deadline,
+        grace_days=grace,
+        max_in_flight=at_once,
+        gate=gate,
+    )
 
 
 def mistake(rule: Rule, text: str) -> str:

@@ -5,9 +5,10 @@ Every line leads into the list that explains it. It asks and lays out; `overview
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
@@ -16,16 +17,16 @@ from textual.widget import Widget
 
 from console import overview_sums as sums
 from console.screens.steady import SteadyScreen
-from console.text import Severity, count, date, is_ascii, month, plural, to_ascii
+from console.text import Severity, clean, count, date, month, plural
 from console.widgets import overview_lines as draw
-from console.widgets.drawing import MUTED, plain, severity_text
-from console.widgets.lead_list import LeadList
+from console.widgets.drawing import MUTED, STRONG, plain, severity_text
+from console.widgets.lead_list import Draw, Lead, LeadList
 from console.widgets.notice import Notice
 from engine.build import Platform
 from engine.calendar import MonthPlan
 from engine.errors import EngineError
 from engine.model import Verdict
-from engine.records import Attention, Compliance, Count, ReasonCount, RingProgress, StateInfo
+from engine.records import ActiveInstall, Attention, AuditRow, Compliance, Count, ReasonCount, RingProgress, StateInfo
 
 if TYPE_CHECKING:
     from engine import Engine
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 _ROOMY_WIDTH, _ROOMY_HEIGHT, _TALL_HEIGHT = 110, 32, 46
 _REASONS_SHOWN = 5
+_LATELY_READ, _LATELY_LEAST = 20, 3
+"""Rows read of what goes on, and the least that are worth a part of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,10 @@ class Totals:
     plans: Mapping[Platform, tuple[MonthPlan, ...]]
     """This year's months and the last year's, for the platforms of the fleet."""
     next_baselines: Mapping[Platform, datetime]
+    active: tuple[ActiveInstall, ...]
+    """The first few installs under way."""
+    audit: tuple[AuditRow, ...]
+    """The newest few decisions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,8 @@ def read_totals(engine: Engine) -> Totals:
             each: (*engine.reads.year_plan(each, year - 1), *engine.reads.year_plan(each, year)) for each in platforms
         },
         next_baselines={each: engine.reads.next_baseline(each) for each in platforms},
+        active=engine.reads.active(_LATELY_READ),
+        audit=engine.reads.audit(_LATELY_READ),
     )
 
 
@@ -99,6 +108,8 @@ class OverviewScreen(SteadyScreen):
             with Vertical(id="rollout"):
                 yield LeadList("Needs you", id="needs")
                 yield LeadList("Rings", id="rings")
+                yield LeadList("Under way", id="active")
+                yield LeadList("Latest", id="latest")
             with Container(id="fleet"):
                 yield LeadList("Readiness", id="readiness")
                 with Vertical(id="facts"):
@@ -119,6 +130,11 @@ class OverviewScreen(SteadyScreen):
         width, height = self.app.size
         return height < (_ROOMY_HEIGHT if width >= _ROOMY_WIDTH else _TALL_HEIGHT)
 
+    @property
+    def _cramped(self) -> bool:
+        """Whether two lists must share the room of one."""
+        return self._brief and self.app.size.width < _ROOMY_WIDTH
+
     # --- asking -------------------------------------------------------------------------------------
 
     def load(self) -> None:
@@ -128,15 +144,19 @@ class OverviewScreen(SteadyScreen):
     def _keep_totals(self, found: Totals) -> None:
         self._totals = found
         self._show_all()
+        self._ask_why(found.counts)
+
+    def _ask_why(self, counts: Sequence[Count]) -> None:
+        """Reasons and causes take longer to read in a large fleet: only when the totals say that they have changed."""
         unready = sorted(
             (str(each.platform), each.verdict, str(each.eligible), str(each.enrolled), each.track, each.devices)
-            for each in found.counts
+            for each in counts
             if each.verdict is not Verdict.READY
         )
         if unready != self._unready:
             self._unready = unready
             self.ask_steadily("reasons", lambda engine: engine.reads.reasons(), self._keep_reasons, slow=True)
-        failed = sorted((each.ring, str(each.platform), each.devices) for each in found.counts if each.state == "failed")
+        failed = sorted((each.ring, str(each.platform), each.devices) for each in counts if each.state == "failed")
         if failed != self._failed:
             self._failed = failed
             self.ask_steadily("causes", lambda engine: engine.reads.failure_groups(), self._keep_groups, slow=True)
@@ -196,6 +216,7 @@ class OverviewScreen(SteadyScreen):
             self._show_fleet(totals)
             self._show_rollout(totals)
             self._show_failures()
+            self._show_lately(totals)
 
     def _show_rollout(self, totals: Totals) -> None:
         if self._rollout is None:
@@ -204,33 +225,38 @@ class OverviewScreen(SteadyScreen):
         self._panel("needs").show(lambda _: draw.needs_lines(attention))
         plans = [plan for months in totals.plans.values() for plan in months]
         blocks = sums.release_blocks(self._rollout.progress, plans)
-        legend = to_ascii(draw.legend()) if is_ascii() else draw.legend()
+        legend = clean(draw.legend(blocks))
         self._panel("rings").show(lambda width: draw.ring_lines(blocks, now, width, brief=brief), remark=legend)
 
     def _show_fleet(self, totals: Totals) -> None:
-        now, brief = self.shell.present(), self._brief
+        now = self.shell.present()
         steps = sums.funnel(totals.counts)
         reasons = sums.commonest_reasons(self._reasons)
-        most = 2 if brief else _REASONS_SHOWN
 
-        def readiness(width: int) -> list[draw.Lead]:
-            return [*draw.funnel_lines(steps, width), *draw.reason_lines(reasons, width, most)]
+        def readiness(width: int) -> list[Lead]:
+            return [*draw.funnel_lines(steps, width), *draw.reason_lines(reasons, width, _REASONS_SHOWN)]
 
         self._panel("readiness").show(readiness)
-        rows = totals.compliance
-        if rows:
-
-            def compliance(width: int) -> list[draw.Lead]:
-                if brief:
-                    return draw.compliance_brief(rows[0], now, width)
-                return draw.compliance_lines(rows, now, width)
-
-            released = "" if brief else f", released {date(rows[0].released_at)}"
-            self._panel("compliance").show(compliance, remark=month(rows[0].month) + released)
-        else:
-            self._panel("compliance").say(plain("No release is published for these devices yet.", MUTED))
         found = sums.restarts(totals.plans, totals.next_baselines)
-        self._panel("restarts").show(lambda width: draw.restart_lines(found, now, width, len(totals.next_baselines)))
+        restarts = partial(draw.restart_lines, found, now, platforms=len(totals.next_baselines))
+        self._panel("restarts").display = not self._cramped
+        self._panel("restarts").show(restarts)
+        self._show_compliance(totals.compliance, restarts if self._cramped else lambda _: [])
+
+    def _show_compliance(self, rows: Sequence[Compliance], restarts: Draw) -> None:
+        """Where there is little room the next restart stands here too."""
+        now, brief, panel = self.shell.present(), self._brief, self._panel("compliance")
+        if not rows:
+            panel.say(plain("No release is published for these devices yet.", MUTED))
+            return
+
+        def compliance(width: int) -> list[Lead]:
+            drawn = draw.compliance_brief(rows[0], now, width) if brief else draw.compliance_lines(rows, now, width)
+            return [*drawn, *restarts(width)]
+
+        title = "Compliance, next restart" if self._cramped else "Compliance"
+        released = "" if brief else f", released {date(rows[0].released_at)}"
+        panel.show(compliance, title=plain(title, STRONG), remark=month(rows[0].month) + released)
 
     def _show_failures(self) -> None:
         if self._groups is None:
@@ -241,10 +267,23 @@ class OverviewScreen(SteadyScreen):
             lambda width: draw.cause_lines(causes, width, brief=brief), remark=count(devices) if devices else ""
         )
 
+    def _show_lately(self, totals: Totals) -> None:
+        """What goes on, in the room that is left under the rings."""
+        above = (self._panel("needs"), self._panel("rings"))
+        spare = self.query_one("#board").size.height - sum(len(panel.leads) + 2 for panel in above)
+        most = (spare - 4) // 2
+        now, active, audit = self.shell.present(), totals.active, totals.audit
+        shown = most >= _LATELY_LEAST and not self._brief and not self._cramped
+        for name in ("active", "latest"):
+            self._panel(name).display = shown
+        if shown:
+            self._panel("active").show(lambda width: draw.active_lines(active, width, most))
+            self._panel("latest").show(lambda _: draw.latest_lines(audit, now, most))
+
     # --- moving -------------------------------------------------------------------------------------
 
     def _neighbour(self, panel: Widget | None, step: int, *, around: bool) -> LeadList | None:
-        panels = [each for each in self._panels if each.has_stops]
+        panels = [each for each in self._panels if each.has_stops and each.display]
         if not panels:
             return None
         if not isinstance(panel, LeadList) or panel not in panels:

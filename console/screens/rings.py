@@ -88,7 +88,7 @@ class RingsScreen(RolloutVerbs):
     # --- asking -------------------------------------------------------------------------------------
 
     def load(self) -> None:
-        self.ask("rollout", read_rollout, self._show)
+        self.ask_steadily("rollout", read_rollout, self._show)
 
     def _show(self, rollout: Rollout) -> None:
         self._shown = rollout
@@ -159,9 +159,7 @@ class RingsScreen(RolloutVerbs):
             for each in self._shown.stops
             if concerns(each.scope, self._kb, row.ring.name)
         ]
-        content = ring_text(
-            row, following, self._shown.approvals, stops, now, roomy=self.has_class("-tall")
-        )
+        content = ring_text(row, following, self._shown.approvals, stops, now, roomy=self.has_class("-tall"))
         self.query_one(TextPane).show((self._kb, row.ring.id), content)
 
     # --- verbs --------------------------------------------------------------------------------------

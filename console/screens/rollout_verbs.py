@@ -14,7 +14,7 @@ from textual import work
 from console.columns import kind_cell
 from console.dialogs.ask import AskDialog
 from console.dialogs.choose import Choice, ChooseDialog
-from console.screens.base import ConsoleScreen
+from console.screens.steady import SteadyScreen
 from console.text import kb as kb_name
 from console.text import moment, month, platform_short
 from engine.errors import EngineError
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _DONE = {StopKind.PAUSE: "paused", StopKind.HALT: "halted"}
 
 
-class RolloutVerbs(ConsoleScreen):
+class RolloutVerbs(SteadyScreen):
     """A screen that offers verbs of the rollout. A subclass says which release and ring are meant."""
 
     def chosen_kb(self) -> int | None:

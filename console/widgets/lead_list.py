@@ -160,6 +160,7 @@ class LeadList(Widget, can_focus=True):
         if event.size.width != self._drawn_for:
             self._redraw(event.size.width)
         self._bring_into_view()
+        self.refresh()
 
     @property
     def _room(self) -> int:
@@ -261,7 +262,8 @@ class LeadList(Widget, can_focus=True):
         hidden = len(self._leads) - self._room
         remark = self._remark
         if hidden > 0:
-            shown = f"{self._offset + 1}-{self._offset + self._room} of {len(self._leads)}"
+            first, last = self._offset + 1, self._offset + self._room
+            shown = f"{first}-{last} of {len(self._leads)}" if last > first else f"{first} of {len(self._leads)}"
             remark = f"{remark}, {shown}" if remark else shown
         remark = clip(remark, max(width - self._title.cell_length - 4, 0))
         rule = width - self._title.cell_length - cells(remark) - (2 if remark else 1)
@@ -276,6 +278,6 @@ class LeadList(Widget, can_focus=True):
         width = self.size.width
         style = self.get_visual_style(component) if component else self.visual_style
         fitted = content.truncate(width, ellipsis=not is_ascii(), pad=True)
-        options = RenderOptions(self._get_style, self.styles)
+        options = RenderOptions(self._get_style, {})
         found = fitted.render_strips(width, 1, style, options)
         return found[0] if found else Strip.blank(width, style.rich_style)

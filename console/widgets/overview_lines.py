@@ -1,4 +1,4 @@
-"""The lines of the overview's panels, for a width: pure functions from sums to leads. The overview screen calls them."""
+"""The lines of the overview's panels, for a width: pure functions from sums to leads, called by the overview."""
 
 from __future__ import annotations
 
@@ -19,12 +19,26 @@ from console.overview_sums import (
     ring_standing,
     windows,
 )
-from console.text import Severity, cells, count, duration, fit, kb, platform_short, share, sign, until
+from console.text import (
+    Severity,
+    cells,
+    clean,
+    count,
+    duration,
+    fit,
+    kb,
+    moment,
+    platform_short,
+    share,
+    sign,
+    until,
+    words,
+)
 from console.widgets.drawing import MUTED, STRONG, Part, cell, line, plain, severity_text
 from console.widgets.lead_list import Lead
-from console.widgets.ring_bar import Share, bar
+from console.widgets.ring_bar import bar, progress_shares
 from engine.model import ReleaseKind
-from engine.records import Attention, Compliance, RingProgress, Urgency
+from engine.records import ActiveInstall, Attention, AuditRow, Compliance, RingProgress, Urgency
 
 URGENCIES = {
     Urgency.NOW: (Severity.FAILED, "now"),
@@ -34,7 +48,7 @@ URGENCIES = {
 _NAME = 8
 _NUMBERS = (("Installed", 9), ("Active", 6), ("Failed", 6), ("Waiting", 7), ("Not ready", 9))
 _NUMBERS_WIDTH = sum(width + 1 for _, width in _NUMBERS)
-_STATE = 17
+_STATE = 15
 _LONG_STATE = 44
 
 
@@ -118,14 +132,6 @@ def _amounts(row: RingProgress) -> tuple[int, int, int, int, int]:
     return row.installed, row.active, row.failed, row.pending, row.not_ready
 
 
-def progress_bar(amounts: Sequence[int], width: int) -> Content:
-    """Installed, under way, failed, waiting and not ready as one bar; each part has a glyph of its own."""
-    glyphs = (("█", "$ok"), ("▒", "$due"), ("✗", "$failed"), ("░", MUTED), ("·", "$at-risk"))
-    return bar(
-        [Share(amount, glyph, style, "") for amount, (glyph, style) in zip(amounts, glyphs, strict=True)], width
-    )
-
-
 def _state(standing: Standing, width: int) -> Content:
     mark = 2 if sign(standing.severity) else 0
     words = standing.long if cells(standing.long) + mark <= width else standing.short
@@ -139,7 +145,7 @@ def _ring_line(row: RingProgress, now: datetime, width: int) -> Lead:
     room = width - _NAME - size - _NUMBERS_WIDTH - 2
     content = line(
         fit(row.ring.name, _NAME),
-        progress_bar(_amounts(row), size),
+        bar(progress_shares(row), size),
         *_numbers(_amounts(row)),
         "  ",
         _state(ring_standing(row, now), room),
@@ -159,9 +165,21 @@ def _release_line(block: ReleaseBlock, now: datetime, width: int) -> Lead:
     return Lead(content, "rings", kb(block.kb))
 
 
-def legend() -> str:
-    """What the parts of a bar mean."""
-    return "█ installed  ▒ active  ✗ failed  ░ waiting  · not ready"
+def legend(blocks: Sequence[ReleaseBlock]) -> str:
+    """What the parts of a bar mean: ``█ installed  ✗ failed``."""
+    row = next((row for block in blocks for row in block.rings), None)
+    names = (title.lower() for title, _ in _NUMBERS)
+    return "  ".join(f"{each.glyph} {name}" for each, name in zip(progress_shares(row), names, strict=True)) if row else ""
+
+
+# --- bars -------------------------------------------------------------------------------------------
+
+
+def _thin_bar(part: int, whole: int, width: int, style: str, *, rest: str = "─") -> Content:
+    """A part of a whole on `width` cells; what is there at all is seen, what is missing at all too."""
+    filled = round(part * width / whole) if whole else 0
+    filled = min(max(filled, 1 if part else 0), width - 1 if part < whole else width)
+    return line(("━" * filled, style), (rest * (width - filled), "$rule"))
 
 
 # --- readiness --------------------------------------------------------------------------------------
@@ -175,8 +193,6 @@ def funnel_lines(steps: Sequence[FunnelStep], width: int) -> list[Lead]:
     room = max(width - 9 - numbers - losses - 2, 4)
     leads = []
     for step in steps:
-        filled = round(step.devices * room / whole) if whole else 0
-        filled = max(filled, 1) if step.devices else 0
         lost = (f"{count(step.lost)} lost", "$at-risk") if step.lost else ("", "")
         leads.append(
             Lead(
@@ -184,8 +200,7 @@ def funnel_lines(steps: Sequence[FunnelStep], width: int) -> list[Lead]:
                     fit(step.name, 9),
                     fit(count(step.devices), numbers, "right"),
                     "  ",
-                    ("█" * filled, "$ok" if step.name == "ready" else "$due"),
-                    ("░" * (room - filled), "$rule"),
+                    _thin_bar(step.devices, whole, room, "$ok" if step.name == "ready" else "$due"),
                     (fit(lost[0], losses, "right"), lost[1]),
                 ),
                 "devices",
@@ -219,11 +234,12 @@ def compliance_brief(row: Compliance, now: datetime, width: int) -> list[Lead]:
     parts: list[Part] = []
     for window in windows(row):
         running = window.is_running(now)
-        parts += [(f"{window.name} ", MUTED), _window_share(window.within, row.devices, running=running), "  "]
+        parts += ["  " if parts else "", (f"{window.name} ", MUTED)]
+        parts.append(_window_share(window.within, row.devices, running=running))
     protected = share(row.protected, row.devices)
     numbers = f"{count(row.protected)} of {count(row.devices)}"
     size = max(width - 11 - 6 - cells(numbers) - 2, 0)
-    filled = bar([Share(row.protected, "█", "$ok", ""), Share(row.devices - row.protected, "░", "$rule", "")], size)
+    filled = _thin_bar(row.protected, row.devices, size, "$ok")
     return [
         Lead(
             line("protected ", (fit(protected, 5, "right"), STRONG), "  ", filled, "  ", (numbers, MUTED)),
@@ -242,9 +258,7 @@ def compliance_lines(rows: Sequence[Compliance], now: datetime, width: int) -> l
     leads = [Lead(plain(heads, MUTED))]
     for row in rows:
         name = platform_short(row.platform) if row.platform is not None else "all platforms"
-        shares = bar(
-            [Share(row.protected, "█", "$ok", ""), Share(row.devices - row.protected, "░", "$rule", "")], room
-        )
+        shares = _thin_bar(row.protected, row.devices, room, "$ok")
         parts: list[Part] = [fit(name, 14), (fit(count(row.devices), 9, "right"), MUTED), " ", shares]
         parts.append((fit(share(row.protected, row.devices), 7, "right"), STRONG))
         for window in windows(row):
@@ -265,24 +279,20 @@ def compliance_lines(rows: Sequence[Compliance], now: datetime, width: int) -> l
 # --- restarts ---------------------------------------------------------------------------------------
 
 
-def restart_lines(restarts: Sequence[Restart], now: datetime, width: int, platforms: int) -> list[Lead]:
+def restart_lines(restarts: Sequence[Restart], now: datetime, width: int, *, platforms: int) -> list[Lead]:
     """Published restarts first, then the planned ones; which is which is told by sign and word."""
     leads = []
     for each in restarts:
         day = f"{each.at:%a} {each.at.day} {each.at:%b}"
-        if len(each.platforms) == platforms:
-            names = "all platforms" if platforms > 1 else platform_short(each.platforms[0])
-        else:
-            names = ", ".join(map(platform_short, each.platforms))
         if each.is_planned:
-            words = severity_text(Severity.NONE, f"{day} {until(each.at, now)}")
-            content = line("○ ", ("planned ", MUTED), words, (f"  {names}", MUTED))
+            content = line("○ ", ("planned ", MUTED), f"{day} {until(each.at, now)}")
         else:
             severity = Severity.AT_RISK if each.kind is ReleaseKind.UNPLANNED_BASELINE else Severity.DUE
-            kind = cell(kind_cell(each.kind)).plain.removeprefix(sign(Severity.AT_RISK)).strip()
-            content = line(severity_text(severity, f"{kind} {day}"), f"  {kb(each.kb)}", (f"  {names}", MUTED))
-        if content.cell_length > width:
-            content = content.truncate(width, ellipsis=True)
+            content = line(severity_text(severity, f"{kind_cell(each.kind).text} {day}"), f"  {kb(each.kb)}")
+        names = ", ".join(map(platform_short, each.platforms))
+        names = "all platforms" if platforms == len(each.platforms) > 1 else names
+        if content.cell_length + 2 + cells(names) <= width or len(each.platforms) < platforms:
+            content = line(content, (f"  {names}", MUTED))
         leads.append(Lead(content, "calendar", each.platforms[0].value))
     return leads
 
@@ -301,15 +311,53 @@ def cause_lines(causes: Sequence[CauseSum], width: int, *, brief: bool) -> list[
     leads = []
     for each in causes:
         room = max(width - name - numbers - 4, 0)
-        filled = max(round(each.devices * min(room, 24) / most), 1) if room else 0
         content = line(
             severity_text(Severity.FAILED, fit(each.cause, name)),
             fit(count(each.devices), numbers, "right"),
             "  ",
-            ("█" * filled, "$failed"),
+            _thin_bar(each.devices, most, min(room, 24), "$failed", rest=" "),
         )
         leads.append(Lead(content, "failures", each.filter))
         explains = each.shared or each.remedy
         if not brief and explains:
             leads.append(Lead(line("  ", (explains, MUTED))))
     return leads
+
+
+# --- lately -----------------------------------------------------------------------------------------
+
+
+def active_lines(active: Sequence[ActiveInstall], width: int, most: int) -> list[Lead]:
+    """Installs under way: device, ring, KB, progress, stage."""
+    if not active:
+        return [Lead(plain("Nothing is under way.", MUTED))]
+    room = width - 16 - 6 - 10 - 12 - 5
+    return [
+        Lead(
+            line(
+                fit(clean(each.device_name), 16),
+                (fit(each.ring, 6), MUTED),
+                fit(kb(each.kb), 10),
+                _thin_bar(each.progress, 100, 12, "$due"),
+                (fit(f"{each.progress}%", 5, "right"), MUTED),
+                *([f"  {words(each.stage or each.state)}"] if room > 8 else []),
+            ),
+            "activity",
+            f"device:{each.device_name}",
+        )
+        for each in active[:most]
+    ]
+
+
+def latest_lines(audit: Sequence[AuditRow], now: datetime, most: int) -> list[Lead]:
+    """The newest decisions: when, what, who."""
+    if not audit:
+        return [Lead(plain("Nothing was decided yet.", MUTED))]
+    return [
+        Lead(
+            line((fit(moment(each.at, now), 13), MUTED), each.summary, (f"  {each.actor}", MUTED)),
+            "activity",
+            f"#{each.seq}",
+        )
+        for each in audit[:most]
+    ]

@@ -14,7 +14,7 @@ from console.text import clean_lines
 from console.widgets.drawing import KEY, MUTED, STRONG, Part, line, lines, plain
 from engine.runbooks import BUILT_IN, Runbook
 
-_HEADING = re.compile(r"#{1,6}[ \t]+(?P<words>.*?)[ \t#]*")
+_HEADING = re.compile(r"#{1,6}[ \t].*")
 _STEP = re.compile(r"(?P<indent>[ ]{0,3})(?P<mark>\d{1,2}[.)]|[-*+])[ ]+(?P<words>.*)")
 _CODE = re.compile(r"[ ]{4,}(?P<command>\S.*)")
 _EMPHASIS = re.compile(r"\*\*(?P<strong>[^*]+)\*\*|`(?P<code>[^`]+)`")
@@ -51,9 +51,8 @@ def _paragraphs(text: str) -> Iterable[str]:
 
 
 def _paragraph(text: str) -> Content:
-    heading = _HEADING.fullmatch(text)
-    if heading is not None:
-        return plain(heading["words"], STRONG)
+    if _HEADING.fullmatch(text):
+        return plain(text.strip("# \t"), STRONG)
     step = _STEP.fullmatch(text)
     if step is not None:
         return line((f"{step['mark']} ", MUTED), *_emphasised(step["words"]))

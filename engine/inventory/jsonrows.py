@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -55,9 +56,11 @@ def read_array(lines: Lines, reader: RowReader) -> Iterator[Row]:
     if window.peek() == "]":
         window.take("]")
     else:
-        while True:
+        for count in itertools.count(1):
             line, stated = window.value()
-            yield _row(line, stated, reader)
+            row = _row(line, stated, reader)
+            # Arrays often stand on one line, so the line alone would not find the object.
+            yield replace(row, reason=f"{row.reason} (object {count})") if isinstance(row, BadRow) else row
             if window.peek() == "]":
                 window.take("]")
                 break

@@ -66,7 +66,7 @@ class Lines:
     @property
     def position(self) -> int:
         """Bytes read so far, for progress; a buffer ahead of the lines."""
-        return min(self._raw.tell(), self.size)
+        return self.size if self._raw.closed else min(self._raw.tell(), self.size)
 
     def next(self) -> str:
         """The next line with its end; "" at the end of the file. A line that is too long comes back cut.
@@ -129,7 +129,7 @@ def _encoding_of(head: bytes, file: str) -> tuple[str, int]:
     for mark, encoding in _MARKS:
         if head.startswith(mark):
             return encoding, len(mark)
-    if b"\x00" in head[:200]:
+    if b"\x00" in head.split(b"\n", 1)[0]:
         raise BadInput(
             f"{file} is not a text in UTF-8.",
             "It holds NUL bytes, as UTF-16 without a byte-order mark and binary files do.",

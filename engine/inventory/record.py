@@ -39,15 +39,14 @@ def _shown(value: object) -> str:
     return text if len(text) <= 44 else text[:43] + "…"
 
 
-def _words(kind: str, known: Mapping[str, Any]) -> Callable[[Any], Any]:
+def _words(kind: str, known: Mapping[str, Any], shown: str) -> Callable[[Any], Any]:
     """A validator for one of a few words, whatever their case, blanks and dashes."""
-    shown = ", ".join(dict.fromkeys(str(value) for value in known.values() if value is not None))
 
     @lru_cache(maxsize=512)
     def read(text: str) -> Any:
         key = "".join(sign for sign in text.casefold() if sign.isalnum())
         if key not in known:
-            raise ValueError(f"{_shown(text)} is not a {kind}; values: {shown}")
+            raise ValueError(f"{_shown(text)} is no {kind}; values: {shown}")
         return known[key]
 
     return lambda value: None if value in (None, "") else read(_text_of(value))
@@ -55,7 +54,7 @@ def _words(kind: str, known: Mapping[str, Any]) -> Callable[[Any], Any]:
 
 def _enum(kind: str, values: Any, **aliases: Any) -> BeforeValidator:
     known = {"".join(sign for sign in each.value if sign.isalnum()): each for each in values}
-    return BeforeValidator(_words(kind, {**known, **aliases}))
+    return BeforeValidator(_words(kind, {**known, **aliases}, ", ".join(values)))
 
 
 _OTHER_WINDOWS = re.compile(
@@ -167,6 +166,6 @@ class DeviceRecord(BaseModel):
     subscription: Annotated[Subscription | None, _enum("state of enablement", Subscription)] = None
     vbs: Annotated[VbsState | None, _enum("state of VBS", VbsState, **_VBS)] = None
     chpe: Annotated[ChpeState | None, _enum("state of CHPE", ChpeState)] = None
-    restart_pending: Annotated[bool | None, BeforeValidator(_words("yes or no", _TRUTH))] = None
+    restart_pending: Annotated[bool | None, BeforeValidator(_words("answer", _TRUTH, "yes, no"))] = None
     boot_at: _Text = ""
     last_seen_at: _Text = ""

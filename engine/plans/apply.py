@@ -30,6 +30,8 @@ class ReleaseFacts:
     ring_names: Mapping[int, str]
     stopped: Callable[[str], str]
     """Ring name → why the release is stopped there, "" when it is not."""
+    withheld: frozenset[int] = frozenset()
+    """Devices that a safeguard hold keeps it from."""
 
 
 def plan_apply(intent: Apply, facts: ReleaseFacts, candidates: Iterable[Candidate], change_number: int) -> Plan:
@@ -81,6 +83,8 @@ def obstacle_to_apply(device: Candidate, facts: ReleaseFacts) -> Obstacle | None
         )
     if stopped := facts.stopped(facts.ring_names[device.ring_id]):
         return Obstacle(f"It is stopped: {stopped}.", "Resume it first.")
+    if device.id in facts.withheld:
+        return Obstacle("A safeguard hold keeps it from this device.", "Lift the hold first: hotpatch holds")
     return _obstacle_to_offer(device, release, facts)
 
 

@@ -24,6 +24,10 @@ class ApproveFacts:
     already: frozenset[str]
     """Names of rings with an approval in force."""
     newer_kb: int | None
+    forbidden: Refusal | None = None
+    """Why policy forbids it."""
+    second_person: bool = False
+    """Policy asks for a second signature."""
 
 
 def plan_approve(intent: Approve, facts: ApproveFacts, now: datetime, change_number: int) -> Plan:
@@ -45,7 +49,7 @@ def plan_approve(intent: Approve, facts: ApproveFacts, now: datetime, change_num
         devices=devices,
         restarts=devices if restart else 0,
         left_out=left_out,
-        refusal=_refusal(name, intent, chosen),
+        refusal=_refusal(name, intent, chosen) or facts.forbidden,
         warnings=_warnings(name, chosen, facts, restart=restart),
         command=_command(name, intent),
         change_number=change_number,
@@ -81,6 +85,8 @@ def _refusal(name: str, intent: Approve, chosen: Sequence[Standing]) -> Refusal 
 def _warnings(name: str, chosen: Sequence[Standing], facts: ApproveFacts, *, restart: bool) -> tuple[str, ...]:
     found = []
     not_ready = sum(each.facts.counts.not_ready for each in chosen)
+    if facts.second_person:
+        found.append("Policy asks for a second person: nothing opens until somebody else has signed it.")
     if facts.newer_kb is not None:
         found.append(f"{name} has been replaced by {kb_text(facts.newer_kb)}; devices are offered the newer one.")
     if restart:

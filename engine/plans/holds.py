@@ -25,13 +25,17 @@ class Hold:
     @property
     def words(self) -> str:
         """``KB5089466 from devices that match model:latitude``."""
-        what = kb_text(self.kb) if self.kb is not None else "every release"
-        return f"{what} from {f'devices that match {self.filter}' if self.filter.strip() else 'every device'}"
+        return _words(self.kb, self.filter)
+
+
+def _words(kb: int | None, filter_text: str) -> str:
+    what = kb_text(kb) if kb is not None else "every release"
+    return f"{what} from {f'devices that match {filter_text}' if filter_text.strip() else 'every device'}"
 
 
 def plan_set_hold(intent: SetHold, devices: int, waiting: int, change_number: int) -> Plan:
     """What withholding would do: `devices` match, `waiting` installs on them have not started."""
-    what = Hold(0, intent.kb, intent.filter, "", "", datetime.min).words
+    what = _words(intent.kb, intent.filter)
     refusal = None
     if intent.kb is None and not intent.filter.strip():
         refusal = Refusal(

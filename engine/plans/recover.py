@@ -57,8 +57,16 @@ def plan_recover(intent: Recover, facts: RecoveryFacts, change_number: int) -> P
             else ()
         ),
         command=shlex.join(
-            ["hotpatch", "recover", name, *target_words(intent.target), "--reason", intent.reason]
-            + ["--then", str(intent.then)]
+            [
+                "hotpatch",
+                "recover",
+                name,
+                *target_words(intent.target),
+                "--reason",
+                intent.reason,
+                "--then",
+                intent.then,
+            ]
         ),
         change_number=change_number,
         device_ids=tuple(each.id for each in facts.having),

@@ -51,12 +51,13 @@ def plan_set_ring(
         changes.append(f"window: {window_text(ring.window) or 'none'} → {window_text(after.window) or 'none'}")
     if ring.gate != after.gate:
         changes.append(f"gate: {gate_words(ring)} → {gate_words(after)}")
-    changes += [f"{plural(count, 'device')} join it from {name or 'no ring'}." for name, count in (joining or {}).items()]
+    joined = joining or {}
+    changes += [f"{plural(count, 'device')} join it from {name or 'no ring'}." for name, count in joined.items()]
     return Plan(
         intent=intent,
         title=f"Change ring {ring.name}",
         steps=(*changes, "A ring that has opened for a release stays open; its gate and limits count at once."),
-        devices=devices + sum((joining or {}).values()),
+        devices=devices + sum(joined.values()),
         restarts=0,
         refusal=_set_refusal(ring, after, changes),
         command=_set_command(intent, ring),

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from engine.build import OsBuild
-from engine.model import DeviceFacts, InstallAction, InstallState, Release
+from engine.model import DeviceFacts, InstallAction, InstallState, Release, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,8 @@ class Order:
     requested_at: datetime
     state: InstallState
     stage: str
+    window: Window | None = None
+    """The maintenance window that a restart must keep to; None leaves it to the device."""
     result_build: OsBuild | None = None
     """The device's build when the order has succeeded: the release's, or after an uninstall the baseline's."""
 
@@ -103,4 +105,15 @@ class Provider(Protocol):
 
         An order that has nothing new yet is answered with one report of its present state and a `next_at`.
         """
+        ...
+
+
+@runtime_checkable
+class ReportsHealth(Protocol):
+    """A provider that tells how devices fare; `Capabilities.reports_health` says so to people."""
+
+    def health(
+        self, external_id: str, facts: DeviceFacts, kb: int | None, installed_at: datetime | None, now: datetime
+    ) -> HealthSignals | None:
+        """The last 24 hours of a device that runs release `kb` since then; None when it has not been heard of."""
         ...

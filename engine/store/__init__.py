@@ -8,16 +8,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from engine.store.audit import AuditStore
+from engine.store.cases import CaseStore
 from engine.store.connection import open_state, transaction, unusable
 from engine.store.devices import DeviceStore
+from engine.store.escalations import EscalationStore
+from engine.store.exclusions import ExclusionStore
 from engine.store.health import HealthStore
 from engine.store.installs import InstallStore
+from engine.store.late import LateStore
 from engine.store.members import MemberStore
+from engine.store.problems import ProblemStore
 from engine.store.recovery import RecoveryStore
 from engine.store.releases import ReleaseStore
 from engine.store.rollout import RolloutStore
 from engine.store.safeguards import SafeguardStore
 from engine.store.state import Lease, StateStore
+from engine.store.traits import TraitStore
 
 
 class Store:
@@ -41,6 +47,12 @@ class Store:
         self.safeguards = SafeguardStore(self.connection)
         self.recovery = RecoveryStore(self.connection)
         self.health = HealthStore(self.connection)
+        self.late = LateStore(self.connection)
+        self.traits = TraitStore(self.connection)
+        self.cases = CaseStore(self.connection)
+        self.exclusions = ExclusionStore(self.connection)
+        self.escalations = EscalationStore(self.connection)
+        self.problems = ProblemStore(self.connection)
         self.audit = AuditStore(self.connection)
 
     @contextmanager

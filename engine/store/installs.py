@@ -305,7 +305,7 @@ class InstallStore:
 
 
 _HELD_BACK = """(i.state IN ('queued', 'offered') AND EXISTS (SELECT 1 FROM stop s WHERE s.lifted_at IS NULL
-    AND (s.kb IS NULL OR s.kb = i.kb) AND (s.ring_id IS NULL OR s.ring_id = i.ring_id)))"""
+    AND (s.kb IS NULL OR (s.kb = i.kb AND i.action = 'apply')) AND (s.ring_id IS NULL OR s.ring_id = i.ring_id)))"""
 
 STATE_OF_DEVICE = f"""ifnull(
     (SELECT CASE i.state WHEN 'queued' THEN 'queued' WHEN 'offered' THEN 'queued'
@@ -320,7 +320,8 @@ STATE_OF_DEVICE = f"""ifnull(
 def _scope(kb: int | None, ring_ids: Sequence[int] | None) -> tuple[str, tuple[Any, ...]]:
     where, params = ["1"], []
     if kb is not None:
-        where.append("kb = ?")
+        # Stopping a release never stops the way back from it.
+        where.append("kb = ? AND action = 'apply'")
         params.append(kb)
     if ring_ids is not None:
         where.append(f"ring_id IN ({placeholders(len(ring_ids))})")

@@ -71,8 +71,8 @@ class RolloutStore:
 
     def save_ring(self, ring: Ring) -> None:
         self._db.execute(
-            "INSERT INTO ring (id, name, position, deferral_days, deadline_days, grace_days, max_in_flight, gate, rules) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name, "
+            "INSERT INTO ring (id, name, position, deferral_days, deadline_days, grace_days, max_in_flight, gate, "
+            "rules) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name, "
             "position = excluded.position, deferral_days = excluded.deferral_days, "
             "deadline_days = excluded.deadline_days, grace_days = excluded.grace_days, "
             "max_in_flight = excluded.max_in_flight, gate = excluded.gate, rules = excluded.rules",

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from engine.plans.holds import Hold
 from engine.store.filter_sql import Condition, compile_text
-from engine.store.values import seconds, time_of
+from engine.store.values import placeholders, seconds, time_of
 
 NOTHING = Condition("0", ())
 
@@ -55,9 +55,19 @@ class SafeguardStore:
         rows = self._db.execute(f"SELECT d.id FROM device d WHERE {condition.where}", tuple(condition.params))
         return frozenset(row[0] for row in rows)
 
+    def devices(self, condition: Condition, platforms: Sequence[str]) -> int:
+        """How many devices of these platforms a condition covers."""
+        row = self._db.execute(
+            f"SELECT count(*) FROM device d WHERE d.platform IN ({placeholders(len(platforms))}) AND {condition.where}",
+            (*platforms, *condition.params),
+        )
+        return int(row.fetchone()[0])
+
     def waiting(self, kb: int | None, condition: Condition) -> int:
         """How many installs of a release on such devices have not started; None is any release."""
-        row = self._db.execute(f"SELECT count(*) FROM install i WHERE {_WAITING} AND {_on(condition)}", _of(kb, condition))
+        row = self._db.execute(
+            f"SELECT count(*) FROM install i WHERE {_WAITING} AND {_on(condition)}", _of(kb, condition)
+        )
         return int(row.fetchone()[0])
 
     def cancel(self, kb: int | None, condition: Condition, now: datetime) -> list[int]:

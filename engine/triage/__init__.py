@@ -6,7 +6,7 @@ The engine's reads, plans and both fronts import from here. It reads no storage 
 from engine.triage.cases import Escalation, Exclusion, FailureCase, KnownProblem, group_key
 from engine.triage.factors import BaseRates, CommonFactor, FactorRules, base_rates, common_factors
 from engine.triage.groups import BaseFor, CauseSummary, FailedInstall, FailureGroup, group_failures, summarise_causes
-from engine.triage.rates import counted_rates
+from engine.triage.rates import Population, population_of, rates_for
 from engine.triage.retries import RETRY_LIMITS, RetryDecision, retry_decision
 from engine.triage.sla import (
     DEFAULT_TARGETS,
@@ -50,6 +50,7 @@ __all__ = [
     "FailureTimes",
     "GroupSla",
     "KnownProblem",
+    "Population",
     "RetryDecision",
     "RetryOutlook",
     "Sla",
@@ -60,13 +61,14 @@ __all__ = [
     "SlaTargets",
     "base_rates",
     "common_factors",
-    "counted_rates",
     "due_at",
     "escalation_due",
     "group_failures",
     "group_key",
     "group_sla",
     "judge",
+    "population_of",
+    "rates_for",
     "retry_decision",
     "retry_outlook",
     "severity_for",

@@ -5,6 +5,7 @@ The engine's reads call it with rows of the store and base counts; the failures 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,8 +14,8 @@ from engine.causes import Cause, Retry
 from engine.errorcodes import ErrorKnowledge, code_text, explain
 from engine.triage.factors import BaseRates, CommonFactor, FactorRules, common_factors
 
-BaseFor = Callable[[tuple[int, ...]], BaseRates | None]
-"""KBs in ascending order → base rates of the devices that attempted one of them."""
+BaseFor = Callable[[Mapping[int, int]], BaseRates | None]
+"""KB → how many devices of a group failed at it; → base rates of the devices that attempted these releases."""
 
 _SAMPLE = 5
 
@@ -173,8 +174,11 @@ def _latest_by_device(members: Sequence[FailedInstall]) -> dict[int, FailedInsta
 def _common(
     latest: Mapping[int, FailedInstall], base: BaseRates | BaseFor | None, rules: FactorRules | None, groups: int
 ) -> tuple[CommonFactor, ...]:
+    rules = rules or FactorRules()
     if callable(base):
-        base = base(tuple(sorted({failure.kb for failure in latest.values()})))
+        # Counting a population costs a pass over it; a group that is too small to be judged is spared that.
+        is_judged = len(latest) >= rules.min_devices
+        base = base(Counter(failure.kb for failure in latest.values())) if is_judged else None
     if base is None:
         return ()
     return common_factors([failure.traits for failure in latest.values()], base, rules, groups)

@@ -176,7 +176,8 @@ def _install(db: sqlite3.Connection, device: int, kb: int, action: str, state: s
 
 def test_a_release_is_on_a_device_by_its_build_or_by_an_install(db: sqlite3.Connection) -> None:
     db.execute(
-        "INSERT INTO release VALUES (5089466, 'win11-24h2', 'hotpatch', '2026-05', 0, ?, 'x64', 0, '', 0)",
+        "INSERT INTO release (kb, platform, kind, month, released_at, build, architectures, restart_required, source, "
+        "provisional) VALUES (5089466, 'win11-24h2', 'hotpatch', '2026-05', 0, ?, 'x64', 0, '', 0)",
         (OsBuild(26100, 8390).as_int(),),
     )
     add(db, replace(DEVICE, name="BY-BUILD"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from datetime import timedelta
 from time import perf_counter
 
@@ -94,18 +95,19 @@ def test_each_group_is_held_against_those_who_attempted_its_releases() -> None:
     fleet, everybody = fleet_of(1)
     early = having(fleet, ring="First")
     failures = failures_of(early[:20])
-    asked: list[tuple[int, ...]] = []
+    asked: list[dict[int, int]] = []
 
-    def attempted(kbs: tuple[int, ...]) -> BaseRates | None:
-        asked.append(kbs)
+    def attempted(failed: Mapping[int, int]) -> BaseRates | None:
+        asked.append(dict(failed))
         return base_rates(early)
 
     (against_fleet,) = group_failures(failures, everybody)
     assert ("ring", "First") in against_fleet.common[0].parts, "only that ring has been offered the release"
     (against_attempts,) = group_failures(failures, attempted)
     assert against_attempts.common == ()
-    assert asked == [(5089466,)]
-    assert group_failures(failures, lambda kbs: None)[0].common == ()
+    assert group_failures(failures[:5], attempted)[0].common == ()
+    assert asked == [{5089466: 20}], "a group that is too small to be judged costs no count"
+    assert group_failures(failures, lambda failed: None)[0].common == ()
 
 
 def test_a_cause_shows_what_no_single_code_can() -> None:

@@ -13,11 +13,12 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from engine.build import OsBuild, Platform
-from engine.model import DeviceFacts, FormFactor, InstallAction, InstallState, VbsState
+from engine.model import DeviceFacts, FormFactor, InstallAction, InstallState, VbsState, Window
 from engine.providers.base import Order, Report
 from engine.providers.simulated.draws import between, pick, share, spread, words
 from engine.providers.simulated.faults import Faults
 from engine.providers.simulated.presence import Absence, in_maintenance_window, is_dark, on_from
+from engine.windows import next_window
 
 S = InstallState
 
@@ -266,14 +267,29 @@ class _Life:
         return at if self._absence is None else self._absence.after(at)
 
     def _restart_stage(self) -> str:
-        return RESTART_BY_NIGHT if self._device.form is FormFactor.SERVER else RESTART_BY_USER
+        by_night = self._order.window is not None or self._device.form is FormFactor.SERVER
+        return RESTART_BY_NIGHT if by_night else RESTART_BY_USER
 
     def _restart_at(self, word: int) -> datetime:
-        """Servers in the next night; people within their working day, or when they start in the morning."""
+        """In the ring's window, where it has one. Else servers in the next night; people within their working day,
+        or when they start in the morning."""
+        if self._order.window is not None:
+            return self._in_window(self._order.window, word)
         if self._device.form is FormFactor.SERVER:
             return in_maintenance_window(self._device, self._at, word)
         wished = self._at + timedelta(0, between(900, 9 * 3_600, word))
         return on_from(self._device, wished)
+
+    def _in_window(self, window: Window, word: int) -> datetime:
+        """A moment in the first window in which the device is there; a device is woken for its window."""
+        at = self._at
+        while True:
+            begin, end = next_window(window, at)
+            earliest = max(begin, at)
+            moment = earliest + timedelta(0, int((end - earliest).total_seconds()) * word >> 32)
+            if (there := self._there(moment)) == moment:
+                return moment
+            at = there
 
     def _write(
         self,

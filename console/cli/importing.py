@@ -1,0 +1,106 @@
+"""The command `import`: a device list from a file into the fleet, with a dry run that tells what would change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from console import text
+from console.cli import diagnostics, output
+from console.cli.diagnostics import ExitCode
+from console.cli.session import Command, Session, session_of
+from console.text import Severity
+
+if TYPE_CHECKING:
+    from engine.device_intake import Difference, ImportReport
+
+_SHOWN_BAD_ROWS = 20
+
+
+@click.command("import", cls=Command)
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
+@click.option("--strict", is_flag=True, help="Take nothing when one row is bad.")
+@click.option("--remove-gone", is_flag=True, help="Remove devices of earlier imports that FILE does not name.")
+@click.option(
+    "--dates",
+    type=click.Choice(["day-first", "month-first"]),
+    help="What comes first in 5/6/2026, where the file does not show it.",
+)
+@session_of
+def import_devices(session: Session, file: Path, strict: bool, remove_gone: bool, dates: str | None) -> int:
+    """Bring devices in from CSV, JSON or Intune's device export. Ends with 3 when rows could not be read.
+
+    The same file twice changes nothing; --dry-run tells what would change. What a row does not tell stays as it is.
+    """
+    from engine.inventory import DateOrder
+
+    orders = {"day-first": DateOrder.DAY_FIRST, "month-first": DateOrder.MONTH_FIRST}
+    with session.engine(create=not session.dry_run) as engine:
+        report = engine.import_devices(
+            file,
+            dry_run=session.dry_run,
+            strict=strict,
+            remove_gone=remove_gone,
+            dates=orders.get(dates or ""),
+            progress=_show_progress,
+        )
+        diagnostics.progress_line("")
+    if session.as_json:
+        output.document(_document(report))
+    else:
+        _tell(session, report)
+    return ExitCode.ATTENTION if report.bad_count else ExitCode.DONE
+
+
+def _show_progress(rows: int, position: int, size: int) -> None:
+    diagnostics.progress_line(f"{text.count(rows)} rows, {text.share(position, size)} of the file")
+
+
+def _document(report: ImportReport) -> dict[str, object]:
+    def difference(each: Difference) -> dict[str, object]:
+        return {"devices": each.devices, "sample": list(each.sample)}
+
+    return {
+        "done": report.done,
+        "form": report.form,
+        "rows": report.rows,
+        "added": difference(report.added),
+        "changed": difference(report.changed),
+        "changed_facts": dict(report.changed_facts),
+        "gone": difference(report.gone),
+        "removed": report.removed,
+        "skipped": report.skipped,
+        "unknown_columns": list(report.unknown_columns),
+        "bad_rows": report.bad_count,
+        "bad": [{"line": each.line, "field": each.field or None, "reason": each.reason} for each in report.bad],
+    }
+
+
+def _tell(session: Session, report: ImportReport) -> None:
+    would = "" if report.done else "would be "
+    output.line(f"{text.plural(report.rows, 'device')} in {report.form}", Severity.NONE, session.style)
+    for verb, each in (("added", report.added), ("changed", report.changed)):
+        output.line(f"{would}{verb}: {_with_names(each)}", Severity.NONE, session.style)
+    for fact, devices in report.changed_facts:
+        output.line(f"    {text.words(fact)}: {text.plural(devices, 'device')}")
+    if report.gone.devices:
+        fate = f"{would}removed" if report.removed else "kept; --remove-gone removes them"
+        output.line(f"not in the file any more: {_with_names(report.gone)} ({fate})", Severity.DUE, session.style)
+    if report.skipped:
+        output.line(f"left out: {text.plural(report.skipped, 'row')} about something that is no Windows device")
+    if report.unknown_columns:
+        output.line(f"not read: {', '.join(map(text.clean, report.unknown_columns))}")
+    if report.bad_count:
+        output.line(f"bad: {text.plural(report.bad_count, 'row')}", Severity.FAILED, session.style)
+    for bad in report.bad[:_SHOWN_BAD_ROWS]:
+        diagnostics.note(f"line {bad.line}{f', field {bad.field}' if bad.field else ''}: {text.clean(bad.reason)}")
+    if report.bad_count > _SHOWN_BAD_ROWS:
+        diagnostics.note(f"and {text.count(report.bad_count - _SHOWN_BAD_ROWS)} more; --json lists them")
+
+
+def _with_names(each: Difference) -> str:
+    names = ", ".join(map(text.clean, each.sample))
+    more = " …" if each.devices > len(each.sample) else ""
+    return text.plural(each.devices, "device") + (f" ({names}{more})" if names else "")

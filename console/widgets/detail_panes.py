@@ -1,0 +1,74 @@
+"""Details under a list: two texts side by side where there is room, one below the other where there is not.
+
+Screens of releases and failures show it; it draws what it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+
+from console.widgets.drawing import lines, plain
+from console.widgets.text_pane import TextPane
+
+_SIDE_BY_SIDE = 110
+
+
+class DetailPanes(Horizontal):
+    """What something is, and what more there is to say about it."""
+
+    DEFAULT_CSS = """
+    DetailPanes { height: 50%; min-height: 6; border-top: solid $rule; }
+    DetailPanes > TextPane { width: 1fr; height: 100%; }
+    DetailPanes > #more { border-left: solid $rule; }
+    """
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._about: Hashable = None
+        self._facts = Content("")
+        self._more = Content("")
+
+    def compose(self) -> ComposeResult:
+        yield TextPane(id="facts")
+        yield TextPane(id="more")
+
+    def on_mount(self) -> None:
+        self._draw()
+
+    def on_resize(self, _: events.Resize) -> None:
+        self._draw()
+
+    def show(self, about: Hashable, facts: Content, more: Content) -> None:
+        """Show one thing; `about` says which, and another one begins at its top."""
+        self._about, self._facts, self._more = about, facts, more
+        self._draw()
+
+    def say(self, sentence: str) -> None:
+        """A sentence in place of details."""
+        self.show(None, plain(sentence, "$muted"), Content(""))
+
+    def read(self) -> None:
+        """Take the focus."""
+        self.query_one("#facts", TextPane).focus()
+
+    @property
+    def plain(self) -> str:
+        """What is shown, without its looks."""
+        return "\n\n".join(part.plain for part in (self._facts, self._more) if part.plain)
+
+    def _draw(self) -> None:
+        if not self.is_mounted:
+            return
+        facts, more = self.query_one("#facts", TextPane), self.query_one("#more", TextPane)
+        side_by_side = self.size.width >= _SIDE_BY_SIDE
+        more.display = side_by_side and bool(self._more.plain)
+        if more.display:
+            facts.show(self._about, self._facts)
+            more.show(self._about, self._more)
+        else:
+            facts.show(self._about, lines([self._facts, plain(""), self._more]) if self._more.plain else self._facts)

@@ -1,0 +1,214 @@
+"""Brings a device list from a file into the fleet: what is added, changed and gone, then all of it or nothing.
+
+`Engine.import_devices` calls it. Bad rows are reported and leave the others alone, unless the import is strict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from engine.audit import AuditEntry
+from engine.errors import BadInput, Refused
+from engine.intents import Actor, Role
+from engine.inventory import IMPORT_PROVIDER, BadRow, DateOrder, ImportedRow, SkippedRow
+from engine.inventory.reading import DeviceList
+from engine.policy import may_take_in
+from engine.situation import Situation
+from engine.store import Store
+from engine.store.devices import fact_values
+from engine.store.incoming import Incoming
+
+SAMPLE = 5
+MOST_BAD_ROWS = 1_000
+"""How many bad rows are kept for the report; the rest is counted."""
+_CHUNK = 2_000
+
+Progress = Callable[[int, int, int], None]
+"""Rows so far, bytes so far, bytes in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Devices that an import adds, changes or misses."""
+
+    devices: int
+    sample: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import did, or would do."""
+
+    form: str
+    """What the file looks like: CSV, Intune's export, JSON."""
+    rows: int
+    """Rows that state a device."""
+    added: Difference
+    changed: Difference
+    gone: Difference
+    """Devices of earlier imports that this file does not name."""
+    changed_facts: tuple[tuple[str, int], ...]
+    """Which facts change on how many devices."""
+    bad: tuple[BadRow, ...]
+    bad_count: int
+    skipped: int
+    """Rows about something that is no Windows device."""
+    unknown_columns: tuple[str, ...]
+    done: bool
+    """False for a dry run."""
+    removed: int = 0
+
+
+class DeviceIntake:
+    """Imports for one actor on one store."""
+
+    def __init__(self, store: Store, actor: Actor, role: Role, *, read_only: bool) -> None:
+        self._store = store
+        self._actor = actor
+        self._role = role
+        self._read_only = read_only
+
+    def take(
+        self,
+        path: Path,
+        now: datetime,
+        *,
+        dry_run: bool = False,
+        strict: bool = False,
+        remove_gone: bool = False,
+        dates: DateOrder = DateOrder.UNKNOWN,
+        progress: Progress | None = None,
+    ) -> ImportReport:
+        """Read a device list and take it over.
+
+        Raises:
+            Refused: this actor may not.
+            BadInput: the file cannot be read; or it is strict and a row is bad, or an unknown ring is named.
+        """
+        if not dry_run:
+            refusal = may_take_in("import devices", self._role, read_only=self._read_only)
+            if refusal is not None:
+                raise Refused(refusal.what, refusal.why, refusal.instead)
+        incoming = Incoming(self._store.connection, IMPORT_PROVIDER, now)
+        try:
+            with self._store.transaction():
+                # Temporary tables only: the transaction is for speed, the fleet is not touched yet.
+                reading = _Reading(self._store, incoming, strict=strict)
+                reading.read(path, now, dates, progress)
+            report = self._report(incoming, reading, remove_gone=remove_gone)
+            if dry_run:
+                return report
+            return self._take_over(path, incoming, report, now, remove_gone=remove_gone)
+        finally:
+            incoming.drop()
+
+    def _report(self, incoming: Incoming, reading: _Reading, *, remove_gone: bool) -> ImportReport:
+        changed = Difference(*incoming.changed(SAMPLE))
+        gone = Difference(*incoming.gone(SAMPLE))
+        return ImportReport(
+            form=reading.form,
+            rows=reading.rows,
+            added=Difference(*incoming.added(SAMPLE)),
+            changed=changed,
+            gone=gone,
+            changed_facts=incoming.changed_columns() if changed.devices else (),
+            bad=tuple(reading.bad),
+            bad_count=reading.bad_count,
+            skipped=reading.skipped,
+            unknown_columns=tuple(sorted(reading.unknown_columns)),
+            done=False,
+            removed=gone.devices if remove_gone else 0,
+        )
+
+    def _take_over(
+        self, path: Path, incoming: Incoming, report: ImportReport, now: datetime, *, remove_gone: bool
+    ) -> ImportReport:
+        done = replace(report, done=True)
+        if not (report.added.devices or report.changed.devices or report.removed):
+            return done
+        changes = report.added.devices + report.changed.devices + report.removed
+        with self._store.transaction():
+            with self._store.devices.counted_at_the_end(changes):
+                low, high = incoming.take_over(remove_gone=remove_gone)
+                self._store.devices.assess_range(Situation(self._store, now).all_levels(), now, low, high)
+            self._store.audit.append(
+                AuditEntry(
+                    at=now,
+                    actor=self._actor.name,
+                    origin=self._actor.origin,
+                    action="import",
+                    summary=f"Devices from {path.name}: {report.added.devices:,} added, "
+                    f"{report.changed.devices:,} changed, {report.removed:,} removed",
+                    devices=changes,
+                    details={
+                        "file": path.name,
+                        "form": report.form,
+                        "rows": report.rows,
+                        "bad_rows": report.bad_count,
+                        "gone": report.gone.devices,
+                        "changed_facts": dict(report.changed_facts),
+                    },
+                )
+            )
+            self._store.state.count_change()
+        return done
+
+
+class _Reading:
+    """One pass over the file into the temporary table."""
+
+    def __init__(self, store: Store, incoming: Incoming, *, strict: bool) -> None:
+        self._rings = {ring.name.casefold(): ring.id for ring in store.rollout.rings()}
+        self._incoming = incoming
+        self._strict = strict
+        self.form = ""
+        self.rows = self.skipped = self.bad_count = 0
+        self.bad: list[BadRow] = []
+        self.unknown_columns: set[str] = set()
+
+    def read(self, path: Path, now: datetime, dates: DateOrder, progress: Progress | None) -> None:
+        with DeviceList(path, now, dates=dates) as devices:
+            self.form = str(devices.form)
+            self.unknown_columns.update(devices.unknown_columns)
+            values = (found for row in devices.rows() if (found := self._values(path, row)) is not None)
+            while chunk := list(islice(values, _CHUNK)):
+                self._incoming.add(chunk)
+                if progress is not None:
+                    progress(self.rows, devices.position, devices.size)
+
+    def _values(self, path: Path, row: ImportedRow | BadRow | SkippedRow) -> tuple[Any, ...] | None:
+        if isinstance(row, SkippedRow):
+            self.skipped += 1
+            return None
+        if isinstance(row, BadRow):
+            self._note(path, row)
+            return None
+        ring_id = None
+        if row.ring:
+            ring_id = self._rings.get(row.ring.casefold())
+            if ring_id is None:
+                names = ", ".join(self._rings)
+                self._note(path, BadRow(row.line, "ring", f"there is no ring {row.ring!r}; the rings are {names}"))
+                return None
+        self.rows += 1
+        self.unknown_columns.update(row.unknown_columns)
+        return (*fact_values(row.external_id, row.facts), ring_id)
+
+    def _note(self, path: Path, bad: BadRow) -> None:
+        if self._strict:
+            raise BadInput(
+                f"{bad.reason}.",
+                "Nothing was imported, because the import is strict.",
+                "Mend the row, or import without --strict to take the others.",
+                file=path.name,
+                line=bad.line,
+                field=bad.field,
+            )
+        self.bad_count += 1
+        if len(self.bad) < MOST_BAD_ROWS:
+            self.bad.append(bad)

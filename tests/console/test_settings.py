@@ -1,0 +1,92 @@
+"""The configuration: defaults, what is refused and how, roles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from console.settings import Settings, config_path, load_settings, role_of, settings_table
+from engine.errors import BadInput
+from engine.intents import Role
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_no_file_gives_the_defaults(tmp_path: Path) -> None:
+    assert load_settings(tmp_path / "none.toml") == Settings()
+
+
+def test_every_setting_can_be_set(tmp_path: Path) -> None:
+    settings = load_settings(
+        written(
+            tmp_path,
+            'theme = "light"\nmouse = false\nsigns = "ascii"\nactor = "svc"\n'
+            '[roles]\ndefault = "viewer"\n[roles.users]\nalice = "approver"\n[roles.groups]\nhelpdesk = "help-desk"\n'
+            '[views]\nlab = "site:Lab -ready"\n',
+        )
+    )
+    assert settings.theme == "light"
+    assert not settings.mouse
+    assert settings.roles.users["alice"] is Role.APPROVER
+    assert settings.views["lab"] == "site:Lab -ready"
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "words"),
+    [
+        ('them = "light"', "them", "Did you mean theme?"),
+        ('theme = "pink"', "theme", "'dark', 'light', 'contrast' or 'ansi'"),
+        ("mouse = 3", "mouse", "boolean"),
+        ('[roles]\ndefautl = "viewer"', "roles.defautl", "Did you mean default?"),
+        ('[roles.users]\nalice = "boss"', "roles.users.alice", "'viewer'"),
+        ("xyzzy = 1", "xyzzy", "Known are: db, actor, theme"),
+    ],
+)
+def test_what_is_wrong_names_file_key_and_what_would_be_right(
+    tmp_path: Path, text: str, field: str, words: str
+) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(BadInput) as caught:
+        load_settings(path)
+    assert caught.value.file == str(path)
+    assert caught.value.field == field
+    assert words in str(caught.value)
+
+
+def test_no_toml_and_no_permission_are_told(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="not TOML"):
+        load_settings(written(tmp_path, "theme = "))
+    with pytest.raises(BadInput, match="cannot be read"):
+        load_settings(tmp_path)
+
+
+def test_where_the_file_is(tmp_path: Path) -> None:
+    assert config_path({"HOTPATCH_CONFIG": "x.toml"}) == Path("x.toml")
+    assert config_path({"XDG_CONFIG_HOME": str(tmp_path)}) == tmp_path / "hotpatch" / "config.toml"
+    assert config_path({"XDG_CONFIG_HOME": "relative"}).parts[-3:] == (".config", "hotpatch", "config.toml")
+
+
+def test_a_user_goes_before_groups_and_the_highest_group_counts() -> None:
+    settings = Settings.model_validate(
+        {
+            "roles": {
+                "default": "viewer",
+                "users": {"alice": "operator"},
+                "groups": {"desk": "help-desk", "ops": "approver"},
+            }
+        }
+    )
+    assert role_of(settings, "alice", ["ops"]) is Role.OPERATOR
+    assert role_of(settings, "bob", ["desk", "ops"]) is Role.APPROVER
+    assert role_of(settings, "bob", ["desk"]) is Role.HELP_DESK
+    assert role_of(settings, "bob", []) is Role.VIEWER
+
+
+def test_every_setting_is_documented() -> None:
+    for key, _, meaning in settings_table():
+        assert meaning, key

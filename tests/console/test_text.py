@@ -1,0 +1,158 @@
+"""Hostile text, widths, numbers and times."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from console import text
+from console.text import MARK, Severity
+
+NOW = datetime(2026, 5, 13, 9, 0, tzinfo=UTC)
+
+HOSTILE = [
+    "\x1b[2J",
+    "\x1b]52;c;aGk=\x07",
+    "\x9b31m",
+    "a\x00b",
+    "PC\u202e1234",
+    "zero\u200bwidth",
+    "joined\u200dup",
+    "soft\u00adhyphen",
+    "tag\U000e0041",
+    "e" + "\u0301" * 40,
+    "lone\ud800",
+    "flag \U0001f1e9\U0001f1ea",
+    "smile \U0001f600",
+    "two\nlines\tand tabs",
+    "private \ue000",
+    "filler\u3164",
+]
+
+
+@pytest.fixture
+def only_ascii() -> Iterator[None]:
+    text.use_ascii(True)
+    yield
+    text.use_ascii(False)
+
+
+@given(st.text(st.characters(codec=None), max_size=60))
+def test_cleaned_text_cannot_act(raw: str) -> None:
+    shown = text.clean(raw)
+    assert all(unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") for char in shown)
+    assert "\n" not in shown
+    shown.encode("utf-8")
+    assert text.clean(shown) == shown
+
+
+@given(st.text(max_size=40), st.integers(-2, 30))
+def test_clipped_text_fits_and_says_that_it_was_cut(raw: str, width: int) -> None:
+    whole = text.clean(raw)
+    cut = text.clip(whole, width)
+    assert text.cells(cut) <= max(width, 0)
+    assert cut == whole or not cut or cut.endswith("…")
+
+
+@given(st.text(max_size=40), st.integers(0, 30), st.sampled_from(["left", "right"]))
+def test_fitted_text_is_exactly_as_wide(raw: str, width: int, align: str) -> None:
+    assert text.cells(text.fit(text.clean(raw), width, align)) == width
+
+
+@pytest.mark.parametrize("raw", HOSTILE)
+def test_hostile_text_is_marked_or_flattened(raw: str) -> None:
+    shown = text.clean(raw)
+    assert MARK in shown or shown == "two lines and tabs"
+    assert "\x1b" not in shown
+
+
+def test_a_run_of_hostile_characters_is_one_mark() -> None:
+    assert text.clean("a\x00\x01\u202eb") == f"a{MARK}b"
+
+
+def test_names_of_people_stay_as_they_are() -> None:
+    for name in ("Müller", "Łukasz", "Nguyễn", "山田太郎", "Ελένη", "O’Brien", "محمد"):
+        assert text.clean(name) == name
+
+
+@given(st.text(max_size=30))
+def test_widths_are_those_that_the_screen_reckons_with(raw: str) -> None:
+    shown = text.clean(raw)
+    assert text.cells(shown) == cell_len(shown)
+
+
+def test_wide_letters_take_two_cells() -> None:
+    assert text.cells("山田") == 4
+    assert text.clip("山田太郎", 5) == "山田…"
+
+
+@given(st.text(max_size=40))
+def test_ascii_is_ascii(raw: str) -> None:
+    text.use_ascii(True)
+    try:
+        assert text.clean(raw).isascii()
+    finally:
+        text.use_ascii(False)
+
+
+def test_signs_tell_severities_apart_with_and_without_unicode(only_ascii: None) -> None:
+    plain = [text.sign(each) for each in Severity if each]
+    assert len(set(plain)) == len(plain) == 5
+    assert all(sign.isascii() and len(sign) == 1 for sign in plain)
+    text.use_ascii(False)
+    signs = [text.sign(each) for each in Severity if each]
+    assert len(set(signs)) == 5
+    assert all(text.cells(sign) == 1 for sign in signs)
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "shown"),
+    [(0, 10, "0 %"), (10, 10, "100 %"), (1, 1000, "<1 %"), (999, 1000, ">99 %"), (1, 3, "33 %"), (0, 0, "–")],
+)
+def test_a_share_is_never_rounded_to_all_or_nothing(part: int, whole: int, shown: str) -> None:
+    assert text.share(part, whole) == shown
+
+
+@pytest.mark.parametrize(
+    ("span", "shown"),
+    [
+        (timedelta(seconds=40), "40 s"),
+        (timedelta(minutes=12), "12 min"),
+        (timedelta(hours=3), "3 h"),
+        (timedelta(days=5), "5 d"),
+        (timedelta(weeks=9), "9 wk"),
+        (timedelta(days=800), "2 y"),
+    ],
+)
+def test_durations(span: timedelta, shown: str) -> None:
+    assert text.duration(span) == shown
+
+
+def test_ages_and_times_to_come() -> None:
+    assert text.age(NOW - timedelta(days=3), NOW) == "3 d"
+    assert text.age(NOW, NOW) == "now"
+    assert text.age(None, NOW) == text.NOTHING
+    assert text.until(NOW + timedelta(hours=5), NOW) == "in 5 h"
+    assert text.until(NOW - timedelta(hours=5), NOW) == "5 h ago"
+
+
+def test_the_year_is_told_where_it_is_another() -> None:
+    assert text.moment(NOW, NOW) == "13 May 09:00"
+    assert text.moment(NOW.replace(year=2025), NOW) == "13 May 2025 09:00"
+    assert text.moment_long(NOW) == "Wed 13 May 2026 09:00 UTC"
+
+
+def test_codes_and_people() -> None:
+    assert text.error_code(0x800F0922) == "0x800F0922"
+    assert text.error_code(-2146498270) == "0x800F0922"
+    assert text.person("alice.meyer@contoso.com") == "alice.meyer"
+    assert text.person("CONTOSO\\alice.meyer") == "alice.meyer"
+    assert text.words("restart-pending") == "restart pending"
+    assert text.plural(1, "device") == "1 device"
+    assert text.plural(12345, "device") == "12,345 devices"
