@@ -163,7 +163,9 @@ class _Reading:
     """One pass over the file into the temporary table."""
 
     def __init__(self, store: Store, incoming: Incoming, *, strict: bool) -> None:
-        self._rings = {ring.name.casefold(): ring.id for ring in store.rollout.rings()}
+        rings = store.rollout.rings()
+        self._rings = {ring.name.casefold(): ring.id for ring in rings}
+        self._ring_names = ", ".join(ring.name for ring in rings)
         self._incoming = incoming
         self._strict = strict
         self.form = ""
@@ -192,8 +194,8 @@ class _Reading:
         if row.ring:
             ring_id = self._rings.get(row.ring.casefold())
             if ring_id is None:
-                names = ", ".join(self._rings)
-                self._note(path, BadRow(row.line, "ring", f"there is no ring {row.ring!r}; the rings are {names}"))
+                reason = f"there is no ring {row.ring!r}; the rings are {self._ring_names}"
+                self._note(path, BadRow(row.line, "ring", reason))
                 return None
         self.rows += 1
         self.unknown_columns.update(row.unknown_columns)

@@ -12,6 +12,7 @@ import click
 
 from console.cli import hotpatch
 from console.keys import key_table
+from engine.inventory import format_table
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -54,7 +55,8 @@ def commands(command: click.Command, path: str) -> list[tuple[str, click.Command
 
 def written(text: str) -> str:
     """README's text with fresh tables."""
-    for name, block in (("keys", keys_block()), ("commands", commands_block())):
+    blocks = (("columns", format_table()), ("keys", keys_block()), ("commands", commands_block()))
+    for name, block in blocks:
         text = re.sub(
             rf"(<!-- {name}:[^\n]*-->\n).*?(<!-- /{name} -->)",
             lambda found, block=block: f"{found[1]}{block}\n{found[2]}",  # type: ignore[misc]

@@ -106,6 +106,7 @@ def m003_fleet(db: Database) -> None:
         CREATE INDEX device_by_track ON device (track, name_key, id);
         CREATE INDEX device_by_progress ON device (platform, ring_id, build, verdict, state);
         CREATE INDEX device_by_last_seen ON device (last_seen_at, name_key, id);
+        CREATE INDEX device_by_restart ON device (name_key, id) WHERE restart_pending = 1;
         CREATE INDEX device_by_stale ON device (stale_at) WHERE stale_at IS NOT NULL;
         CREATE INDEX device_by_user ON device (user_key, name_key, id);
 

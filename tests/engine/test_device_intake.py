@@ -103,7 +103,8 @@ def test_gone_devices_stay_unless_their_removal_is_asked_for(engine: Engine, tmp
 
 
 def test_bad_rows_are_named_and_do_not_stop_the_others(engine: Engine, tmp_path: Path) -> None:
-    path = written(tmp_path, ALICE, ALICE.replace("LON-1", "LON-9").replace("Test", "Tset"), "LON-8,,,,not-a-build,,,,,,,")
+    mistyped = ALICE.replace("LON-1", "LON-9").replace("Test", "Tset")
+    path = written(tmp_path, ALICE, mistyped, "LON-8,,,,not-a-build,,,,,,,")
     report = engine.import_devices(path)
     assert report.bad_count == 2
     assert [(bad.line, bad.field) for bad in report.bad] == [(3, "ring"), (4, "build")]
