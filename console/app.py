@@ -6,7 +6,7 @@ Started by the command line with `run_console`. It reaches into no screen; scree
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from console import terminal
 from console.background import Background
 from console.keys import BY_ID, EVERYWHERE, Verb, bindings
 from console.messages import FleetChanged, InfoRead, ReadFailed, RunnerTrouble
-from console.palette import ConsoleProvider, DeviceProvider
+from console.palette import ConsoleProvider, DeviceProvider, Palette
 from console.screens.base import ConsoleScreen
 from console.settings import Settings, load_settings
 from console.shell import Shell
@@ -63,7 +63,6 @@ class HotpatchApp(Shell):
     TITLE = "Hotpatch Console"
     CSS_PATH = "console.tcss"
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {name: partial(_make, name) for name in SCREENS}
-    COMMANDS: ClassVar[set[Any]] = {ConsoleProvider, DeviceProvider}
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(EVERYWHERE)]
     COMMAND_PALETTE_BINDING = "ctrl+p"
     PAUSE_GC_ON_SCROLL = True
@@ -162,13 +161,20 @@ class HotpatchApp(Shell):
         from console.dialogs.keys_help import KeysHelp
 
         front = self._front
-        await self.push_screen_wait(KeysHelp(front.HEADING if front else self.TITLE, self.live_verbs()))
+        heading = front.HEADING if front else self.title
+        await self.push_screen_wait(KeysHelp(heading, self.live_verbs(self.screen)))
 
-    def live_verbs(self) -> list[tuple[Verb, str]]:
-        """The verbs that have a key here, each with "" or why it cannot be used now."""
+    @work(exclusive=True, group="dialog")
+    async def action_filter_help(self) -> None:
+        from console.dialogs.filter_help import FilterHelp
+
+        await self.push_screen_wait(FilterHelp(self.settings.views))
+
+    def live_verbs(self, screen: Screen[Any]) -> list[tuple[Verb, str]]:
+        """The verbs that have a key on a screen, each with "" or why it cannot be used now."""
         front = self._front
         found: dict[str, tuple[Verb, str]] = {}
-        for active in self.screen.active_bindings.values():
+        for active in screen.active_bindings.values():
             verb = BY_ID.get(active.binding.id or "")
             if verb is not None:
                 reason = "" if active.enabled or front is None else front.why_not(verb.id) or "not here"
@@ -178,6 +184,10 @@ class HotpatchApp(Shell):
 
     def action_palette(self) -> None:
         self.action_command_palette()
+
+    def action_command_palette(self) -> None:
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette((ConsoleProvider, DeviceProvider)))
 
     def action_leave(self) -> None:
         self.exit()
@@ -208,10 +218,6 @@ class HotpatchApp(Shell):
     def theme_names(self) -> tuple[str, ...]:
         """The looks one can choose."""
         return NAMES
-
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[Any]:  # noqa: ARG002
-        """The palette's entries are our own."""
-        return ()
 
     def _fatal_error(self) -> None:
         """Say where the program broke, without any value: values may hold what nobody should read in a log."""

@@ -383,11 +383,11 @@ class _Runner(threading.Thread):
     def __init__(self, owner: Background) -> None:
         super().__init__(name="hotpatch-runner", daemon=True)
         self._owner = owner
-        self._stop = threading.Event()
+        self._ending = threading.Event()
         self._in_trouble = False
 
     def stop(self) -> None:
-        self._stop.set()
+        self._ending.set()
 
     def run(self) -> None:
         try:
@@ -404,7 +404,7 @@ class _Runner(threading.Thread):
         driving = False
         last = time.monotonic()
         wait = POLL_SECONDS
-        while not self._stop.is_set():
+        while not self._ending.is_set():
             now = time.monotonic()
             try:
                 if driving and engine.demo is not None:
@@ -417,7 +417,7 @@ class _Runner(threading.Thread):
             else:
                 wait = POLL_SECONDS
                 self._tell(None)
-            await asyncio.to_thread(self._stop.wait, wait)
+            await asyncio.to_thread(self._ending.wait, wait)
         if driving:
             engine.give_back_lease()
 

@@ -1,12 +1,15 @@
-"""What the palette finds by typing: verbs that work here, screens, looks, KBs, and devices by any part of a name."""
+"""The palette: finds verbs that work here, screens, looks, KBs, and devices by any part of a name.
+
+Opened by the application. It runs what is chosen and decides nothing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider, SearchIcon
 
 from console.text import clean, person
 from console.widgets.drawing import plain
@@ -21,6 +24,23 @@ _DEVICES_FROM = 2
 _DEVICES_SHOWN = 12
 
 
+class Palette(CommandPalette):
+    """The palette in our look."""
+
+    DEFAULT_CSS = """
+    Palette > Vertical { margin-top: 1; }
+    Palette SearchIcon { color: $key; }
+    Palette #--input { border: round $rule; }
+    Palette #--input.--list-visible { border: round $rule; }
+    """
+
+    def __init__(self, providers: Sequence[type[Provider]]) -> None:
+        super().__init__(providers, placeholder="A verb, a screen, a KB or a device")
+
+    def on_mount(self) -> None:
+        self.query_one(SearchIcon).icon = "/"
+
+
 class ConsoleProvider(Provider):
     """Verbs, screens, looks and KBs."""
 
@@ -33,16 +53,20 @@ class ConsoleProvider(Provider):
 
     def _verbs(self) -> list[Entry]:
         entries: list[Entry] = []
-        for active in self.screen.active_bindings.values():
-            verb = next((verb for verb, _ in self._console.live_verbs() if verb.id == active.binding.id), None)
-            if verb is None or not active.enabled or verb.id == "palette" or verb.group == "Move":
+        for verb, reason in self._console.live_verbs(self.screen):
+            if verb.id == "palette" or verb.group == "Move":
                 continue
-            name = f"{verb.group}: {verb.label}" if verb.group != "Screens" else f"Go to {verb.label}"
-            run = partial(self.app.run_action, active.binding.action, active.node)
-            entry = (f"{name}  ({verb.key_label})", verb.tooltip, run)
-            if entry[0] not in [each[0] for each in entries]:
-                entries.append(entry)
+            name = f"Go to {verb.label}" if verb.group == "Screens" else verb.label.capitalize()
+            words = f"Not now: {reason}" if reason else verb.tooltip
+            entries.append((f"{name}  {verb.key_label}", words, partial(self._run, verb.id)))
         return entries
+
+    async def _run(self, verb_id: str) -> None:
+        """Do what the verb's key does, on the screen that the palette was opened from."""
+        for active in self.screen.active_bindings.values():
+            if active.binding.id == verb_id:
+                await self.app.run_action(active.binding.action, active.node)
+                return
 
     def _looks(self) -> list[Entry]:
         def wear(name: str) -> None:

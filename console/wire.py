@@ -1,7 +1,7 @@
 """Fewer bytes for the same picture: sends only those colours and attributes that differ from the ones in force.
 
-Wraps the driver's writing, for SSH over slow lines. It changes nothing that a terminal shows, knows no widget, and
-leaves every sequence that it does not know as it is.
+Wraps the driver's writing, for SSH over slow lines; terminals that show ASCII alone get ASCII alone, frames included.
+It changes nothing else that a terminal shows, knows no widget, and leaves sequences that it does not know as they are.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from console.text import is_ascii, to_ascii
 
 if TYPE_CHECKING:
     from textual.driver import Driver
@@ -37,7 +39,8 @@ _CUBE = {0: 0, 95: 1, 135: 2, 175: 3, 215: 4, 255: 5}
 class Thrift:
     """Rewrites a stream of text and escape sequences; keeps what the terminal has in force between calls."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, only_ascii: bool = False) -> None:
+        self._only_ascii = only_ascii
         self._wanted: Attributes | None = _PLAIN
         self._in_force: Attributes | None = None
         self._known: dict[str, Attributes | None] = {}
@@ -88,6 +91,8 @@ class Thrift:
         return self._known[codes]
 
     def _text(self, text: str, out: list[str]) -> None:
+        if self._only_ascii and not text.isascii():
+            text = to_ascii(text)
         wanted, in_force = self._wanted, self._in_force
         if wanted is not None and wanted != in_force:
             if in_force is not None and not wanted.flags & _SEEN_ON_BLANKS and _BLANKS.match(text):
@@ -170,7 +175,7 @@ def thrifty(driver_class: type[Driver]) -> type[Driver]:
 
         def write(self, data: str) -> None:
             if not hasattr(self, "_thrift"):
-                self._thrift = Thrift()
+                self._thrift = Thrift(only_ascii=is_ascii())
             super().write(self._thrift.encode(data))
 
     return ThriftyDriver

@@ -9,7 +9,7 @@ from console.columns.activity import ACTIVE, AUDIT, install_state_cell, progress
 from console.columns.column import GAP, Cell, Column, Placed, Row, number_cell, place
 from console.columns.devices import DEVICES, device_state_cell, readiness_cell
 from console.columns.failure_tree import FAILURE_TREE, FailureLine, failure_lines, retry_cell
-from console.columns.failures import FAILURES
+from console.columns.failures import FAILED_DEVICES, FAILURES
 from console.columns.releases import RELEASES, kind_cell
 from console.columns.rings import (
     RING_PROGRESS,
@@ -24,6 +24,7 @@ __all__ = [
     "ACTIVE",
     "AUDIT",
     "DEVICES",
+    "FAILED_DEVICES",
     "FAILURES",
     "FAILURE_TREE",
     "GAP",

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from console import text
 from console.columns.column import Cell, Column
 from console.text import NOTHING, Severity
 from engine.records import FailureRow
+
+
+def _stage_cell(row: FailureRow) -> Cell:
+    """What the device was doing; a provider that does not tell says no more than that it failed."""
+    return Cell(row.stage if row.stage not in ("", "failed") else NOTHING)
+
 
 FAILURES: tuple[Column[FailureRow], ...] = (
     Column("device", "Device", 15, lambda row, _: Cell(row.device_name), sort="device", grow=2),
     Column("ring", "Ring", 5, lambda row, _: Cell(row.ring or NOTHING), sort="ring"),
     Column("code", "Code", 12, lambda row, _: Cell(text.error_code(row.error_code), Severity.FAILED), sort="code"),
     Column("kb", "KB", 9, lambda row, _: Cell(text.kb(row.kb)), sort="kb"),
-    Column("stage", "While", 16, lambda row, _: Cell(row.stage or NOTHING), sort="stage", grow=1),
+    Column("stage", "While", 16, lambda row, _: _stage_cell(row), sort="stage", grow=1),
     Column(
         "failed",
         "Ago",
@@ -39,3 +47,12 @@ FAILURES: tuple[Column[FailureRow], ...] = (
     Column("model", "Model", 16, lambda row, _: Cell(row.model or NOTHING), from_width=150, sort="model", grow=1),
     Column("driver", "Driver", 22, lambda row, _: Cell(row.driver or NOTHING), from_width=180, sort="driver", grow=1),
 )
+
+_FROM_WIDTH = {"user": 0, "model": 94, "driver": 118, "site": 132, "build": 144, "stage": 162, "action": 172}
+FAILED_DEVICES: tuple[Column[FailureRow], ...] = tuple(
+    replace(column, from_width=_FROM_WIDTH.get(column.id, 0))
+    for wanted in "device user ring code kb failed attempt model driver site build stage action".split()
+    for column in FAILURES
+    if column.id == wanted
+)
+"""The same for the devices of one cause: who has the device comes before what the release did on it."""

@@ -19,6 +19,8 @@ from textual.widgets import Static
 from console.widgets.drawing import KEY, MUTED, Part, line, plain
 
 T = TypeVar("T")
+_FRAME_ROWS = 4
+"""The frame's border, and a blank line below the title and above the hints."""
 
 
 class Dialog(ModalScreen[T | None], Generic[T]):
@@ -52,6 +54,15 @@ class Dialog(ModalScreen[T | None], Generic[T]):
             with VerticalScroll(id="dialog-body", can_focus=False):
                 yield from self.compose_body()
             yield Static(self.hint_line(), id="dialog-hints")
+
+    def on_resize(self) -> None:
+        """The body takes what title and hints leave, and scrolls."""
+        self.call_after_refresh(self._fit_body)
+
+    def _fit_body(self) -> None:
+        taken = self.query_one("#dialog-title").outer_size.height + self.query_one("#dialog-hints").outer_size.height
+        room = self.size.height * 96 // 100 - _FRAME_ROWS - taken
+        self.query_one("#dialog-body").styles.max_height = max(room, 3)
 
     def compose_body(self) -> Iterable[Widget]:
         """The widgets of the body."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from textwrap import wrap
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -15,6 +16,7 @@ from console.keys import GROUPS, Verb, key_label
 from console.widgets.drawing import KEY, MUTED, STRONG, line, lines, plain
 
 _KEY_WIDTH = 14
+_WORDS_WIDTH = 56
 
 
 class KeysHelp(Dialog[None]):
@@ -51,9 +53,12 @@ def keys_text(verbs: Sequence[tuple[Verb, str]]) -> Content:
         rows.append(plain(group, STRONG))
         for verb, reason in mine:
             keys = "  ".join(key_label(key) for key in verb.keys)
-            rows.append(
-                line((keys.ljust(_KEY_WIDTH), MUTED if reason else KEY), (verb.tooltip, MUTED if reason else ""))
-            )
+            first, *more = wrap(verb.tooltip, _WORDS_WIDTH)
+            style = MUTED if reason else ""
+            rows.append(line((keys.ljust(_KEY_WIDTH), MUTED if reason else KEY), (first, style)))
+            rows += [line(" " * _KEY_WIDTH, (each, style)) for each in more]
             if reason:
-                rows.append(line(" " * _KEY_WIDTH, (f"Not now: {reason}", "$at-risk")))
+                rows += [
+                    line(" " * _KEY_WIDTH, (each, "$at-risk")) for each in wrap(f"Not now: {reason}", _WORDS_WIDTH)
+                ]
     return lines(rows)

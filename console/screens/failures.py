@@ -9,11 +9,10 @@ from typing import Any, ClassVar
 
 from textual import on, work
 from textual.containers import Container
-from textual.content import Content
 from textual.widget import Widget
 
 from console.clipboard import copy_text
-from console.columns import FAILURE_TREE, FAILURES, FailureLine, failure_lines
+from console.columns import FAILED_DEVICES, FAILURE_TREE, FAILURES, FailureLine, failure_lines
 from console.dialogs.ask import AskDialog
 from console.export import write_list
 from console.failure_reads import Failed, read_failed_installs
@@ -51,13 +50,9 @@ class FailuresScreen(DeviceVerbs, FilterLine, SteadyScreen):
     def compose_body(self) -> Iterable[Widget]:
         with Container(id="body"):
             yield SmallTable(FAILURE_TREE, lambda line: line.key, noun="failed installs", id="tree")
-            yield SmallTable(FAILURES, lambda row: row.install_id, noun="failed installs", id="installs")
+            yield SmallTable(FAILED_DEVICES, lambda row: row.install_id, noun="failed installs", id="installs")
             yield DetailPanes(id="failure")
         yield AskLine()
-
-    def on_mount(self) -> None:
-        super().on_mount()
-        self.installs.display = False
 
     @property
     def causes(self) -> SmallTable[FailureLine]:
@@ -141,7 +136,7 @@ class FailuresScreen(DeviceVerbs, FilterLine, SteadyScreen):
 
     def _enter(self, line: FailureLine) -> None:
         self._inside = line
-        self.causes.display, self.installs.display = False, True
+        self.add_class("-inside")
         self.installs.clear_marks()
         self.installs.restart()
         if self._failed is not None:
@@ -151,7 +146,7 @@ class FailuresScreen(DeviceVerbs, FilterLine, SteadyScreen):
 
     def _leave(self) -> None:
         self._inside = None
-        self.causes.display, self.installs.display = True, False
+        self.remove_class("-inside")
         self.focus_home()
         self._show_details()
 
@@ -193,7 +188,7 @@ class FailuresScreen(DeviceVerbs, FilterLine, SteadyScreen):
             decision = retry_decision(row.error_code, row.attempt, row.failed_at, now, repaired=True)
             cause, key, facts = knowledge.cause.value, str(row.install_id), install_text(row, knowledge, decision, now)
         book = self._failed.runbooks.get(cause)
-        self.panes.show(key, facts, runbook_text(book) if book is not None else Content(""))
+        self.panes.show(key, facts, runbook_text(book) if book is not None else ())
 
     def _show_trail(self) -> None:
         crumbs = [self.filter]
@@ -212,7 +207,7 @@ class FailuresScreen(DeviceVerbs, FilterLine, SteadyScreen):
         elif marks.ids:
             self.status.remark = f"{count(len(marks.ids))} marked"
         else:
-            self.status.remark = f"{plural(failed, 'device')} failed" if failed else ""
+            self.status.remark = plural(failed, "device") if failed and self._inside is None else ""
 
     @on(MarksChanged)
     def _marked(self) -> None:
@@ -305,7 +300,7 @@ class FailuresScreen(DeviceVerbs, FilterLine, SteadyScreen):
         """What is shown about the line under the cursor; of an install its ticket."""
         row = self.table.cursor_row
         if isinstance(row, FailureRow):
-            copy_text(self.app, self.panes.plain + "\n", f"the ticket of {row.device_name}")
+            copy_text(self.app, self.panes.facts_plain + "\n", f"the ticket of {row.device_name}")
         elif isinstance(row, FailureLine):
             copy_text(self.app, self.panes.plain + "\n", f"what is known of {name_of(row)}")
 

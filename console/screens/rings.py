@@ -11,10 +11,12 @@ from textual.containers import Container, Vertical
 from textual.widget import Widget
 
 from console.messages import CursorMoved, RowOpened
+from console.screens.base import NARROW
 from console.screens.rollout_verbs import RolloutVerbs, concerns, scope_text, stop_text
 from console.text import kb as kb_name
 from console.widgets.notice import Notice
 from console.widgets.ring_list import ReleaseHead, RingHeader, RingList
+from console.widgets.ring_plan import RingPlan
 from console.widgets.ring_text import ring_text
 from console.widgets.text_pane import TextPane
 from engine.build import parse_kb
@@ -25,6 +27,10 @@ from engine.records import ReleaseRow, RingProgress, StateInfo
 if TYPE_CHECKING:
     from engine import Engine
     from engine.store.rollout import StopRow
+
+
+_SIDE_BY_SIDE = 157
+"""Least width for the list and the details of a ring beside each other: neither gives up a column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,7 @@ class RingsScreen(RolloutVerbs):
     VERBS: ClassVar[tuple[str, ...]] = (
         *("approve", "pause", "halt", "withdraw", "rules", "next", "previous", "copy", "back"),
     )
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny-width"), (NARROW, "-narrow"), (_SIDE_BY_SIDE, "-wide")]  # noqa: RUF012
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,6 +85,7 @@ class RingsScreen(RolloutVerbs):
                 yield ReleaseHead(id="release")
                 yield RingHeader()
                 yield RingList(id="rings")
+                yield RingPlan()
             yield TextPane(id="ring")
         yield Notice(id="notice", markup=False)
 
@@ -140,6 +148,10 @@ class RingsScreen(RolloutVerbs):
         head = self.query_one(ReleaseHead)
         head.rows, head.progress = self._shown.releases[self._kb], rows
         head.place = f"‹ {kbs.index(self._kb) + 1} of {len(kbs)} ›" if len(kbs) > 1 else ""
+        plan = self.query_one(RingPlan)
+        plan.rings = tuple(row.ring for row in rows)
+        plan.released_at = min(each.release.released_at for each in self._shown.releases[self._kb])
+        plan.now = self.shell.present().replace(minute=0, second=0, microsecond=0)
         self._show_ring()
         self.refresh_bindings()
 

@@ -5,14 +5,14 @@ Screens of releases and failures show it; it draws what it is given.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.content import Content
 
-from console.widgets.drawing import lines, plain
+from console.widgets.drawing import MUTED
+from console.widgets.paragraphs import BLANK, Para, para, unwrapped
 from console.widgets.text_pane import TextPane
 
 _SIDE_BY_SIDE = 110
@@ -30,8 +30,8 @@ class DetailPanes(Horizontal):
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
         self._about: Hashable = None
-        self._facts = Content("")
-        self._more = Content("")
+        self._facts: tuple[Para, ...] = ()
+        self._more: tuple[Para, ...] = ()
 
     def compose(self) -> ComposeResult:
         yield TextPane(id="facts")
@@ -43,32 +43,36 @@ class DetailPanes(Horizontal):
     def on_resize(self, _: events.Resize) -> None:
         self._draw()
 
-    def show(self, about: Hashable, facts: Content, more: Content) -> None:
+    def show(self, about: Hashable, facts: Sequence[Para], more: Sequence[Para] = ()) -> None:
         """Show one thing; `about` says which, and another one begins at its top."""
-        self._about, self._facts, self._more = about, facts, more
+        self._about, self._facts, self._more = about, tuple(facts), tuple(more)
         self._draw()
 
     def say(self, sentence: str) -> None:
         """A sentence in place of details."""
-        self.show(None, plain(sentence, "$muted"), Content(""))
+        self.show(None, [para((sentence, MUTED))])
 
     def read(self) -> None:
         """Take the focus."""
         self.query_one("#facts", TextPane).focus()
 
     @property
+    def facts_plain(self) -> str:
+        """What stands on the left, one paragraph a line, without its looks."""
+        return unwrapped(self._facts)
+
+    @property
     def plain(self) -> str:
-        """What is shown, without its looks."""
-        return "\n\n".join(part.plain for part in (self._facts, self._more) if part.plain)
+        """All that is shown, one paragraph a line, without its looks."""
+        return unwrapped((*self._facts, BLANK, *self._more) if self._more else self._facts)
 
     def _draw(self) -> None:
         if not self.is_mounted:
             return
         facts, more = self.query_one("#facts", TextPane), self.query_one("#more", TextPane)
-        side_by_side = self.size.width >= _SIDE_BY_SIDE
-        more.display = side_by_side and bool(self._more.plain)
+        more.display = self.size.width >= _SIDE_BY_SIDE and bool(self._more)
         if more.display:
             facts.show(self._about, self._facts)
             more.show(self._about, self._more)
         else:
-            facts.show(self._about, lines([self._facts, plain(""), self._more]) if self._more.plain else self._facts)
+            facts.show(self._about, (*self._facts, BLANK, *self._more) if self._more else self._facts)

@@ -6,79 +6,77 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from textual.content import Content
-
 from console.columns import FailureLine, retry_cell
-from console.text import NOTHING, Severity, age, build, count, error_code, kb, moment, person, plural, words
-from console.widgets.drawing import MUTED, STRONG, Part, cell, line, lines, pairs, plain, severity_text
+from console.text import NOTHING, Severity, age, build, count, error_code, kb, moment, person, plural
+from console.widgets.drawing import MUTED, STRONG, cell, severity_text
+from console.widgets.paragraphs import BLANK, Para, field, hung, para, title
+from engine.model import InstallAction
 from engine.records import FailureRow
 
 if TYPE_CHECKING:
     from engine.errorcodes import ErrorKnowledge
     from engine.triage import FailureGroup, RetryDecision
 
-_NAME = 11
 _NAMES_SHOWN = 5
 
 
-def line_text(shown: FailureLine, now: datetime) -> Content:
+def line_text(shown: FailureLine, now: datetime) -> list[Para]:
     """A line of the tree in full."""
     return cause_text(shown, now) if shown.is_cause else group_text(shown.group, now)
 
 
-def cause_text(shown: FailureLine, now: datetime) -> Content:
+def cause_text(shown: FailureLine, now: datetime) -> list[Para]:
     """A cause over all its codes."""
-    devices, codes = len(shown.device_ids), len(shown.groups)
-    rows: list[Content] = [
-        line(
-            (shown.cause.label, STRONG),
+    rows = [
+        title(
+            shown.cause.label,
             "  ",
-            severity_text(Severity.FAILED, f"{plural(devices, 'device')} failed"),
-            (f"  {plural(codes, 'code')}", MUTED),
+            severity_text(Severity.FAILED, f"{plural(len(shown.device_ids), 'device')} failed"),
+            (f"  {plural(len(shown.groups), 'code')}", MUTED),
         ),
-        pairs([("to do", shown.cause.advice.remedy), *_span(shown.groups, now)], _NAME),
-        plain(""),
+        field("to do", shown.cause.advice.remedy),
+        _span(shown.groups, now),
+        BLANK,
     ]
     for group in shown.groups:
-        rows.append(line(f"{error_code(group.code)} {group.symbol}  ", (plural(group.devices, "device"), MUTED)))
-        rows += [line("  ", (factor.sentence, STRONG)) for factor in group.common]
-    return lines(rows)
+        name = f"{error_code(group.code)} {group.symbol}".rstrip()
+        rows.append(para(name, (f"  {plural(group.devices, 'device')}", MUTED)))
+        rows += [hung("  ", (factor.sentence, STRONG)) for factor in group.common]
+    return rows
 
 
-def group_text(group: FailureGroup, now: datetime) -> Content:
+def group_text(group: FailureGroup, now: datetime) -> list[Para]:
     """One error code: what its devices share goes before the remedy, because it is what nobody sees elsewhere."""
-    rows: list[Content] = [
-        line(
-            (f"{error_code(group.code)} {group.symbol}".rstrip(), STRONG),
+    shown = group.sample[:_NAMES_SHOWN]
+    more = group.devices - len(shown)
+    return [
+        title(
+            f"{error_code(group.code)} {group.symbol}".rstrip(),
             "  ",
             severity_text(Severity.FAILED, f"{plural(group.devices, 'device')} failed"),
         ),
+        *_guess(known=group.known),
+        field("meaning", group.meaning),
+        *(field("in common", (factor.sentence, STRONG)) for factor in group.common),
+        field("to do", group.remedy),
+        field("retry", cell(retry_cell(group)), (f"   tried up to {plural(group.attempts, 'time')}", MUTED)),
+        _span((group,), now),
+        field("releases", ", ".join(kb(each) for each in group.kbs)),
+        field("devices", ", ".join(shown) + (f" and {count(more)} more" if more > 0 else "")),
     ]
-    rows += _guess(known=group.known)
-    facts: list[tuple[str, Part]] = [("meaning", group.meaning)]
-    facts += [("in common", line((factor.sentence, STRONG))) for factor in group.common]
-    facts += [("to do", group.remedy), ("retry", line(cell(retry_cell(group)), (_tries(group), MUTED)))]
-    facts += _span((group,), now)
-    facts.append(("releases", ", ".join(kb(each) for each in group.kbs)))
-    more = group.devices - len(group.sample[:_NAMES_SHOWN])
-    names = ", ".join(group.sample[:_NAMES_SHOWN]) + (f" and {count(more)} more" if more > 0 else "")
-    return lines([*rows, pairs([*facts, ("devices", names)], _NAME)])
 
 
-def _tries(group: FailureGroup) -> str:
-    return f"   tried up to {plural(group.attempts, 'time')}"
+def _guess(*, known: bool) -> list[Para]:
+    words = "not in the table of codes: its cause is a guess"
+    return [] if known else [para(severity_text(Severity.UNKNOWN, words))]
 
 
-def _guess(*, known: bool) -> list[Content]:
-    return [] if known else [severity_text(Severity.UNKNOWN, "not in the table of codes: its cause is a guess")]
-
-
-def _span(groups: Iterable[FailureGroup], now: datetime) -> list[tuple[str, Part]]:
+def _span(groups: Iterable[FailureGroup], now: datetime) -> Para:
     listed = tuple(groups)
     first = min(group.first_failed_at for group in listed)
     last = max(group.last_failed_at for group in listed)
     when = moment(first, now) if first == last else f"{moment(first, now)} to {moment(last, now)}"
-    return [("failed", line(when, (f"   {_ago(last, now)}", MUTED)))]
+    return field("failed", when, (f"   {_ago(last, now)}", MUTED))
 
 
 def _ago(at: datetime, now: datetime) -> str:
@@ -86,38 +84,26 @@ def _ago(at: datetime, now: datetime) -> str:
     return shown if shown == "now" else f"{shown} ago"
 
 
-def install_text(row: FailureRow, knowledge: ErrorKnowledge, decision: RetryDecision, now: datetime) -> Content:
+def install_text(row: FailureRow, knowledge: ErrorKnowledge, decision: RetryDecision, now: datetime) -> list[Para]:
     """One failed install, for the person who has the device's user on the line."""
-    severity = Severity.OK if decision.allowed else Severity.AT_RISK
-    said = "may be tried again" if decision.allowed else "not now"
-    user = person(row.user) or NOTHING
-    rows: list[Content] = [
-        line((row.device_name, STRONG), f"  {user}", (f"  ring {row.ring}" if row.ring else "  in no ring", MUTED)),
-        line(
-            severity_text(Severity.FAILED, f"{kb(row.kb)} {_action(row)} failed"),
+    allowed = severity_text(
+        Severity.OK if decision.allowed else Severity.AT_RISK, "worth it now" if decision.allowed else "not advised"
+    )
+    while_words = f"   while {row.stage}" if row.stage and row.stage != "failed" else ""
+    what = "uninstall" if row.action is InstallAction.UNINSTALL else "install"
+    return [
+        title(row.device_name, f"  {person(row.user) or NOTHING}", (f"  ring {row.ring or NOTHING}", MUTED)),
+        para(
+            severity_text(Severity.FAILED, f"{what} of {kb(row.kb)} failed"),
             f" {_ago(row.failed_at, now)}, try {count(row.attempt)}",
         ),
         *_guess(known=knowledge.known),
-        pairs(
-            [
-                ("error", line((f"{error_code(row.error_code)} {knowledge.symbol}".rstrip(), STRONG))),
-                ("meaning", knowledge.meaning),
-                ("to do", knowledge.remedy),
-                ("retry", line(severity_text(severity, said), (f"   {decision.why}", MUTED))),
-                ("failed", line(moment(row.failed_at, now), (f"   while {row.stage}" if _while(row) else "", MUTED))),
-                ("device", "  ".join(part for part in (row.model, row.site, row.platform.label) if part)),
-                ("build", build(row.build)),
-                ("driver", row.driver or NOTHING),
-            ],
-            _NAME,
-        ),
+        field("error", (f"{error_code(row.error_code)} {knowledge.symbol}".rstrip(), STRONG)),
+        field("meaning", knowledge.meaning),
+        field("to do", knowledge.remedy),
+        field("retry", allowed, (f"   {decision.why}", MUTED)),
+        field("failed", moment(row.failed_at, now), (while_words, MUTED)),
+        field("device", "  ".join(part for part in (row.model, row.site, row.platform.label) if part)),
+        field("build", build(row.build)),
+        field("driver", row.driver or NOTHING),
     ]
-    return lines(rows)
-
-
-def _action(row: FailureRow) -> str:
-    return "uninstall" if words(row.action) == "uninstall" else "install"
-
-
-def _while(row: FailureRow) -> bool:
-    return bool(row.stage) and row.stage != "failed"

@@ -1,82 +1,210 @@
-"""One month of one platform as a card: planned or published, its KB, build, day, and whether devices restart.
+"""One month of one platform as a framed card: published or planned, KB, build, day, and whether devices restart.
 
-Facts and forecast look different and say which they are. Draws what it is given.
+Pure functions. A published month has a solid frame, a planned one a dashed frame, an empty sign and the word; the
+calendar's grid puts the cards together.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from textual.content import Content
-from textual.reactive import reactive
-from textual.widget import Widget
 
 from console.columns import kind_cell
-from console.text import Severity, build, kb, month
-from console.widgets.drawing import MUTED, STRONG, Part, cell, line, lines, plain, severity_text
-from engine.calendar import MonthPlan, MonthState
+from console.text import Severity, build, cells, clip, fit, is_ascii, kb, until
+from console.widgets.drawing import MUTED, STRONG, STYLES, Part, line, plain, severity_text
+from engine.build import OsBuild
+from engine.calendar import Month, MonthPlan, MonthState, patch_tuesday_moment
+from engine.model import Release, ReleaseKind
+
+FULL_LINES = 6
+"""Lines inside the frame from which on a card of the year shows more than kind, release and surprise."""
+_SIDE_BY_SIDE = 40
+_NAMES = tuple("January February March April May June July August September October November December".split())
+
+# Corners, horizontal, vertical: published, planned, and each under the cursor.
+_FRAMES = {
+    (False, False): "╭╮╰╯─│",
+    (True, False): "╭╮╰╯╌┆",
+    (False, True): "┏┓┗┛━┃",
+    (True, True): "┏┓┗┛╍╏",
+}
+_ASCII_FRAMES = {
+    (False, False): "++++-|",
+    (True, False): "++++.:",
+    (False, True): "####=#",
+    (True, True): "####~#",
+}
 
 
-def month_lines(plan: MonthPlan, *, now_month: str = "") -> list[Content]:
-    """The card's lines: month, kind, release, restart, what came out of band."""
-    here = plan.month == now_month
-    title: list[Part] = [(month(plan.month), STRONG)]
-    if here:
-        title.append(("  this month", "$key"))
-    rows = [line(*title), _kind(plan)]
-    if plan.kb is not None:
-        rows.append(line(kb(plan.kb), (f"  {build(plan.build)}", MUTED)))
+def month_name(plan: MonthPlan) -> str:
+    """``May``."""
+    return _NAMES[Month.parse(plan.month).number - 1]
+
+
+def kind_words(plan: MonthPlan) -> str:
+    """``hotpatch``, ``unplanned baseline``; of a month without a release what is planned."""
+    return kind_cell(plan.kind).text
+
+
+def kind_line(plan: MonthPlan) -> Content:
+    """Sign and words for what the month is: a full sign for facts, an empty one for plans."""
+    words = kind_words(plan)
+    match plan.state:
+        case MonthState.BEFORE:
+            return plain("before its first release", MUTED)
+        case MonthState.MISSING:
+            return severity_text(Severity.UNKNOWN, f"{words} planned, not known yet")
+        case MonthState.FORECAST:
+            return line(("○ ", "$due" if plan.restart else MUTED), f"{words} ", ("planned", MUTED))
+        case _:
+            return severity_text(_severity(plan), words)
+
+
+def _severity(plan: MonthPlan) -> Severity:
+    if plan.kind is ReleaseKind.UNPLANNED_BASELINE or (plan.is_surprise and plan.restart):
+        return Severity.AT_RISK
+    return Severity.DUE if plan.restart else Severity.OK
+
+
+def restart_words(plan: MonthPlan) -> str:
+    """``restart``, ``no restart``, ``restart expected``."""
+    if plan.state is MonthState.BEFORE:
+        return ""
+    words = "restart" if plan.restart else "no restart"
+    return words if plan.state is MonthState.PUBLISHED else f"{words} expected"
+
+
+def _surprise(plan: MonthPlan) -> str:
+    return f"planned was: {kind_cell(plan.planned).text}" if plan.is_surprise else ""
+
+
+def _day(plan: MonthPlan) -> str:
+    return f"{plan.patch_tuesday:%a} {plan.patch_tuesday.day}"
+
+
+def _out_of_band(release: Release) -> Content:
+    day = f"{release.released_at.day} {release.released_at:%b}"
+    return line((fit(day, 7), MUTED), f"{release.name} ", (kind_cell(release.kind).text, MUTED))
+
+
+# --- the card of a year -----------------------------------------------------------------------------
+
+
+def year_lines(plan: MonthPlan, width: int, height: int, now: datetime) -> list[Content]:
+    """What stands in a card of the year view, the most important first; at most `height` lines."""
+    if plan.state is MonthState.BEFORE:
+        return [kind_line(plan)]
+    roomy = height >= FULL_LINES
+    rows = [kind_line(plan)]
+    restart = plain(restart_words(plan), STYLES[_severity(plan)] if plan.restart and not plan.is_forecast else MUTED)
+    if roomy or plan.is_forecast:
+        rows.append(restart)
+    elif rows[0].cell_length + 2 + restart.cell_length <= width:
+        rows[0] = line(rows[0], (", ", MUTED), restart)
+    if plan.kb is not None or plan.build is not None:
+        rows.append(line(kb(plan.kb), (f" {build(plan.build)}", MUTED)))
+    if plan.is_forecast:
+        rows.append(plain(until(patch_tuesday_moment(plan.month), now), MUTED))
+    if plan.is_surprise:
+        words = _surprise(plan) if roomy else f"restart, was {kind_cell(plan.planned).text}"
+        rows.append(plain(words, STYLES[Severity.AT_RISK]))
+    if roomy and plan.lcu is not None:
+        rows.append(line((f"LCU {plan.lcu.name} {build(plan.lcu.build)}, restart", MUTED)))
+    if plan.provisional and roomy:
+        rows.append(severity_text(Severity.UNKNOWN, "not confirmed"))
+    return rows + _out_of_band_lines(plan.out_of_band, height - len(rows))
+
+
+def _out_of_band_lines(releases: Sequence[Release], room: int) -> list[Content]:
+    if not releases or room <= 0:
+        return []
+    if len(releases) <= room and room > 1:
+        return [_out_of_band(release) for release in releases]
+    if room == 1:
+        more = f" +{len(releases) - 1}" if len(releases) > 1 else ""
+        return [line("OOB ", f"{releases[0].name}", (more, MUTED))]
+    shown = [_out_of_band(release) for release in releases[: room - 1]]
+    return [*shown, plain(f"and {len(releases) - len(shown)} more", MUTED)]
+
+
+# --- the card of a quarter --------------------------------------------------------------------------
+
+
+def quarter_lines(plan: MonthPlan, width: int, now: datetime) -> list[Content]:
+    """Everything about a month, for a large card."""
+    rows = [kind_line(plan)]
+    if plan.state is MonthState.BEFORE:
+        return rows
+    rows.append(plain(restart_words(plan), "" if plan.restart else MUTED))
+    if plan.is_surprise:
+        rows.append(plain(_surprise(plan), STYLES[Severity.AT_RISK]))
+    at = patch_tuesday_moment(plan.month)
+    day = f"{_day(plan)} {plan.patch_tuesday:%b}"
+    rows += _entry("Patch Tuesday", [line(day, (f", {until(at, now)}", MUTED))], width)
+    if plan.kb is not None or plan.build is not None:
+        rows += _entry("Release", _release(kb(plan.kb), plan.build, width), width)
+    if plan.lcu is not None:
+        lcu = [*_release(plan.lcu.name, plan.lcu.build, width), plain("if off the track", MUTED)]
+        rows += _entry("LCU, restart", lcu, width)
+    if plan.out_of_band:
+        rows += _entry("Out of band", [_out_of_band(release) for release in plan.out_of_band], width)
+    if plan.is_forecast:
+        rows += _entry("Known from", [plain("quarterly pattern", MUTED)], width)
     else:
-        rows.append(plain(f"Patch Tuesday {plan.patch_tuesday.day} {plan.patch_tuesday:%b}", MUTED))
-    rows.append(_restart(plan))
-    for release in plan.out_of_band:
-        rows.append(
-            line(
-                (f"{release.released_at.day} {release.released_at:%b} ", MUTED),
-                f"{release.name} ",
-                cell(kind_cell(release.kind)),
-            )
-        )
+        confirmed = severity_text(Severity.UNKNOWN, "not confirmed") if plan.provisional else None
+        rows += _entry("Known from", [plain(plan.source, MUTED), *([confirmed] if confirmed else [])], width)
     return rows
 
 
-def _kind(plan: MonthPlan) -> Content:
-    if plan.state is MonthState.PUBLISHED and plan.published is not None:
-        shown = cell(kind_cell(plan.published))
-        changed = plan.published is not plan.planned and not plan.published.is_hotpatch
-        return line(shown, (f"  planned: {cell(kind_cell(plan.planned)).plain}", MUTED)) if changed else shown
-    if plan.state is MonthState.BEFORE:
-        return plain("before its first release", MUTED)
-    if plan.state is MonthState.MISSING:
-        return severity_text(Severity.UNKNOWN, f"{cell(kind_cell(plan.planned)).plain} planned, not in the catalog")
-    return line((f"{cell(kind_cell(plan.planned)).plain}  forecast", MUTED))
+def _release(name: str, revision: OsBuild | None, width: int) -> list[Content]:
+    if width >= _SIDE_BY_SIDE:
+        return [line(name, (f"  {build(revision)}", MUTED))]
+    return [plain(name), plain(build(revision), MUTED)]
 
 
-def _restart(plan: MonthPlan) -> Content:
-    if plan.state is MonthState.BEFORE:
-        return plain("")
-    if plan.restart:
-        return severity_text(Severity.DUE, "restart" if plan.state is MonthState.PUBLISHED else "restart expected")
-    return plain("no restart" if plan.state is MonthState.PUBLISHED else "no restart expected", MUTED)
+def _entry(name: str, values: Sequence[Content], width: int) -> list[Content]:
+    """A name and its values: side by side where there is room, else one under the other."""
+    if width >= _SIDE_BY_SIDE:
+        rows = [line((fit(name if index == 0 else "", 15), MUTED), value) for index, value in enumerate(values)]
+    else:
+        rows = [plain(name, MUTED), *(line("  ", value) for value in values)]
+    return [plain(""), *rows]
 
 
-class MonthCard(Widget):
-    """A framed card; give it a plan."""
+# --- the frame --------------------------------------------------------------------------------------
 
-    DEFAULT_CSS = """
-    MonthCard { height: auto; width: 1fr; border: round $rule; padding: 0 1; }
-    MonthCard.-now { border: round $key; }
-    """
 
-    plan: reactive[MonthPlan | None] = reactive[MonthPlan | None](None, layout=True)
-    now_month: reactive[str] = reactive("", layout=True)
+def framed(
+    plan: MonthPlan, rows: Sequence[Content], width: int, height: int, *, is_now: bool, cursor: bool, title: str = ""
+) -> list[Content]:
+    """Exactly `height` lines of exactly `width` cells; what does not fit ends in a line that says so."""
+    planned = plan.state is not MonthState.PUBLISHED
+    frame = (_ASCII_FRAMES if is_ascii() else _FRAMES)[planned, cursor]
+    style = "$key" if cursor else "$due" if is_now else "$rule" if planned else MUTED
+    inner, room = width - 4, max(height - 2, 0)
+    shown = list(rows)
+    if len(shown) > room and room:
+        shown = [*shown[: room - 1], plain(f"and {len(shown) - room + 1} lines more", MUTED)]
+    shown += [plain("")] * (room - len(shown))
+    name = (f"{title or month_name(plan)}, now" if is_now else title or month_name(plan)) if inner > 0 else ""
+    return [
+        _edge(frame[0], frame[1], frame[4], (name, STRONG if not cursor else "$key bold"), _day(plan), width, style),
+        *(line((f"{frame[5]} ", style), _fitted(row, inner), (f" {frame[5]}", style)) for row in shown),
+        line((frame[2] + frame[4] * (width - 2) + frame[3], style)),
+    ]
 
-    def watch_plan(self) -> None:
-        self._mark_now()
 
-    def watch_now_month(self) -> None:
-        self._mark_now()
+def _fitted(row: Content, width: int) -> Content:
+    return row.truncate(width, ellipsis=not is_ascii(), pad=True)
 
-    def _mark_now(self) -> None:
-        self.set_class(self.plan is not None and self.plan.month == self.now_month, "-now")
 
-    def render(self) -> Content:
-        return plain("") if self.plan is None else lines(month_lines(self.plan, now_month=self.now_month))
+def _edge(left: str, right: str, bar: str, title: tuple[str, str], day: str, width: int, style: str) -> Content:
+    name = clip(title[0], max(width - 6, 0))
+    room = width - 2 - cells(name) - 3
+    shown = f" {day} " if cells(day) + 4 <= room else ""
+    parts: list[Part] = [(left + bar, style), " ", (name, title[1]), " "]
+    parts += [(bar * (room - cells(shown) - (1 if shown else 0)), style), (shown, MUTED)]
+    parts.append((bar + right if shown else right, style))
+    return line(*parts)

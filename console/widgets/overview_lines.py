@@ -169,7 +169,9 @@ def legend(blocks: Sequence[ReleaseBlock]) -> str:
     """What the parts of a bar mean: ``█ installed  ✗ failed``."""
     row = next((row for block in blocks for row in block.rings), None)
     names = (title.lower() for title, _ in _NUMBERS)
-    return "  ".join(f"{each.glyph} {name}" for each, name in zip(progress_shares(row), names, strict=True)) if row else ""
+    return (
+        "  ".join(f"{each.glyph} {name}" for each, name in zip(progress_shares(row), names, strict=True)) if row else ""
+    )
 
 
 # --- bars -------------------------------------------------------------------------------------------

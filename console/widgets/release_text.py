@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from textual.content import Content
-
 from console.columns import Cell, kind_cell
 from console.text import NOTHING, Severity, build, count, fit, kb, moment, moment_long, month, plural
-from console.widgets.drawing import MUTED, STRONG, Part, cell, line, lines, pairs, plain, severity_text
+from console.widgets.drawing import MUTED, Part, cell, line, severity_text
+from console.widgets.paragraphs import BLANK, Para, field, hung, para, title
 from engine.catalog import Coverage, Gap
 from engine.model import Approval, Cve, Release
 from engine.model import Severity as Rating
 from engine.records import ReleaseRow
 
-_NAME = 12
 _CVES_SHOWN = 40
 _RATING_WIDTH = 11
 _RATINGS = {Rating.CRITICAL: Severity.FAILED, Rating.IMPORTANT: Severity.AT_RISK}
@@ -23,25 +21,28 @@ _RATINGS = {Rating.CRITICAL: Severity.FAILED, Rating.IMPORTANT: Severity.AT_RISK
 
 def release_facts(
     row: ReleaseRow, coverage: Coverage, approvals: Sequence[Approval], now: datetime, *, waits: bool = False
-) -> Content:
+) -> list[Para]:
     """What the release is and does, and who let it go where; `waits` when the rollout waits for its approval."""
     release = row.release
-    rows: list[Content] = [
-        line((release.name, STRONG), f"  {kind_cell(release.kind).text} of {month(release.month)}", _for(release)),
+    architectures = ", ".join(release.architectures)
+    return [
+        title(
+            release.name,
+            f"  {kind_cell(release.kind).text} of {month(release.month)}",
+            (f"  {release.platform.label}", MUTED),
+        ),
         _standing(row),
-        pairs([*_identity(release), *_coverage(row, coverage)], _NAME),
+        field("released", moment_long(release.released_at)),
+        field("build", build(release.build), (f"   {architectures}", MUTED)),
+        field("fixes", *_fixes(row, coverage)),
+        *_chain(coverage),
         *_gaps(coverage),
         *_approvals(row, approvals, now, waits=waits),
         *_source(release),
     ]
-    return lines(rows)
 
 
-def _for(release: Release) -> Part:
-    return (f"  {release.platform.label}", MUTED)
-
-
-def _standing(row: ReleaseRow) -> Content:
+def _standing(row: ReleaseRow) -> Para:
     """Restart or none, and what the fleet has made of it."""
     restart = (
         severity_text(Severity.DUE, "restart")
@@ -53,83 +54,69 @@ def _standing(row: ReleaseRow) -> Content:
         parts += ["   ", severity_text(Severity.DUE, f"{count(row.active)} active")]
     if row.failed:
         parts += ["   ", severity_text(Severity.FAILED, f"{count(row.failed)} failed")]
-    return line(*parts)
+    return para(*parts)
 
 
-def _identity(release: Release) -> Iterable[tuple[str, Part]]:
-    architectures = ", ".join(release.architectures)
-    yield "released", moment_long(release.released_at)
-    yield "build", line(build(release.build), (f"   {architectures}" if architectures else "", MUTED))
-
-
-def _coverage(row: ReleaseRow, coverage: Coverage) -> Iterable[tuple[str, Part]]:
-    yield "fixes", _fixes(row, coverage)
-    if coverage.chain and coverage.baseline is not None:
-        chain = " → ".join(each.name for each in (coverage.baseline, *coverage.chain))
-        yield "sits on", line(chain, (f"   baseline of {month(coverage.baseline.month)} first", MUTED))
-    if coverage.twin is not None:
-        twin = coverage.twin
-        yield (
-            "twin",
-            line(
-                f"{twin.name}  {build(twin.build)}",
-                (f"   {kind_cell(twin.kind).text} with a restart, fixes {count(len(coverage.twin_fixes))}", MUTED),
-            ),
-        )
-
-
-def _fixes(row: ReleaseRow, coverage: Coverage) -> Content:
+def _fixes(row: ReleaseRow, coverage: Coverage) -> list[Part]:
     if not coverage.fixes:
-        return plain("no CVE that Microsoft names", MUTED)
+        return [("no CVE that Microsoft names", MUTED)]
     parts: list[Part] = [plural(len(coverage.fixes), "CVE")]
     for rating in Rating:
         number = sum(1 for each in coverage.fixes if each.severity is rating)
         if number:
             parts += ["  ", severity_text(_RATINGS.get(rating, Severity.NONE), f"{count(number)} {rating.value}")]
-    exploited = row.exploited
-    parts += ["  ", severity_text(Severity.FAILED, f"{count(exploited)} exploited") if exploited else "none exploited"]
-    return line(*parts)
+    exploited = (
+        severity_text(Severity.FAILED, f"{count(row.exploited)} exploited") if row.exploited else "none exploited"
+    )
+    return [*parts, "  ", exploited]
 
 
-def _gaps(coverage: Coverage) -> Iterable[Content]:
+def _chain(coverage: Coverage) -> Iterable[Para]:
+    if coverage.chain and coverage.baseline is not None:
+        chain = " → ".join(each.name for each in (coverage.baseline, *coverage.chain))
+        yield field("sits on", chain, (f"   baseline of {month(coverage.baseline.month)} first", MUTED))
+    if coverage.twin is not None:
+        twin = coverage.twin
+        said = f"   {kind_cell(twin.kind).text} with a restart, fixes {count(len(coverage.twin_fixes))}"
+        yield field("twin", f"{twin.name}  {build(twin.build)}", (said, MUTED))
+
+
+def _gaps(coverage: Coverage) -> Iterable[Para]:
     """What stays open on the hotpatch track against the twin, and what is open on both."""
     if coverage.twin is not None and not coverage.not_covered:
-        yield severity_text(Severity.OK, "leaves nothing open that its twin closes")
+        yield field("open", severity_text(Severity.OK, "nothing that its twin closes"))
     if coverage.not_covered:
-        yield severity_text(
-            Severity.AT_RISK, f"leaves {plural(len(coverage.not_covered), 'CVE')} open that its twin closes"
-        )
+        number = plural(len(coverage.not_covered), "CVE")
+        yield field("open", severity_text(Severity.AT_RISK, f"{number} that its twin closes"))
         yield from map(_gap, coverage.not_covered)
     if coverage.still_open:
-        yield severity_text(
-            Severity.AT_RISK, f"{plural(len(coverage.still_open), 'CVE')} of its month closed only by a later release"
-        )
+        number = plural(len(coverage.still_open), "CVE")
+        yield field("open", severity_text(Severity.AT_RISK, f"{number} of its month that only a later release closes"))
         yield from map(_gap, coverage.still_open)
 
 
-def _gap(gap: Gap) -> Content:
+def _gap(gap: Gap) -> Para:
     closed = ", ".join(each.name for each in gap.closed_by) or "nothing yet"
-    return line("  ", _cve(gap.cve), (f"   closed by {closed}", MUTED))
+    return hung("  ", *_cve_parts(gap.cve), (f"   closed by {closed}", MUTED))
 
 
-def _approvals(row: ReleaseRow, approvals: Sequence[Approval], now: datetime, *, waits: bool) -> Iterable[Content]:
-    yield plain("")
+def _approvals(row: ReleaseRow, approvals: Sequence[Approval], now: datetime, *, waits: bool) -> Iterable[Para]:
+    yield BLANK
     if waits:
-        yield line(("Approvals", STRONG), "  ", severity_text(Severity.DUE, "waits for approval: a"))
-    elif not approvals:
-        yield line(("Approvals", STRONG), ("  none", MUTED))
-    if not approvals:
-        return
-    yield line(("Approvals", STRONG), (f"  in force for {', '.join(row.approved_rings) or 'no ring'}", MUTED))
+        yield title("Approvals", "  ", severity_text(Severity.DUE, "waits for approval: a"))
+    elif approvals:
+        yield title("Approvals", (f"  in force for {', '.join(row.approved_rings) or 'no ring'}", MUTED))
+    else:
+        yield title("Approvals", ("  none", MUTED))
     for each in approvals:
-        yield line(
-            severity_text(*_approval_state(each, now)),
-            f"  {', '.join(each.rings)}",
+        yield hung(
+            line(severity_text(*_approval_state(each, now)), "  "),
+            ", ".join(each.rings),
             (f"  by {each.approved_by}, {moment(each.approved_at, now)}", MUTED),
+            f"  {each.reason}",
         )
-        yield line("  ", each.reason or NOTHING)
         if each.withdrawn_at is not None:
-            yield plain(f"  withdrawn by {each.withdrawn_by}, {moment(each.withdrawn_at, now)}", MUTED)
+            yield hung("  ", (f"withdrawn by {each.withdrawn_by}, {moment(each.withdrawn_at, now)}", MUTED))
 
 
 def _approval_state(approval: Approval, now: datetime) -> tuple[Severity, str]:
@@ -142,32 +129,32 @@ def _approval_state(approval: Approval, now: datetime) -> tuple[Severity, str]:
     return Severity.OK, "approved"
 
 
-def _source(release: Release) -> Iterable[Content]:
+def _source(release: Release) -> Iterable[Para]:
     if release.provisional:
-        yield plain("")
-        yield severity_text(Severity.UNKNOWN, f"no Microsoft document confirms it; from {release.source}")
+        yield BLANK
+        yield para(severity_text(Severity.UNKNOWN, f"no Microsoft document confirms it; from {release.source}"))
 
 
-def release_cves(coverage: Coverage) -> Content:
+def release_cves(coverage: Coverage) -> list[Para]:
     """The most severe CVEs that it fixes."""
     cves = coverage.fixes
     if not cves:
-        return Content("")
+        return []
     shown = cves[:_CVES_SHOWN]
     worst = f"the {len(shown)} worst of {count(len(cves))}" if len(shown) < len(cves) else count(len(cves))
-    title = f"CVEs it fixes: {worst}"
-    return lines([plain(title, STRONG), *map(_cve, shown)])
+    return [title(f"CVEs it fixes: {worst}"), *(para(*_cve_parts(each)) for each in shown)]
 
 
-def _cve(cve: Cve) -> Content:
+def _cve_parts(cve: Cve) -> list[Part]:
     score = f"{cve.cvss:.1f}" if cve.cvss is not None else NOTHING
-    known = [severity_text(Severity.FAILED, "exploited")] if cve.exploited else []
-    if cve.disclosed and not cve.exploited:
-        known = [severity_text(Severity.AT_RISK, "disclosed")]
+    flags: list[Part] = []
+    if cve.exploited:
+        flags = [severity_text(Severity.FAILED, "exploited"), "  "]
+    elif cve.disclosed:
+        flags = [severity_text(Severity.AT_RISK, "disclosed"), "  "]
     rating = cell(Cell(cve.severity.value, _RATINGS.get(cve.severity, Severity.NONE)), _RATING_WIDTH)
-    title = cve.title.removesuffix(" Vulnerability")
-    flags = [part for each in known for part in (each, "  ")]
-    return line(fit(cve.id, 15), rating, fit(score, 4, "right"), "  ", *flags, title)
+    known = cve.title.removesuffix(" Vulnerability")
+    return [fit(cve.id, 15), rating, fit(score, 4, "right"), "  ", *flags, known]
 
 
 def release_words(row: ReleaseRow) -> str:

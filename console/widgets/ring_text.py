@@ -22,11 +22,11 @@ from console.text import (
     share,
     until,
 )
-from console.widgets.drawing import MUTED, STRONG, Part, cell, line, lines, pairs, plain, severity_text
+from console.widgets.drawing import MUTED, STRONG, Part, cell, line, lines, severity_text
+from console.widgets.paragraphs import BLANK, Para, field, hung, para, title
 from engine.model import Approval, Ring
 from engine.records import GateCondition, ReleaseRow, RingProgress
-
-_NAME = 12
+from engine.windows import window_text
 
 
 def release_head(rows: Sequence[ReleaseRow], progress: Sequence[RingProgress], place: str, width: int) -> Content:
@@ -65,37 +65,38 @@ def ring_text(
     now: datetime,
     *,
     roomy: bool = True,
-) -> Content:
+) -> list[Para]:
     """One ring towards one release. `following` is the ring that its gate opens, "" for the last."""
     ring = row.ring
-    apart = [plain("")] if roomy else []
-    rows: list[Content] = [
-        line((f"Ring {ring.name}", STRONG), "  ", cell(ring_standing_cell(row, now))),
+    apart = [BLANK] if roomy else []
+    return [
+        title(f"Ring {ring.name}", "  ", cell(ring_standing_cell(row, now))),
         *apart,
-        pairs([*_approval(row, approvals, now), *_opening(row, now)], _NAME),
-        *(severity_text(Severity.AT_RISK, each) for each in stops),
+        *_approval(row, approvals, now),
+        *_opening(row, now),
+        *(para(severity_text(Severity.AT_RISK, each)) for each in stops),
         *apart,
-        line(("Gate", STRONG), (f": ring {following} opens when all of it holds" if following else "", MUTED)),
+        title("Gate", (f": ring {following} opens when all of it holds" if following else "", MUTED)),
         *_conditions(row.gate),
         *apart,
-        *([plain("Rules", STRONG), pairs(_rules(ring), _NAME)] if roomy else [_rule_line(ring)]),
+        *(_rules(ring) if roomy else [_rule_line(ring)]),
     ]
-    return lines(rows)
 
 
-def _opening(row: RingProgress, now: datetime) -> Iterable[tuple[str, Part]]:
-    deferral = plural(row.ring.deferral_days, "day")
+def _opening(row: RingProgress, now: datetime) -> Iterable[Para]:
     if row.opened_at is not None:
-        yield "opened", moment_long(row.opened_at)
+        yield field("opened", moment_long(row.opened_at))
     elif row.opens_at is not None:
-        yield "opens", f"{moment_long(row.opens_at)}, {until(row.opens_at, now)}"
-        if row.waits_for:
-            yield "waits for", row.waits_for
+        yield field("opens", f"{moment_long(row.opens_at)}, {until(row.opens_at, now)}")
+        if row.waits_for and not row.stopped:
+            yield field("waits for", row.waits_for)
     else:
-        yield "opens", line((f"once it is approved, {deferral} after release at the earliest", MUTED))
+        days = row.ring.deferral_days
+        earliest = f", {plural(days, 'day')} after release at the earliest" if days else ""
+        yield field("opens", (f"once it is approved{earliest}", MUTED))
 
 
-def _approval(row: RingProgress, approvals: Iterable[Approval], now: datetime) -> Iterable[tuple[str, Part]]:
+def _approval(row: RingProgress, approvals: Iterable[Approval], now: datetime) -> Iterable[Para]:
     mine = [
         each
         for each in approvals
@@ -105,47 +106,57 @@ def _approval(row: RingProgress, approvals: Iterable[Approval], now: datetime) -
         and (each.expires_at is None or each.expires_at > now)
     ]
     if not mine:
-        yield "approved", line(("by nobody yet: a", MUTED))
+        yield field("approved", ("by nobody yet: a", MUTED))
     for each in mine:
-        yield "approved", line(f"by {each.approved_by}, {moment(each.approved_at, now)}  ", (each.reason, MUTED))
+        yield field("approved", f"by {each.approved_by}, {moment(each.approved_at, now)}  ", (each.reason, MUTED))
         if each.not_before is not None and each.not_before > now:
-            yield "", f"not before {moment_long(each.not_before)}"
+            yield field("", f"not before {moment_long(each.not_before)}")
         if each.expires_at is not None:
-            yield "", f"until {moment_long(each.expires_at)}"
+            yield field("", f"until {moment_long(each.expires_at)}")
 
 
-def _conditions(gate: Sequence[GateCondition]) -> Iterable[Content]:
+def _conditions(gate: Sequence[GateCondition]) -> Iterable[Para]:
     """State, name, value and need in columns."""
-    name_width = max((cells(each.name) for each in gate), default=0)
+    name_width = max((cells(each.name) for each in gate), default=0) + 2
     value_width = min(max((cells(each.value) for each in gate), default=0), 20)
     for each in gate:
-        yield line(
-            cell(condition_cell(each), 9),
-            "  ",
-            fit(each.name, name_width),
-            "  ",
+        yield hung(
+            line(cell(condition_cell(each), 11), fit(each.name, name_width)),
             (fit(each.value, value_width), STRONG),
             (f"  needs {each.needed}", MUTED),
         )
 
 
-def _rules(ring: Ring) -> list[tuple[str, Part]]:
-    return [
-        ("deferral", line(plural(ring.deferral_days, "day"), (" after release before it is offered", MUTED))),
-        ("deadline", line(plural(ring.deadline_days, "day"), (" to install it", MUTED))),
-        ("grace", line(plural(ring.grace_days, "day"), (" for devices that come back", MUTED))),
-        ("at once", at_once(ring)),
+def _rules(ring: Ring) -> list[Para]:
+    rows = [
+        title("Rules"),
+        field("deferral", plural(ring.deferral_days, "day"), (" after release before it is offered", MUTED)),
+        field("deadline", plural(ring.deadline_days, "day"), (" to install it", MUTED)),
+        field("grace", plural(ring.grace_days, "day"), (" for devices that come back", MUTED)),
+        field("at once", at_once(ring)),
     ]
+    if len(ring.waves) > 1:
+        shares = ", ".join(f"{wave:.0%}" for wave in ring.waves)
+        rows.append(field("waves", shares, (f"   each watched for {ring.wave_soak_hours} h", MUTED)))
+    if ring.window is not None:
+        rows.append(field("restarts", window_text(ring.window)))
+    rows.append(field("members", ring.members) if ring.members else field("members", ("by hand or by import", MUTED)))
+    return rows
 
 
-def _rule_line(ring: Ring) -> Content:
+def _rule_line(ring: Ring) -> Para:
     named = (("deferral", ring.deferral_days), ("deadline", ring.deadline_days), ("grace", ring.grace_days))
     parts: list[Part] = [("Rules", STRONG), "  "]
     for name, days in named:
         parts += [(f"{name} ", MUTED), f"{days} d  "]
-    return line(*parts, ("at once ", MUTED), at_once(ring))
+    return para(*parts, ("at once ", MUTED), at_once(ring))
 
 
 def at_once(ring: Ring) -> str:
     """How many devices of a ring may install at once."""
-    return plural(ring.max_in_flight, "device") if ring.max_in_flight else "no limit"
+    limits = []
+    if ring.max_in_flight:
+        limits.append(plural(ring.max_in_flight, "device"))
+    if ring.max_share_in_flight:
+        limits.append(f"{ring.max_share_in_flight:.0%} of the ring")
+    return " and ".join(limits) or "no limit"

@@ -1,4 +1,4 @@
-"""A runbook's Markdown as content: headings, steps, commands. Pure; only what runbooks use is understood.
+"""A runbook's Markdown as paragraphs: headings, steps, commands. Pure; only what runbooks use is understood.
 
 Organisations write runbooks of their own, so nothing in them is trusted to be more than text.
 """
@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from textual.content import Content
-
 from console.text import clean_lines
-from console.widgets.drawing import KEY, MUTED, STRONG, Part, line, lines, plain
+from console.widgets.drawing import KEY, MUTED, STRONG, Part
+from console.widgets.paragraphs import BLANK, Para, hung, para, title
 from engine.runbooks import BUILT_IN, Runbook
 
 _HEADING = re.compile(r"#{1,6}[ \t].*")
@@ -20,17 +19,17 @@ _CODE = re.compile(r"[ ]{4,}(?P<command>\S.*)")
 _EMPHASIS = re.compile(r"\*\*(?P<strong>[^*]+)\*\*|`(?P<code>[^`]+)`")
 
 
-def runbook_text(runbook: Runbook) -> Content:
+def runbook_text(runbook: Runbook) -> list[Para]:
     """The checklist; one that an organisation wrote says so."""
-    rows: list[Content] = []
+    rows: list[Para] = []
     if runbook.origin != BUILT_IN:
-        rows.append(plain("Your organisation's runbook", MUTED))
+        rows.append(para(("Your organisation's runbook", MUTED)))
     for paragraph in _paragraphs(runbook.text):
         if paragraph or (rows and rows[-1].plain):
             rows.append(_paragraph(paragraph))
     while rows and not rows[-1].plain:
         rows.pop()
-    return lines(rows)
+    return rows
 
 
 def _paragraphs(text: str) -> Iterable[str]:
@@ -50,16 +49,19 @@ def _paragraphs(text: str) -> Iterable[str]:
         yield open_line
 
 
-def _paragraph(text: str) -> Content:
+def _paragraph(text: str) -> Para:
+    if not text:
+        return BLANK
     if _HEADING.fullmatch(text):
-        return plain(text.strip("# \t"), STRONG)
+        return title(text.strip("# \t"))
     step = _STEP.fullmatch(text)
     if step is not None:
-        return line((f"{step['mark']} ", MUTED), *_emphasised(step["words"]))
+        return hung((f"{step['mark']} ", MUTED), *_emphasised(step["words"]))
     code = _CODE.fullmatch(text)
     if code is not None:
-        return line("   ", (code["command"], KEY))
-    return line(*_emphasised(text))
+        return hung("     ", (code["command"], KEY))
+    indent = "   " if text.startswith("  ") else ""
+    return hung(indent, *_emphasised(text.strip()))
 
 
 def _emphasised(text: str) -> list[Part]:

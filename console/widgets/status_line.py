@@ -14,6 +14,11 @@ from console.widgets.drawing import MUTED, line
 from engine.records import StateInfo
 
 _SEPARATOR = " › "
+_LEAST_TRAIL = 24
+"""Cells that the crumbs keep before anything at the right is left away."""
+
+Fact = tuple[str, int]
+"""Words, and how soon they are left away where there is no room: the highest first."""
 
 
 class StatusLine(Widget):
@@ -29,7 +34,8 @@ class StatusLine(Widget):
     """What the screen counts: ``512 devices, 3 marked``."""
     trouble: reactive[str] = reactive("")
     """Set while what is shown could not be read again: ``not read since 09:01``."""
-    facts: reactive[tuple[str, ...]] = reactive[tuple[str, ...]](())
+    facts: reactive[tuple[Fact, ...]] = reactive[tuple[Fact, ...]](())
+    """The right half, from `facts_of`."""
 
     def show_info(self, info: StateInfo, *, driving: bool) -> None:
         """The right half, from the state file."""
@@ -37,35 +43,42 @@ class StatusLine(Widget):
 
     def render(self) -> Content:
         width = self.content_size.width
-        right = "  ".join(clean(part) for part in (self.remark, *self.facts) if part)
-        if self.trouble:
-            right = f"{clean(self.trouble)}  {right}"
-        room = width - cells(right) - 2
-        if room < width // 3:
-            right = clip(right, width * 2 // 3 - 2)
-            room = width - cells(right) - 2
         name, *others = (clean(part) for part in self.crumbs) if self.crumbs else ("",)
-        trail = clip(_SEPARATOR.join(["", *others]), max(room - cells(name), 0))
+        trail = _SEPARATOR.join(["", *others]) if others else ""
+        right = "  ".join(self._right(width - cells(name) - min(cells(trail), _LEAST_TRAIL) - 2))
+        trail = clip(trail, max(width - cells(name) - cells(right) - 2, 0))
         blanks = width - cells(name) - cells(trail) - cells(right)
         return line(
-            (clip(name, max(room, 0)), "bold"),
+            (clip(name, width), "bold"),
             trail,
             " " * max(blanks, 0),
-            (right, "$at-risk" if self.trouble else MUTED),
+            (clip(right, width - cells(name)), "$at-risk" if self.trouble else MUTED),
         )
 
+    def _right(self, room: int) -> list[str]:
+        """What fits of the right half: the clock and what limits one stay longest."""
+        parts = [
+            (clean(self.trouble), 0),
+            (clean(self.remark), 2),
+            *((clean(words), rank) for words, rank in self.facts),
+        ]
+        shown = [part for part in parts if part[0]]
+        while len(shown) > 1 and sum(cells(words) + 2 for words, _ in shown) - 2 > room:
+            shown.remove(max(shown, key=lambda part: part[1]))
+        return [words for words, _ in shown]
 
-def facts_of(info: StateInfo, *, driving: bool) -> tuple[str, ...]:
+
+def facts_of(info: StateInfo, *, driving: bool) -> tuple[Fact, ...]:
     """What the right half of the title line says, part by part."""
-    parts = []
+    parts: list[Fact] = []
     if info.read_only:
-        parts.append("read-only")
+        parts.append(("read-only", 1))
     if not driving and not info.driver:
-        parts.append("nobody drives")
+        parts.append(("nobody drives", 4))
     elif not driving:
-        parts.append("driven elsewhere")
+        parts.append(("driven elsewhere", 5))
     if info.demo is not None:
         pace = "stopped" if info.demo.paused else f"×{info.demo.speed:g}"
-        parts.append(f"demo {pace}")
-    parts.append(moment(info.now))
+        parts.append((f"demo {pace}", 3))
+    parts.append((moment(info.now), 0))
     return tuple(parts)

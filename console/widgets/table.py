@@ -347,6 +347,7 @@ class Table(Widget, Generic[Row], can_focus=True):
     def _on_resize(self, event: events.Resize) -> None:
         self._painter = None
         self._window.resize(event.size.height - 1)
+        self.refresh()  # what was drawn before this message had the height of before
         if self._answered:
             self._look_ahead()
 

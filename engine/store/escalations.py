@@ -33,7 +33,8 @@ class EscalationStore:
     ) -> int:
         """Keep a new escalation; returns its number."""
         cursor = self._db.execute(
-            "INSERT INTO escalation (code, owner, reason, due_at, escalated_by, escalated_at) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO escalation (code, owner, reason, due_at, escalated_by, escalated_at) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
             (code, owner, reason, seconds(due_at), by, seconds(at)),
         )
         number = int(cursor.lastrowid or 0)

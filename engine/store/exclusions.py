@@ -9,28 +9,16 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from engine.model import InstallState, Release
+from engine.plans.exclude import WaitingInstall
 from engine.store.filter_sql import Condition
 from engine.store.values import epoch, moment, placeholders, seconds
 from engine.triage import Exclusion
 
 _IN_FORCE = "x.lifted_at IS NULL AND (x.until_at IS NULL OR x.until_at > ?)"
 _AMONG = "device_id IN (SELECT value FROM json_each(?))"
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingInstall:
-    """An install that nothing has happened for on its device yet."""
-
-    install_id: int
-    device_id: int
-    device_name: str
-    kb: int
-    by_hand: bool
-    requested_by: str
 
 
 def excluded_from(release: Release, now: datetime) -> Condition:

@@ -22,7 +22,8 @@ class ProblemStore:
     ) -> int:
         """Keep a new problem; returns its number."""
         cursor = self._db.execute(
-            "INSERT INTO known_problem (title, code, kb, filter, note, marked_by, marked_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO known_problem (title, code, kb, filter, note, marked_by, marked_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
             (title, code, kb, filter_text, note, by, seconds(at)),
         )
         return int(cursor.lastrowid or 0)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.causes import Cause
+from engine.causes import Cause, Retry
 from engine.errorcodes import code_text
 from engine.triage.cases import Escalation, FailureCase, KnownProblem
 from engine.triage.factors import CommonFactor
@@ -119,7 +119,7 @@ def view_groups(
             FailureGroupView(
                 group=group,
                 sla=group_sla(mine, now, targets) or _unknown(group),
-                retry=retry_outlook(mine, now, group.retry_after),
+                retry=retry_outlook(mine, now, group.retry_after if group.retry is Retry.AFTER_FIX else ""),
                 escalations=tuple(
                     each for each, members in escalations if each.code == group.code or not members.isdisjoint(devices)
                 ),

@@ -26,6 +26,8 @@ from engine.intents import Actor, Plan, Role
 
 SMALL, LARGE = (80, 24), (160, 45)
 _TURNS = 2_000
+_FRAMES = str.maketrans(dict.fromkeys("│╭╮╰╯─▁▂▃▄▅▆▇", " "))
+"""Frames stand between the words of a line that was broken."""
 
 
 class Desk:
@@ -143,7 +145,7 @@ class Desk:
 
     def shows(self, *texts: str) -> bool:
         """Whether all these texts are in the picture."""
-        picture = " ".join(self.text().split())
+        picture = " ".join(self.text().translate(_FRAMES).split())
         return all(" ".join(text.split()) in picture for text in texts)
 
     def table(self, selector: str = "") -> Table[Any]:

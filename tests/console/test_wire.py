@@ -75,3 +75,8 @@ def test_colours_are_told_anew_on_the_other_screen() -> None:
     thrift = Thrift()
     thrift.encode("\x1b[31mred\x1b[0m")
     assert thrift.encode("\x1b[?1049h\x1b[31mred\x1b[0m").endswith("\x1b[0;31mred")
+
+
+def test_ascii_terminals_get_ascii_alone() -> None:
+    sent = Thrift(only_ascii=True).encode("\x1b[31m╭──╮│▲ M\u00fcller … █▁\x1b[0m")
+    assert sent == "\x1b[0;31m+--+|^ Muller ~ #_"
