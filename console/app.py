@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
-from rich.text import Text
 from textual import on, work
 from textual.binding import BindingType
 from textual.driver import Driver
@@ -22,7 +21,6 @@ from console import terminal
 from console.background import Background
 from console.keys import BY_ID, EVERYWHERE, Verb, bindings
 from console.messages import FleetChanged, InfoRead, ReadFailed, RunnerTrouble
-from console.palette import ConsoleProvider, DeviceProvider, Palette
 from console.screens.base import ConsoleScreen
 from console.settings import Settings, load_settings
 from console.shell import Shell
@@ -186,6 +184,8 @@ class HotpatchApp(Shell):
         self.action_command_palette()
 
     def action_command_palette(self) -> None:
+        from console.palette import ConsoleProvider, DeviceProvider, Palette
+
         if not isinstance(self.screen, Palette):
             self.push_screen(Palette((ConsoleProvider, DeviceProvider)))
 
@@ -221,6 +221,8 @@ class HotpatchApp(Shell):
 
     def _fatal_error(self) -> None:
         """Say where the program broke, without any value: values may hold what nobody should read in a log."""
+        from rich.text import Text
+
         self._exit_renderables.append(Text(terminal.crash_report()))
         self._close_messages_no_wait()
 

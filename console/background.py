@@ -90,8 +90,8 @@ class Background:
 
     @property
     def driving(self) -> bool:
-        """Whether this console drives the work when it can get the lease."""
-        return self._runner is not None
+        """Whether this console drives the work; another process may hold the lease instead."""
+        return self._runner is not None and self._runner.drives
 
     def hold(self) -> None:
         """Count as busy until `release`: for what is asked a little later."""
@@ -101,6 +101,10 @@ class Background:
         """The end of `hold`."""
         self._lower_busy()
 
+    def threads(self) -> tuple[threading.Thread, ...]:
+        """The threads that it runs; for tests of ending."""
+        return tuple(each for each in (self._rows, self._totals, self._writer, self._runner) if each is not None)
+
     async def idle(self) -> None:
         """Wait until nothing is asked and nothing is being changed."""
         while self._busy:
@@ -108,7 +112,7 @@ class Background:
 
     async def close(self) -> None:
         """Stop: reads are interrupted, the one change that runs is finished, the lease is given back."""
-        if self._closed:
+        if self._closed or self._app is None:
             return
         self._closed = True
         await asyncio.to_thread(self._close)
@@ -385,6 +389,8 @@ class _Runner(threading.Thread):
         self._owner = owner
         self._ending = threading.Event()
         self._in_trouble = False
+        self.drives = True
+        """Whether it holds the lease; taken for granted until the first turn tells."""
 
     def stop(self) -> None:
         self._ending.set()
@@ -393,6 +399,7 @@ class _Runner(threading.Thread):
         try:
             engine = self._owner._opener()
         except Exception as error:  # noqa: BLE001 - the border of the background thread
+            self.drives = False
             self._owner._post_to_app(RunnerTrouble(_as_engine_error(error)))
             return
         try:
@@ -410,7 +417,7 @@ class _Runner(threading.Thread):
                 if driving and engine.demo is not None:
                     engine.demo.tick(min(now - last, _LONGEST_TICK))
                 last = now
-                driving = (await engine.run_due()).driving
+                self.drives = driving = (await engine.run_due()).driving
             except Exception as error:  # noqa: BLE001 - the border of the background thread
                 wait = min(wait * 2, 30.0)
                 self._tell(_as_engine_error(error))

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from console.text import Severity, error_code, moment, until
+from console.columns import ring_standing_cell
+from console.columns.rings import gate_fails
+from console.text import Severity, error_code
 from engine.calendar import MonthState, patch_tuesday_moment
 from engine.model import STALE_REASON, ReleaseKind, Verdict
 from engine.readiness import reason_words
@@ -148,33 +150,33 @@ class Standing:
 
 def ring_standing(row: RingProgress, now: datetime) -> Standing:
     """What a release does or waits for in a ring."""
-    if row.devices == 0:
-        return Standing(Severity.NONE, "no devices", "no devices on its platforms")
+    found = ring_standing_cell(row, now)
+    return Standing(found.severity, _in_short(row, now), found.text)
+
+
+def _in_short(row: RingProgress, now: datetime) -> str:
+    if not row.devices:
+        return "no devices"
     if row.stopped:
-        return Standing(Severity.AT_RISK, row.stopped.partition(" ")[0], row.stopped)
+        return row.stopped.partition(" ")[0]
     if row.opened_at is None:
-        return _waiting(row, now) if row.approved else Standing(Severity.NONE, "not approved", "not approved")
-    failing = next((each for each in row.gate if each.name == "failed" and not each.holds), None)
-    if failing is not None:
-        return Standing(Severity.FAILED, "gate fails", f"gate fails: {failing.value} failed, needs {failing.needed}")
-    if not (row.pending or row.active):
-        return Standing(Severity.OK, "done", "done")
-    waiting = next((each for each in row.gate if not each.holds), None)
-    if waiting is None:
-        return Standing(Severity.OK, "open", "open, its gate holds")
-    return Standing(Severity.DUE, "open", f"open; gate: {waiting.name} {waiting.value}, needs {waiting.needed}")
+        return _waiting_in_short(row, now)
+    if gate_fails(row):
+        return "gate fails"
+    if not row.approved:
+        return "no approval"
+    return "under way" if row.active or row.pending else "done"
 
 
-def _waiting(row: RingProgress, now: datetime) -> Standing:
+def _waiting_in_short(row: RingProgress, now: datetime) -> str:
+    if not row.approved:
+        return "not approved"
     if row.opens_at is not None and row.opens_at > now:
-        short = f"opens {row.opens_at.day} {row.opens_at:%b}"
-        return Standing(Severity.DUE, short, f"opens {moment(row.opens_at, now)}, {until(row.opens_at, now)}")
+        return f"opens {row.opens_at.day} {row.opens_at:%b}"
     words = row.waits_for
     if words.startswith("gate of ring "):
-        return Standing(Severity.DUE, f"gate of {words.removeprefix('gate of ring ').partition(':')[0]}", words)
-    if words.startswith("ring "):
-        return Standing(Severity.DUE, f"after {words.removeprefix('ring ')}", f"opens after {words}")
-    return Standing(Severity.DUE, words or "opens now", words or "opens now")
+        return f"gate of {words.removeprefix('gate of ring ').partition(':')[0]}"
+    return f"after {words.removeprefix('ring ')}" if words.startswith("ring ") else words or "opens now"
 
 
 def block_standing(block: ReleaseBlock, now: datetime) -> Standing:
@@ -183,13 +185,16 @@ def block_standing(block: ReleaseBlock, now: datetime) -> Standing:
     standings = [ring_standing(row, now) for row in reached]
     for severity in (Severity.FAILED, Severity.AT_RISK):
         for row, standing in zip(reached, standings, strict=True):
-            if standing.severity is severity:
+            if standing.severity is severity and standing.short != "done":
                 return Standing(severity, standing.short, f"{row.ring.name}: {standing.long}")
     if not any(row.approved or row.opened_at for row in reached):
         return Standing(Severity.NONE, "not approved", "not approved")
     opened = sum(row.opened_at is not None for row in reached)
-    if opened == len(reached) and all(standing.short == "done" for standing in standings):
-        return Standing(Severity.OK, "done", "done")
+    if all(standing.short == "done" for standing in standings):
+        failed = sum(row.failed for row in reached)
+        return Standing(
+            Severity.AT_RISK if failed else Severity.OK, "done", f"done but for {failed} failed" if failed else "done"
+        )
     return Standing(Severity.DUE, f"{opened} of {len(reached)} open", f"{opened} of {len(reached)} rings open")
 
 
@@ -272,7 +277,7 @@ class CauseSum:
     devices: int
     filter: str
     shared: str
-    """What most of its devices have in common, "" when nothing stands out: ``10 of 11: Latitude 7450``."""
+    """What most of its devices have in common, "" when nothing stands out: ``10 of 11 are Latitude 7450``."""
     remedy: str
     """What to do about the commonest of its codes."""
 
@@ -291,7 +296,7 @@ def causes(groups: Iterable[FailureGroup]) -> tuple[CauseSum, ...]:
                 cause=cause,
                 devices=len({device for group in members for device in group.device_ids}),
                 filter="error:" + ",".join(dict.fromkeys(error_code(group.code) for group in members)),
-                shared=f"{factor.share_text}: {factor.value}" if factor is not None else "",
+                shared=f"{factor.share_text} are {factor.value}" if factor is not None else "",
                 remedy=largest.remedy,
             )
         )

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.errors import BadInput
 from engine.intents import Role
@@ -20,23 +19,25 @@ from engine.nearest import nearest
 ThemeName = Literal["dark", "light", "contrast", "ansi"]
 
 
-class RoleSettings(BaseModel):
+@dataclass(frozen=True, slots=True)
+class RoleSettings:
     """Who may do what. Roles stop mistakes, not attackers: whoever can write the state file can do anything."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - pydantic reads it from here
 
     default: Role = Role.APPROVER
     """The role of everybody who is not named below."""
-    users: Mapping[str, Role] = Field(default_factory=dict)
+    users: Mapping[str, Role] = field(default_factory=dict)
     """Operating-system user name → role; goes before groups."""
-    groups: Mapping[str, Role] = Field(default_factory=dict)
+    groups: Mapping[str, Role] = field(default_factory=dict)
     """Operating-system group → role; the highest of a user's groups counts."""
 
 
-class Settings(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Settings:
     """Every setting of the console."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - pydantic reads it from here
 
     db: str = ""
     """State file to open when neither --db nor $HOTPATCH_DB names one."""
@@ -52,9 +53,9 @@ class Settings(BaseModel):
     """How much moves; none is kind to slow connections."""
     drive: bool = True
     """Whether an open console drives the work when no other process does."""
-    roles: RoleSettings = RoleSettings()
+    roles: RoleSettings = field(default_factory=RoleSettings)
     """Who may do what."""
-    views: Mapping[str, str] = Field(default_factory=dict)
+    views: Mapping[str, str] = field(default_factory=dict)
     """Saved filters by name: ``lab = "site:Lab -ready"``."""
 
 
@@ -74,13 +75,16 @@ def load_settings(path: Path | None = None) -> Settings:
     Raises:
         BadInput: the file cannot be read, is no TOML, or holds an unknown key or a value that does not fit.
     """
+    path = path or config_path()
+    if not path.exists():
+        return Settings()
     import tomllib
 
-    path = path or config_path()
+    # Most people have no such file, and checking one costs more than the console's first picture.
+    from pydantic import TypeAdapter, ValidationError
+
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return Settings()
     except OSError as error:
         raise BadInput(
             "The configuration cannot be read.",
@@ -91,7 +95,7 @@ def load_settings(path: Path | None = None) -> Settings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput("This is not TOML.", f"{error}.", "Write lines like: theme = 'light'", file=str(path)) from error
     try:
-        return Settings.model_validate(raw)
+        return TypeAdapter(Settings).validate_python(raw)
     except ValidationError as error:
         raise _explain(path, error.errors(include_url=False, include_input=False)[0]) from error
 
@@ -100,7 +104,7 @@ def _explain(path: Path, error: Mapping[str, Any]) -> BadInput:
     """One validation error in words."""
     place = tuple(str(part) for part in error["loc"])
     key = ".".join(place)
-    if error["type"] == "extra_forbidden":
+    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         names = list(_fields_at(place[:-1]))
         close = nearest(place[-1], names)
         hint = f"Did you mean {' or '.join(close)}?" if close else f"Known are: {', '.join(names)}."
@@ -112,8 +116,7 @@ def _explain(path: Path, error: Mapping[str, Any]) -> BadInput:
 
 
 def _fields_at(place: tuple[str, ...]) -> Iterable[str]:
-    model = RoleSettings if place == ("roles",) else Settings
-    return model.model_fields
+    return [each.name for each in fields(RoleSettings if place == ("roles",) else Settings)]
 
 
 def role_of(settings: Settings, user: str, groups: Iterable[str]) -> Role:
@@ -143,15 +146,15 @@ def this_users_groups() -> tuple[str, ...]:
 def settings_table() -> list[tuple[str, str, str]]:
     """Every setting as (key, default, meaning), for the documents."""
     rows = []
-    for model, prefix in ((Settings, ""), (RoleSettings, "roles.")):
-        docs = _field_docs(model)
-        for name, field in model.model_fields.items():
-            if name != "roles":
-                rows.append((prefix + name, str(field.get_default(call_default_factory=True)), docs.get(name, "")))
+    for instance, prefix in ((Settings(), ""), (RoleSettings(), "roles.")):
+        docs = _field_docs(type(instance))
+        for each in fields(instance):
+            if each.name != "roles":
+                rows.append((prefix + each.name, str(getattr(instance, each.name)), docs.get(each.name, "")))
     return rows
 
 
-def _field_docs(model: type[BaseModel]) -> dict[str, str]:
+def _field_docs(model: type[Any]) -> dict[str, str]:
     """The docstring under each field, read from the source."""
     import ast
     import inspect

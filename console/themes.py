@@ -6,7 +6,7 @@ Every colour is one of the 240 that 256-colour terminals have too: the look is t
 
 from __future__ import annotations
 
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 _DARK = Theme(
     name="dark",
@@ -108,6 +108,7 @@ _ANSI = Theme(
     boost="ansi_default",
     dark=True,
     variables={
+        **BUILTIN_THEMES["ansi-dark"].variables,
         "ok": "ansi_green",
         "due": "ansi_cyan",
         "at-risk": "ansi_yellow",
@@ -120,16 +121,6 @@ _ANSI = Theme(
         "cursor-text": "ansi_black",
         "cursor-away": "ansi_bright_black",
         "rule": "ansi_bright_black",
-        "block-cursor-foreground": "ansi_black",
-        "block-cursor-background": "ansi_white",
-        "border": "ansi_blue",
-        "border-blurred": "ansi_bright_black",
-        "input-cursor-background": "ansi_white",
-        "input-cursor-foreground": "ansi_black",
-        "input-selection-background": "ansi_bright_blue",
-        "input-selection-foreground": "ansi_black",
-        "screen-selection-background": "ansi_bright_blue",
-        "screen-selection-foreground": "ansi_black",
     },
 )
 

@@ -18,6 +18,7 @@ from engine.intents import (
     Approve,
     Assign,
     Countersign,
+    FailureIntent,
     Intent,
     LiftHold,
     Plan,
@@ -86,6 +87,10 @@ class CarryOut:
     def _write(self, plan: Plan, now: datetime) -> int:
         situation = Situation(self._store, now)
         rollout = self._store.rollout
+        if isinstance(plan.intent, FailureIntent):
+            from engine.failure_changes import FailureChanges
+
+            return FailureChanges(self._store, self._actor).write(plan, plan.intent, situation)
         match plan.intent:
             case Apply(kb=kb, reason=reason):
                 return self._queue(plan, kb, reason, situation)
@@ -240,6 +245,10 @@ class CarryOut:
 
 def describe(intent: Intent) -> tuple[str, int | None, tuple[str, ...]]:
     """The audit's verb, release and rings of an intent."""
+    if isinstance(intent, FailureIntent):
+        from engine.failure_changes import describe_failure_intent
+
+        return describe_failure_intent(intent)
     match intent:
         case Approve(kb=kb, rings=rings):
             return "approve", kb, rings

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from engine.approvals import SETTING, forbids, policy_from_text
 from engine.build import kb_text
 from engine.deadlines import Lateness, deadline_of
+from engine.plans.candidates import plural
 from engine.self_audit import ACTOR, record
 from engine.situation import Situation
 from engine.store import Store
@@ -33,7 +34,7 @@ def follow_members(store: Store, now: datetime) -> int:
     with store.transaction():
         moved = store.members.follow(situation.rings, now)
         for ring, devices in moved.items():
-            summary = f"{devices:,} devices joined ring {ring} by its filter"
+            summary = f"{plural(devices, 'device')} joined ring {ring} by its filter"
             record(store, now, "assign", summary, rings=(ring,), devices=devices)
         store.state.set(_MEMBERS_CHECKED, now.isoformat())
         if moved:
@@ -92,7 +93,8 @@ def tell_deadlines(store: Store, now: datetime) -> int:
         with store.transaction():
             store.state.set(_TOLD, json.dumps(sorted(told)))
             if overdue:
-                summary = f"{len(overdue):,} devices of ring {name} are past the deadline of {kb_text(kb)}"
+                verb = "is" if len(overdue) == 1 else "are"
+                summary = f"{plural(len(overdue), 'device')} of ring {name} {verb} past the deadline of {kb_text(kb)}"
                 details = {"sample": overdue[:20], "deadline": deadline.deadline_at.isoformat()}
                 record(
                     store,

@@ -8,7 +8,7 @@ from datetime import datetime
 from engine.build import kb_text
 from engine.intents import StopKind
 from engine.model import InstallAction, Release
-from engine.rollout import Standing, next_change_at
+from engine.rollout import Standing, next_change_at, valid_approval
 from engine.self_audit import ACTOR, record
 from engine.situation import Situation
 from engine.store import Store
@@ -29,7 +29,11 @@ class Offering:
         """When time alone may open another ring."""
         situation = Situation(self._store, now)
         moments: list[datetime | None] = []
+        openings = self._store.rollout.openings()
         for kb in self._open_kbs(situation):
+            waits = [ring for ring in situation.rings if (kb, ring.id) not in openings or len(ring.waves) > 1]
+            if not any(valid_approval(situation.approvals, kb, ring.name, now) for ring in waits):
+                continue
             found = situation.standings(kb)
             moments.append(next_change_at(found, now))
             moments += [

@@ -18,6 +18,7 @@ from engine.intents import (
     Approve,
     Assign,
     Countersign,
+    FailureIntent,
     Intent,
     LiftHold,
     Plan,
@@ -69,6 +70,11 @@ class Planner:
 
     def _plan(self, intent: Intent, situation: Situation) -> Plan:
         number = self._store.state.change_number()
+        if isinstance(intent, FailureIntent):
+            # Loaded on use: error knowledge and triage are no part of starting up.
+            from engine.failure_planning import FailurePlanner
+
+            return FailurePlanner(self._store, self._actor.name, self._role).plan(intent, situation, number)
         match intent:
             case Apply():
                 facts = situation.release_facts(intent.kb)
@@ -176,7 +182,7 @@ class Planner:
                 kb=row.kb,
                 attempt=row.attempt,
                 failed_at=row.failed_at,
-                not_before=None,
+                code=row.error_code,
                 is_uninstall=row.action is InstallAction.UNINSTALL,
             )
 

@@ -15,6 +15,7 @@ from engine.build import Platform, kb_text
 from engine.calendar import MonthPlan, last_document_month, next_baseline, year_plan
 from engine.clock import Clock
 from engine.errors import NotFound
+from engine.failure_reads import FailureReads
 from engine.model import Approval, DeviceState, Release, ReleaseKind, Track
 from engine.readiness import Readiness, assess
 from engine.records import (
@@ -28,7 +29,6 @@ from engine.records import (
     DevicePage,
     DeviceQuery,
     DeviceRow,
-    FailureRow,
     GateCondition,
     ReasonCount,
     ReleaseRow,
@@ -37,6 +37,7 @@ from engine.records import (
     Urgency,
 )
 from engine.rollout import ConditionState, Standing
+from engine.rollout_reads import RolloutReads
 from engine.situation import Situation, find_device
 from engine.store import Store
 from engine.store.devices import facts_of
@@ -46,13 +47,12 @@ from engine.store.releases import newest_first
 if TYPE_CHECKING:
     from engine.catalog import Catalog, Levels
     from engine.store.rollout import StopRow
-    from engine.triage import FailureGroup
 
 _ACTIVE_STATES = ("queued", "offered", "downloading", "installing", "restart-pending", "verifying")
 
 
 @dataclass(frozen=True, slots=True)
-class Reads:
+class Reads(FailureReads, RolloutReads):
     """The questions."""
 
     store: Store
@@ -124,7 +124,7 @@ class Reads:
             protected=bool(row["protected"]),
             state=DeviceState(row["state"]),
             installs=self.store.installs.of_device(device_id),
-            holds=self.store.rollout.holds(device_id),
+            holds=self.holds(device_id),
         )
 
     def readiness(self, device_id: int) -> Readiness:
@@ -258,42 +258,6 @@ class Reads:
         """Installs that are under way."""
         return self.store.installs.active(limit)
 
-    # --- failures -----------------------------------------------------------------------------------
-
-    def failures(self, filter: str = "") -> tuple[FailureRow, ...]:
-        """Open failures of the devices that a filter matches, newest first."""
-        from engine.store.filter_sql import compile_text
-
-        condition = compile_text(filter, self.clock.now())
-        return self.store.installs.failures(condition.where, tuple(condition.params))
-
-    def failure_groups(self, filter: str = "") -> tuple[FailureGroup, ...]:
-        """Open failures grouped by cause and code, with what their devices share."""
-        from engine.triage import BaseRates, FailedInstall, group_failures
-
-        failures = [
-            FailedInstall(
-                install_id=row.install_id,
-                device_id=row.device_id,
-                device_name=row.device_name,
-                kb=row.kb,
-                code=row.error_code,
-                failed_at=row.failed_at,
-                attempts=row.attempt,
-                traits={
-                    "model": row.model,
-                    "driver": row.driver,
-                    "site": row.site,
-                    "ring": row.ring,
-                    "platform": row.platform.label,
-                    "build": str(row.build) if row.build else "",
-                },
-            )
-            for row in self.failures(filter)
-        ]
-        population, values = self.store.devices.trait_counts()
-        return tuple(group_failures(failures, BaseRates(population, values)))
-
     # --- evidence -----------------------------------------------------------------------------------
 
     def audit(self, limit: int = 200, before: int | None = None) -> tuple[AuditRow, ...]:
@@ -355,6 +319,7 @@ class Reads:
             if failing is not None and progress.opened_at is not None:
                 text = f"Gate of ring {progress.ring.name} fails for {kb_text(progress.kb)}: {failing.value} failed"
                 found.append(Attention(Urgency.NOW, text, "rings"))
+        found += self._failures().attention()
         found += self._waiting_releases(situation)
         for state, urgency, words in (
             ("failed", Urgency.TODAY, "with a failed install"),

@@ -39,6 +39,11 @@ class RingCounts:
         """The same devices under a safeguard hold: what waits cannot be offered the release."""
         return replace(self, not_ready=self.not_ready + self.pending, pending=0)
 
+    def without(self, devices: int) -> RingCounts:
+        """The same, when so many of those that wait are excluded from the release."""
+        excluded = min(devices, self.pending)
+        return replace(self, not_ready=self.not_ready + excluded, pending=self.pending - excluded)
+
     def plus(self, other: RingCounts) -> RingCounts:
         return RingCounts(
             self.installed + other.installed,

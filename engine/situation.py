@@ -152,6 +152,7 @@ class Situation:
             ring_names={ring.id: ring.name for ring in self.rings},
             stopped=lambda ring: is_stopped(self.stops, kb, ring),
             withheld=self._store.safeguards.ids(self.withheld(kb)),
+            excluded=self._store.rollout.exclusion_reasons(kb, self.now),
         )
 
     def release_facts_for_retry(self, kb: int) -> ReleaseFacts:
@@ -186,6 +187,10 @@ class Situation:
                 found[ring_id] = found.get(ring_id, RingCounts()).plus(count_ring(rows, release))
             for ring_id, rows in held_back.items():
                 found[ring_id] = found.get(ring_id, RingCounts()).plus(count_ring(rows, release).withheld())
+            for ring_id, devices in self._store.rollout.excluded_counts(
+                release, self.now, self.withheld(release.kb)
+            ).items():
+                found[ring_id] = found.get(ring_id, RingCounts()).without(devices)
         return found
 
     def _progress(self, release: Release) -> tuple[ProgressCell, ...]:

@@ -24,6 +24,7 @@ WATCHED_FOR = timedelta(hours=72)
 SAMPLE = 200
 """Devices asked about for each ring, and for each platform of the comparison."""
 _NAMES = 5
+_FORGOTTEN_AFTER = timedelta(days=60)
 _SETTING = "health-watch"
 
 
@@ -37,12 +38,12 @@ class Watching:
     def next_at(self, now: datetime) -> datetime | None:
         """When the next readings are due; None while no release is young."""
         plan = self._plan(Situation(self._store, now))
-        return min((due for due, until in plan.values() if due <= until), default=None)
+        return min((due for due, _ in plan.values()), default=None)
 
     def collect(self, now: datetime) -> int:
         """Take the readings that are due; returns how many releases were read."""
         situation = Situation(self._store, now)
-        due = [kb for kb, (at, until) in self._plan(situation).items() if at <= now and at <= until]
+        due = [kb for kb, (at, _) in self._plan(situation).items() if at <= now]
         for kb in due:
             readings = self._read(kb, situation)
             last = self._store.health.last_success_at(kb)
@@ -66,7 +67,7 @@ class Watching:
             read_at, until = notes.get(kb, (None, latest))
             until = max(until, latest + WATCHED_FOR)
             due = latest + EVERY if read_at is None else read_at + EVERY
-            if until >= situation.now:
+            if until >= situation.now and due <= until:
                 found[kb] = (due, until)
         return found
 
@@ -77,7 +78,7 @@ class Watching:
         }
 
     def _note(self, kb: int, now: datetime, until: datetime) -> None:
-        notes = {each: pair for each, pair in self._notes().items() if pair[1] >= now}
+        notes = {each: pair for each, pair in self._notes().items() if pair[0] >= now - _FORGOTTEN_AFTER}
         notes[kb] = (now, until)
         text = json.dumps({str(each): [read.isoformat(), end.isoformat()] for each, (read, end) in notes.items()})
         self._store.state.set(_SETTING, text)

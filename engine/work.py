@@ -105,6 +105,7 @@ class Work:
             touched.append(each.order.device_id)
             if any(step.build is not None or step.state.is_final for step in steps):
                 changed.append(each.order.device_id)
+        self._store.installs.note_failures([each.order.install_id for each in due], now)
         self._store.installs.refresh_device_states(touched)
         assess_devices(self._store, Situation(self._store, now), changed)
         return did

@@ -22,10 +22,16 @@ def install_state_cell(state: InstallState) -> Cell:
     return Cell(text.words(state), _INSTALL_STATES.get(state, Severity.DUE))
 
 
+def _stage(row: ActiveInstall) -> Cell:
+    """What the device is doing, with the sign of its state: ``◐ drain old calls``."""
+    state = install_state_cell(row.state)
+    return Cell(row.stage or state.text, state.severity)
+
+
 def progress_bar(percent: int, width: int = 10) -> str:
-    """``██████░░░░``; anything from 0 to 100."""
+    """``━━━━━━────``; anything from 0 to 100."""
     full = min(max(percent, 0), 100) * width // 100
-    return "█" * full + "░" * (width - full)
+    return "━" * full + "─" * (width - full)
 
 
 ACTIVE: tuple[Column[ActiveInstall], ...] = (
@@ -42,7 +48,7 @@ ACTIVE: tuple[Column[ActiveInstall], ...] = (
         from_width=90,
         sort="action",
     ),
-    Column("state", "State", 17, lambda row, _: install_state_cell(row.state), sort="state"),
+    Column("stage", "Stage", 20, lambda row, _: _stage(row), sort="stage", grow=2),
     Column(
         "progress",
         "Progress",
@@ -51,18 +57,18 @@ ACTIVE: tuple[Column[ActiveInstall], ...] = (
         sort="progress",
         order=lambda row: (row.progress,),
     ),
-    Column("stage", "Stage", 20, lambda row, _: Cell(row.stage or NOTHING), from_width=104, sort="stage", grow=2),
-    Column("by", "Asked by", 12, lambda row, _: Cell(row.requested_by or NOTHING), from_width=124, sort="by"),
     Column(
         "since",
         "For",
         6,
         lambda row, now: Cell(text.age(row.requested_at, now)),
         "right",
-        from_width=134,
+        from_width=76,
         sort="since",
         order=lambda row: (row.requested_at,),
     ),
+    Column("by", "Asked by", 12, lambda row, _: Cell(row.requested_by or NOTHING), from_width=104, sort="by"),
+    Column("state", "State", 17, lambda row, _: install_state_cell(row.state), from_width=124, sort="state"),
     Column(
         "next", "Next step", 9, lambda row, now: Cell(text.until(row.next_at, now)), "right", from_width=146, sort=""
     ),
@@ -78,10 +84,10 @@ AUDIT: tuple[Column[AuditRow], ...] = (
         sort="at",
         order=lambda row: (row.seq,),
     ),
-    Column("actor", "Who", 10, lambda row, _: Cell(row.actor), sort="actor"),
+    Column("actor", "Who", 8, lambda row, _: Cell(row.actor), sort="actor", grow=1),
     Column("summary", "What", 30, lambda row, _: Cell(row.summary), grow=3),
-    Column("reason", "Why", 16, lambda row, _: Cell(row.reason or NOTHING), from_width=76, grow=2),
-    Column("devices", "Devices", 7, lambda row, _: number_cell(row.devices), "right", from_width=96),
+    Column("reason", "Why", 12, lambda row, _: Cell(row.reason or NOTHING), from_width=66, grow=2),
+    Column("devices", "Devices", 7, lambda row, _: number_cell(row.devices), "right", from_width=76),
     Column("kb", "KB", 9, lambda row, _: Cell(text.kb(row.kb)), from_width=110),
     Column("action", "Action", 10, lambda row, _: Cell(text.words(row.action)), from_width=124, sort="action"),
     Column("origin", "From", 18, lambda row, _: Cell(row.origin or NOTHING), from_width=146),

@@ -38,6 +38,15 @@ RELEASES: tuple[Column[ReleaseRow], ...] = (
     ),
     Column("kind", "Kind", 20, lambda row, _: kind_cell(row.release.kind), sort="kind"),
     Column(
+        "month",
+        "Month",
+        8,
+        lambda row, _: Cell(text.month(row.release.month)),
+        from_width=150,
+        sort="month",
+        order=lambda row: (row.release.month, row.release.released_at),
+    ),
+    Column(
         "released",
         "Released",
         11,

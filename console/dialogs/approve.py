@@ -19,6 +19,7 @@ from textual.widgets.selection_list import Selection
 from console.dialogs.base import Dialog
 from console.text import Severity, fit, kb, plural
 from console.widgets.drawing import MUTED, line, plain, severity_text
+from console.widgets.tick_list import TickList
 from engine.intents import Approve
 
 
@@ -38,7 +39,7 @@ class ApproveDialog(Dialog[Approve]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "finish", "go on")]
     DEFAULT_CSS = """
-    ApproveDialog SelectionList { height: auto; max-height: 8; border: none; padding: 0; background: $surface; }
+    ApproveDialog SelectionList { height: auto; max-height: 8; background: $surface; }
     ApproveDialog .label { margin-top: 1; height: 1; }
     ApproveDialog #wrong { height: auto; }
     """
@@ -52,7 +53,7 @@ class ApproveDialog(Dialog[Approve]):
         if self._about:
             yield Static(plain(self._about, MUTED))
         yield Static(plain("Rings"), classes="label")
-        yield SelectionList[str](
+        yield TickList[str](
             *(
                 Selection(
                     line(fit(each.name, 8), plural(each.devices, "device"), (f"  {each.note}", MUTED)),

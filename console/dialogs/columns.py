@@ -12,6 +12,7 @@ from textual.widgets.selection_list import Selection
 
 from console.dialogs.base import Dialog
 from console.widgets.drawing import plain
+from console.widgets.tick_list import TickList
 
 
 class ColumnsDialog(Dialog[tuple[str, ...]]):
@@ -22,7 +23,7 @@ class ColumnsDialog(Dialog[tuple[str, ...]]):
         Binding("u", "usual", "the usual ones"),
     ]
     DEFAULT_CSS = """
-    ColumnsDialog SelectionList { height: auto; max-height: 16; border: none; padding: 0; background: $surface; }
+    ColumnsDialog SelectionList { height: auto; max-height: 16; background: $surface; }
     """
 
     def __init__(self, columns: Sequence[tuple[str, str]], shown: Sequence[str]) -> None:
@@ -30,7 +31,7 @@ class ColumnsDialog(Dialog[tuple[str, ...]]):
         self._columns, self._shown = tuple(columns), tuple(shown)
 
     def compose_body(self) -> Iterable[Widget]:
-        yield SelectionList[str](
+        yield TickList[str](
             *(Selection(plain(title), column_id, column_id in self._shown) for column_id, title in self._columns)
         )
 

@@ -65,6 +65,8 @@ class ConsoleScreen(Screen[None]):
         super().__init__()
         self._loaded_number = -1
         self._read_at: datetime | None = None
+        self._true_at: datetime | None = None
+        self._failing: set[str] = set()
 
     # --- composing ----------------------------------------------------------------------------------
 
@@ -113,7 +115,8 @@ class ConsoleScreen(Screen[None]):
         if not self.shell.background.is_newest(self, message.kind, message.serial):
             return
         self._read_at = self.shell.present()
-        self.status.trouble = ""
+        self._failing.discard(message.kind)
+        self._show_trouble()
         message.then(message.value)
 
     @on(ReadFailed)
@@ -121,9 +124,16 @@ class ConsoleScreen(Screen[None]):
         message.stop()
         if message.serial and not self.shell.background.is_newest(self, message.kind, message.serial):
             return
-        since = f" since {moment(self._read_at)}" if self._read_at is not None else ""
-        self.status.trouble = f"not read{since}"
+        self._failing.add(message.kind)
+        self._show_trouble()
         self.read_failed(message.kind, message.error)
+
+    def _show_trouble(self) -> None:
+        if not self._failing:
+            self._true_at, self.status.trouble = self._read_at, ""
+        else:
+            since = f" since {moment(self._true_at)}" if self._true_at is not None else ""
+            self.status.trouble = f"not read{since}"
 
     # --- staying true -------------------------------------------------------------------------------
 

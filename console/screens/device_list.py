@@ -48,6 +48,8 @@ class DeviceList(DeviceVerbs):
         super().__init__()
         self._state = ListState()
         self._restored = False
+        self._arriving = ""
+        """Where somebody was led before the memory of this screen was read."""
         self._marked_under: set[str] = set()
         self._rings: tuple[str, ...] = ()
 
@@ -82,6 +84,8 @@ class DeviceList(DeviceVerbs):
         table.chosen = self._state.columns
         self.ask("rings", lambda engine: tuple(row.ring.name for row in engine.reads.rings()), self._keep_rings)
         self._list_changed()
+        if self._arriving:
+            self.arrive(self._arriving)
 
     def _keep_rings(self, names: tuple[str, ...]) -> None:
         self._rings = names
@@ -173,6 +177,8 @@ class DeviceList(DeviceVerbs):
             self.arrive(text)
 
     def verb_find(self) -> None:
+        if self._state.sort != "name" or self._state.descending:
+            self.table.order_by("name")
         self.query_one(AskLine).open("find", "name", hint="Type the beginning of a name. enter stays there.")
 
     def _suggest(self, text: str) -> list[Completion]:

@@ -137,15 +137,15 @@ class DevicesScreen(DeviceList):
 
     def arrive(self, filter_text: str) -> None:
         """A filter, or ``#`` and a device's id."""
-        if filter_text.startswith("#") and filter_text[1:].isdigit():
+        if not self._restored:
+            self._arriving = filter_text
+        elif filter_text.startswith("#") and filter_text[1:].isdigit():
             self._arrive_at(int(filter_text[1:]))
         elif not filter_mistake(filter_text):
-            self._restored = True
             self._filter(filter_text)
             self._note_in_history(filter_text)
 
     def _arrive_at(self, device_id: int) -> None:
-        self._restored = True
         self._state = replace(self._state, filter="", pane=True)
         self.set_class(True, "-pane")
         self._ask_total()

@@ -97,6 +97,7 @@ class FailuresScreen(DeviceVerbs, FilterLine, SteadyScreen):
         if self._inside is not None:
             self._show_installs(failed)
         self._show_details()
+        self.refresh_bindings()
 
     def _empty_words(self) -> tuple[str, str]:
         if self.filter:
@@ -172,7 +173,6 @@ class FailuresScreen(DeviceVerbs, FilterLine, SteadyScreen):
 
     def _show_details(self) -> None:
         self._show_trail()
-        self.refresh_bindings()
         row, now = self.table.cursor_row, self.shell.present()
         if row is None or self._failed is None:
             self.panes.display = self._failed is None

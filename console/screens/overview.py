@@ -11,11 +11,12 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events, on
+from textual import on
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.widget import Widget
 
 from console import overview_sums as sums
+from console.activity_reads import read_active
 from console.screens.steady import SteadyScreen
 from console.text import Severity, clean, count, date, month, plural
 from console.widgets import overview_lines as draw
@@ -32,9 +33,12 @@ if TYPE_CHECKING:
     from engine import Engine
     from engine.triage import FailureGroup
 
-_ROOMY_WIDTH, _ROOMY_HEIGHT, _TALL_HEIGHT = 110, 32, 46
+_TWO_WIDTH = 140
+"""From which width on there are two columns."""
+_ROOMY_HEIGHT, _TALL_HEIGHT = 32, 46
+"""From which height on two columns, or one, show everything."""
 _REASONS_SHOWN = 5
-_LATELY_READ, _LATELY_LEAST = 20, 3
+_LATELY_READ, _LATELY_LEAST, _ACTIVE_READ = 20, 3, 500
 """Rows read of what goes on, and the least that are worth a part of their own."""
 
 
@@ -74,7 +78,7 @@ def read_totals(engine: Engine) -> Totals:
             each: (*engine.reads.year_plan(each, year - 1), *engine.reads.year_plan(each, year)) for each in platforms
         },
         next_baselines={each: engine.reads.next_baseline(each) for each in platforms},
-        active=engine.reads.active(_LATELY_READ),
+        active=read_active(engine, _ACTIVE_READ)[:_LATELY_READ],
         audit=engine.reads.audit(_LATELY_READ),
     )
 
@@ -125,15 +129,19 @@ class OverviewScreen(SteadyScreen):
         return self.query_one(f"#{name}", LeadList)
 
     @property
+    def _has_two(self) -> bool:
+        """Whether rollout and fleet stand side by side."""
+        return self.app.size.width >= _TWO_WIDTH
+
+    @property
     def _brief(self) -> bool:
         """Whether there is room for the essential only."""
-        width, height = self.app.size
-        return height < (_ROOMY_HEIGHT if width >= _ROOMY_WIDTH else _TALL_HEIGHT)
+        return self.app.size.height < (_ROOMY_HEIGHT if self._has_two else _TALL_HEIGHT)
 
     @property
     def _cramped(self) -> bool:
         """Whether two lists must share the room of one."""
-        return self._brief and self.app.size.width < _ROOMY_WIDTH
+        return self._brief and not self._has_two
 
     # --- asking -------------------------------------------------------------------------------------
 
@@ -197,7 +205,9 @@ class OverviewScreen(SteadyScreen):
             self._shown_at = minute
             self._show_all()
 
-    def on_resize(self, event: events.Resize) -> None:  # noqa: ARG002 - the size is the application's
+    def on_resize(self) -> None:
+        self.set_class(self._has_two, "-two")
+        self.set_class(not self._has_two, "-one")
         self._show_all()
 
     def _show_all(self) -> None:
@@ -273,7 +283,7 @@ class OverviewScreen(SteadyScreen):
         spare = self.query_one("#board").size.height - sum(len(panel.leads) + 2 for panel in above)
         most = (spare - 4) // 2
         now, active, audit = self.shell.present(), totals.active, totals.audit
-        shown = most >= _LATELY_LEAST and not self._brief and not self._cramped
+        shown = most >= _LATELY_LEAST and self._has_two and not self._brief
         for name in ("active", "latest"):
             self._panel(name).display = shown
         if shown:

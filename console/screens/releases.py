@@ -127,13 +127,15 @@ class ReleasesScreen(RolloutVerbs):
             if wanted is not None:
                 self.table.go_to_row(key_of(wanted))
                 self._wanted_kb = None
-        self.status.remark = self._remark(len(rows))
         self._show_trail()
         self._show_details()
 
-    def _remark(self, shown: int) -> str:
+    def _remark(self) -> str:
+        """What is counted, for the title line."""
+        if self.has_class("-reading"):
+            return ""
         if self._filter:
-            return f"{count(shown)} of {count(len(self._listed.rows))}"
+            return f"{count(self.table.total or 0)} of {count(len(self._listed.rows))}"
         waiting = len(self._listed.waiting)
         return f"{count(waiting)} {'waits' if waiting == 1 else 'wait'} for approval" if waiting else ""
 
@@ -162,6 +164,7 @@ class ReleasesScreen(RolloutVerbs):
         row = self.table.cursor_row
         reading = self.has_class("-reading") and row is not None
         self.trail(self._filter, f"{row.release.name} {row.release.platform.label}" if reading and row else "")
+        self.status.remark = self._remark()
 
     def _show_details(self) -> None:
         row = self.table.cursor_row

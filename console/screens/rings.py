@@ -127,7 +127,8 @@ class RingsScreen(RolloutVerbs):
     def info_read(self, info: StateInfo) -> None:
         super().info_read(info)
         if self._kb is not None and self.is_mounted:
-            self._show_release()
+            self.query_one(RingList).show_rows(self._rows, info.now)
+            self._show_ring()
 
     # --- showing ------------------------------------------------------------------------------------
 

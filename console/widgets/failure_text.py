@@ -87,7 +87,7 @@ def _ago(at: datetime, now: datetime) -> str:
 def install_text(row: FailureRow, knowledge: ErrorKnowledge, decision: RetryDecision, now: datetime) -> list[Para]:
     """One failed install, for the person who has the device's user on the line."""
     allowed = severity_text(
-        Severity.OK if decision.allowed else Severity.AT_RISK, "worth it now" if decision.allowed else "not advised"
+        Severity.OK if decision.allowed else Severity.AT_RISK, "may be tried now" if decision.allowed else "not now"
     )
     while_words = f"   while {row.stage}" if row.stage and row.stage != "failed" else ""
     what = "uninstall" if row.action is InstallAction.UNINSTALL else "install"

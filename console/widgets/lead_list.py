@@ -20,8 +20,9 @@ from textual.visual import RenderOptions
 from textual.widget import Widget
 
 from console.keys import bindings
-from console.text import cells, clip, is_ascii
+from console.text import is_ascii
 from console.widgets.drawing import MUTED, STRONG, line, plain
+from console.widgets.section import rule_line
 
 PREFIX = 2
 """Cells before a line: the cursor's sign."""
@@ -265,14 +266,8 @@ class LeadList(Widget, can_focus=True):
             first, last = self._offset + 1, self._offset + self._room
             shown = f"{first}-{last} of {len(self._leads)}" if last > first else f"{first} of {len(self._leads)}"
             remark = f"{remark}, {shown}" if remark else shown
-        remark = clip(remark, max(width - self._title.cell_length - 4, 0))
-        rule = width - self._title.cell_length - cells(remark) - (2 if remark else 1)
-        return line(
-            self._title.stylize_before("$key bold") if self.has_focus else self._title,
-            " ",
-            (("-" if is_ascii() else "─") * max(rule, 0), "$rule"),
-            (f" {remark}" if remark else "", MUTED),
-        )
+        title = self._title.stylize_before("$key bold") if self.has_focus else self._title
+        return rule_line(title, remark, width)
 
     def _strip(self, content: Content, component: str = "") -> Strip:
         width = self.size.width

@@ -21,6 +21,8 @@ from engine.model import Release, ReleaseKind
 FULL_LINES = 6
 """Lines inside the frame from which on a card of the year shows more than kind, release and surprise."""
 _SIDE_BY_SIDE = 40
+_NAME_WIDTH = 15
+_SOURCE_LINES = 2
 _NAMES = tuple("January February March April May June July August September October November December".split())
 
 # Corners, horizontal, vertical: published, planned, and each under the cursor.
@@ -48,18 +50,25 @@ def kind_words(plan: MonthPlan) -> str:
     return kind_cell(plan.kind).text
 
 
-def kind_line(plan: MonthPlan) -> Content:
+def kind_line(plan: MonthPlan, width: int) -> Content:
     """Sign and words for what the month is: a full sign for facts, an empty one for plans."""
     words = kind_words(plan)
     match plan.state:
         case MonthState.BEFORE:
-            return plain("before its first release", MUTED)
+            return _first_fitting(width, plain("before its first release", MUTED), plain("no release yet", MUTED))
         case MonthState.MISSING:
-            return severity_text(Severity.UNKNOWN, f"{words} planned, not known yet")
+            full = severity_text(Severity.UNKNOWN, f"{words} planned, not known yet")
+            return _first_fitting(width, full, severity_text(Severity.UNKNOWN, "not known yet"))
         case MonthState.FORECAST:
-            return line(("○ ", "$due" if plan.restart else MUTED), f"{words} ", ("planned", MUTED))
+            named = line(("○ ", "$due" if plan.restart else MUTED), words)
+            return _first_fitting(width, line(named, (" planned", MUTED)), named)
         case _:
             return severity_text(_severity(plan), words)
+
+
+def _first_fitting(width: int, *contents: Content) -> Content:
+    """The fullest wording that fits; the shortest one where none does."""
+    return next((each for each in contents if each.cell_length <= width), contents[-1])
 
 
 def _severity(plan: MonthPlan) -> Severity:
@@ -84,9 +93,12 @@ def _day(plan: MonthPlan) -> str:
     return f"{plan.patch_tuesday:%a} {plan.patch_tuesday.day}"
 
 
-def _out_of_band(release: Release) -> Content:
-    day = f"{release.released_at.day} {release.released_at:%b}"
-    return line((fit(day, 7), MUTED), f"{release.name} ", (kind_cell(release.kind).text, MUTED))
+def _out_of_band(release: Release, width: int, *, headed: bool) -> Content:
+    """Day, KB and kind, or what of it fits; below a heading that says so the kind goes without "OOB"."""
+    day = (fit(f"{release.released_at.day} {release.released_at:%b}", 7), MUTED)
+    kind = kind_cell(release.kind).text
+    named = line(f"{release.name} ", (kind.removeprefix("OOB ") if headed else kind, MUTED))
+    return _first_fitting(width, line(day, named), named)
 
 
 # --- the card of a year -----------------------------------------------------------------------------
@@ -94,38 +106,41 @@ def _out_of_band(release: Release) -> Content:
 
 def year_lines(plan: MonthPlan, width: int, height: int, now: datetime) -> list[Content]:
     """What stands in a card of the year view, the most important first; at most `height` lines."""
+    rows = [kind_line(plan, width)]
     if plan.state is MonthState.BEFORE:
-        return [kind_line(plan)]
+        return rows
     roomy = height >= FULL_LINES
-    rows = [kind_line(plan)]
-    restart = plain(restart_words(plan), STYLES[_severity(plan)] if plan.restart and not plan.is_forecast else MUTED)
+    style = STYLES[_severity(plan)] if plan.restart and not plan.is_forecast else MUTED
+    restart = plain(restart_words(plan), style)
     if roomy or plan.is_forecast:
-        rows.append(restart)
+        rows.append(_first_fitting(width, restart, plain(restart.plain.removesuffix(" expected"), style)))
     elif rows[0].cell_length + 2 + restart.cell_length <= width:
         rows[0] = line(rows[0], (", ", MUTED), restart)
     if plan.kb is not None or plan.build is not None:
-        rows.append(line(kb(plan.kb), (f" {build(plan.build)}", MUTED)))
+        name = plain(kb(plan.kb))
+        rows.append(_first_fitting(width, line(name, (f" {build(plan.build)}", MUTED)), name))
     if plan.is_forecast:
         rows.append(plain(until(patch_tuesday_moment(plan.month), now), MUTED))
     if plan.is_surprise:
         words = _surprise(plan) if roomy else f"restart, was {kind_cell(plan.planned).text}"
-        rows.append(plain(words, STYLES[Severity.AT_RISK]))
+        rows.append(plain(words if cells(words) <= width else "restart", STYLES[Severity.AT_RISK]))
     if roomy and plan.lcu is not None:
-        rows.append(line((f"LCU {plan.lcu.name} {build(plan.lcu.build)}, restart", MUTED)))
-    if plan.provisional and roomy:
+        rows.append(plain(f"LCU {plan.lcu.name} {build(plan.lcu.build)}, restart", MUTED))
+    out_of_band = _out_of_band_lines(plan.out_of_band, width, height - len(rows))
+    if plan.provisional and len(rows) + len(out_of_band) < height:
         rows.append(severity_text(Severity.UNKNOWN, "not confirmed"))
-    return rows + _out_of_band_lines(plan.out_of_band, height - len(rows))
+    return rows + out_of_band
 
 
-def _out_of_band_lines(releases: Sequence[Release], room: int) -> list[Content]:
+def _out_of_band_lines(releases: Sequence[Release], width: int, room: int) -> list[Content]:
     if not releases or room <= 0:
         return []
     if len(releases) <= room and room > 1:
-        return [_out_of_band(release) for release in releases]
+        return [_out_of_band(release, width, headed=False) for release in releases]
     if room == 1:
         more = f" +{len(releases) - 1}" if len(releases) > 1 else ""
         return [line("OOB ", f"{releases[0].name}", (more, MUTED))]
-    shown = [_out_of_band(release) for release in releases[: room - 1]]
+    shown = [_out_of_band(release, width, headed=False) for release in releases[: room - 1]]
     return [*shown, plain(f"and {len(releases) - len(shown)} more", MUTED)]
 
 
@@ -134,7 +149,7 @@ def _out_of_band_lines(releases: Sequence[Release], room: int) -> list[Content]:
 
 def quarter_lines(plan: MonthPlan, width: int, now: datetime) -> list[Content]:
     """Everything about a month, for a large card."""
-    rows = [kind_line(plan)]
+    rows = [kind_line(plan, width)]
     if plan.state is MonthState.BEFORE:
         return rows
     rows.append(plain(restart_words(plan), "" if plan.restart else MUTED))
@@ -148,14 +163,26 @@ def quarter_lines(plan: MonthPlan, width: int, now: datetime) -> list[Content]:
     if plan.lcu is not None:
         lcu = [*_release(plan.lcu.name, plan.lcu.build, width), plain("if off the track", MUTED)]
         rows += _entry("LCU, restart", lcu, width)
+    room = _value_width(width)
     if plan.out_of_band:
-        rows += _entry("Out of band", [_out_of_band(release) for release in plan.out_of_band], width)
-    if plan.is_forecast:
-        rows += _entry("Known from", [plain("quarterly pattern", MUTED)], width)
-    else:
-        confirmed = severity_text(Severity.UNKNOWN, "not confirmed") if plan.provisional else None
-        rows += _entry("Known from", [plain(plan.source, MUTED), *([confirmed] if confirmed else [])], width)
-    return rows
+        rows += _entry("Out of band", [_out_of_band(each, room, headed=True) for each in plan.out_of_band], width)
+    confirmed = [severity_text(Severity.UNKNOWN, "not confirmed")] if plan.provisional else []
+    source = "quarterly pattern" if plan.is_forecast else plan.source
+    return rows + _entry("Known from", [*confirmed, *_wrapped(source, room)], width)
+
+
+def _value_width(width: int) -> int:
+    """The room of a value beside or below its name."""
+    return max(width - (_NAME_WIDTH if width >= _SIDE_BY_SIDE else 2), 8)
+
+
+def _wrapped(text: str, width: int) -> list[Content]:
+    """At most a few lines: a source can be long, and its beginning says which one it is."""
+    rows = plain(text, MUTED).wrap(width)
+    if len(rows) > _SOURCE_LINES:
+        more = "..." if is_ascii() else "…"
+        rows = [*rows[: _SOURCE_LINES - 1], line(rows[_SOURCE_LINES - 1].truncate(width - len(more)), (more, MUTED))]
+    return list(rows)
 
 
 def _release(name: str, revision: OsBuild | None, width: int) -> list[Content]:
@@ -167,10 +194,24 @@ def _release(name: str, revision: OsBuild | None, width: int) -> list[Content]:
 def _entry(name: str, values: Sequence[Content], width: int) -> list[Content]:
     """A name and its values: side by side where there is room, else one under the other."""
     if width >= _SIDE_BY_SIDE:
-        rows = [line((fit(name if index == 0 else "", 15), MUTED), value) for index, value in enumerate(values)]
+        rows = [
+            line((fit(name if index == 0 else "", _NAME_WIDTH), MUTED), value) for index, value in enumerate(values)
+        ]
     else:
         rows = [plain(name, MUTED), *(line("  ", value) for value in values)]
     return [plain(""), *rows]
+
+
+def year_strip(plans: Sequence[MonthPlan], cursor: int, width: int) -> Content:
+    """The whole year in one line, for below a quarter: ``Jan ◐  Feb ●  Mar ●``."""
+    parts: list[Part] = []
+    room = max(width // 12, 5)
+    for index, plan in enumerate(plans):
+        shown = kind_line(plan, 0).plain[:1] if plan.state is not MonthState.BEFORE else "–"
+        in_quarter = index // 3 == cursor // 3
+        style = STYLES[_severity(plan)] if plan.state is MonthState.PUBLISHED else MUTED
+        parts += [(f" {month_name(plan)[:3]} ", STRONG if in_quarter else MUTED), (fit(shown, room - 5), style)]
+    return line(*parts)
 
 
 # --- the frame --------------------------------------------------------------------------------------

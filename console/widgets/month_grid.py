@@ -21,13 +21,16 @@ from console.keys import bindings
 from console.shell import Shell
 from console.text import month as month_text
 from console.widgets.drawing import line, plain
-from console.widgets.month_card import framed, quarter_lines, year_lines
+from console.widgets.month_card import framed, quarter_lines, year_lines, year_strip
 from engine.calendar import MonthPlan
 
 COLUMNS = 3
 _LEAST_CARD = 5
 _TALLEST_CARD = 12
+_TALLEST_QUARTER = 26
 _GAP = 1
+_STRIP, _STRIP_FROM = 2, 22
+"""Lines of the year below a quarter, and the height from which on it is shown."""
 
 
 class MonthGrid(Widget, can_focus=True):
@@ -99,8 +102,14 @@ class MonthGrid(Widget, can_focus=True):
     @property
     def _card_height(self) -> int:
         if self._zoomed:
-            return max(self.size.height, _LEAST_CARD)
+            room = self.size.height - (_STRIP if self._has_strip else 0)
+            return min(max(room, _LEAST_CARD), _TALLEST_QUARTER)
         return min(max(self.size.height // 4, _LEAST_CARD), _TALLEST_CARD)
+
+    @property
+    def _has_strip(self) -> bool:
+        """Whether there is room for the year below a quarter."""
+        return self._zoomed and self.size.height >= _STRIP_FROM
 
     def _place(self) -> tuple[int, int]:
         """The first row of cards in view, and how many rows are."""
@@ -149,7 +158,8 @@ class MonthGrid(Widget, can_focus=True):
         first, rows = self._place()
         row, within = divmod(y, self._card_height)
         if row >= rows:
-            return self._strip(plain(""))
+            is_strip = self._has_strip and y == self._card_height + _STRIP - 1
+            return self._strip(year_strip(self._plans, self._cursor, self.size.width) if is_strip else plain(""))
         indices = range((first + row) * COLUMNS, (first + row + 1) * COLUMNS)
         return self._strip(Content(" " * _GAP).join([self._card(index)[within] for index in indices]))
 

@@ -47,7 +47,9 @@ URGENCIES = {
 }
 _NAME = 8
 _NUMBERS = (("Installed", 9), ("Active", 6), ("Failed", 6), ("Waiting", 7), ("Not ready", 9))
-_NUMBERS_WIDTH = sum(width + 1 for _, width in _NUMBERS)
+_SHORT_NUMBERS = (("Inst", 5), ("Act", 4), ("Fail", 4), ("Wait", 5), ("N/r", 5))
+_SHORT_BELOW = 68
+"""Width below which the numbers of a ring have short heads."""
 _STATE = 15
 _LONG_STATE = 44
 
@@ -99,9 +101,17 @@ def ring_lines(blocks: Sequence[ReleaseBlock], now: datetime, width: int, *, bri
     return leads
 
 
+def _columns(width: int) -> tuple[tuple[str, int], ...]:
+    return _NUMBERS if width >= _SHORT_BELOW else _SHORT_NUMBERS
+
+
+def _numbers_width(width: int) -> int:
+    return sum(size + 1 for _, size in _columns(width))
+
+
 def _bar_width(width: int) -> int:
     state = _LONG_STATE if width >= 130 else _STATE
-    return max(width - _NAME - _NUMBERS_WIDTH - state - 2, 4)
+    return max(width - _NAME - _numbers_width(width) - state - 2, 4)
 
 
 def _release_heading(block: ReleaseBlock, width: int) -> Lead:
@@ -113,17 +123,25 @@ def _release_heading(block: ReleaseBlock, width: int) -> Lead:
         words = f" {cell(kind_cell(block.kind)).plain}"
         restart = "" if block.kind.is_hotpatch else ", restart"
         kind = [(words + restart, MUTED)] if cells(named + words + restart) <= left else []
-    heads = "".join(" " + fit(title, size, "right") for title, size in _NUMBERS)
+    heads = "".join(" " + fit(title, size, "right") for title, size in _columns(width))
     title = line((named, STRONG), *kind)
-    blanks = " " * max(left - title.cell_length, 0)
-    return Lead(line(title, blanks, (heads + "  State", MUTED)), "rings", kb(block.kb))
+    title = title.truncate(left, pad=True)
+    return Lead(line(title, (heads + "  State", MUTED)), "rings", kb(block.kb))
 
 
-def _numbers(amounts: Sequence[int]) -> list[Part]:
+def short_count(number: int, width: int) -> str:
+    """A count that fits: ``12,345``, else ``123k`` or ``1.2M``."""
+    shown = count(number)
+    if cells(shown) <= width:
+        return shown
+    return f"{number // 1_000}k" if number < 1_000_000 else f"{number / 1_000_000:.1f}M"
+
+
+def _numbers(amounts: Sequence[int], width: int) -> list[Part]:
     styles = ("", "$due", "$failed", "", "$at-risk")
     parts: list[Part] = []
-    for amount, style, (_, size) in zip(amounts, styles, _NUMBERS, strict=True):
-        shown = fit(count(amount) if amount else "·", size, "right")
+    for amount, style, (_, size) in zip(amounts, styles, _columns(width), strict=True):
+        shown = fit(short_count(amount, size) if amount else "·", size, "right")
         parts += [" ", (shown, style if amount else MUTED)]
     return parts
 
@@ -142,11 +160,11 @@ def _state(standing: Standing, width: int) -> Content:
 
 def _ring_line(row: RingProgress, now: datetime, width: int) -> Lead:
     size = _bar_width(width)
-    room = width - _NAME - size - _NUMBERS_WIDTH - 2
+    room = width - _NAME - size - _numbers_width(width) - 2
     content = line(
         fit(row.ring.name, _NAME),
         bar(progress_shares(row), size),
-        *_numbers(_amounts(row)),
+        *_numbers(_amounts(row), width),
         "  ",
         _state(ring_standing(row, now), room),
     )
@@ -155,10 +173,10 @@ def _ring_line(row: RingProgress, now: datetime, width: int) -> Lead:
 
 def _release_line(block: ReleaseBlock, now: datetime, width: int) -> Lead:
     left = _NAME + _bar_width(width)
-    room = width - left - _NUMBERS_WIDTH - 2
+    room = width - left - _numbers_width(width) - 2
     content = line(
         (fit(_short_release(block), left), STRONG),
-        *_numbers(block.amounts()),
+        *_numbers(block.amounts(), width),
         "  ",
         _state(block_standing(block, now), room),
     )

@@ -97,7 +97,7 @@ def _gaps(coverage: Coverage) -> Iterable[Para]:
 
 def _gap(gap: Gap) -> Para:
     closed = ", ".join(each.name for each in gap.closed_by) or "nothing yet"
-    return hung("  ", *_cve_parts(gap.cve), (f"   closed by {closed}", MUTED))
+    return _cve(gap.cve, (f"   closed by {closed}", MUTED), indent="  ")
 
 
 def _approvals(row: ReleaseRow, approvals: Sequence[Approval], now: datetime, *, waits: bool) -> Iterable[Para]:
@@ -142,10 +142,10 @@ def release_cves(coverage: Coverage) -> list[Para]:
         return []
     shown = cves[:_CVES_SHOWN]
     worst = f"the {len(shown)} worst of {count(len(cves))}" if len(shown) < len(cves) else count(len(cves))
-    return [title(f"CVEs it fixes: {worst}"), *(para(*_cve_parts(each)) for each in shown)]
+    return [title(f"CVEs it fixes: {worst}"), *(_cve(each) for each in shown)]
 
 
-def _cve_parts(cve: Cve) -> list[Part]:
+def _cve(cve: Cve, *more: Part, indent: str = "") -> Para:
     score = f"{cve.cvss:.1f}" if cve.cvss is not None else NOTHING
     flags: list[Part] = []
     if cve.exploited:
@@ -153,8 +153,8 @@ def _cve_parts(cve: Cve) -> list[Part]:
     elif cve.disclosed:
         flags = [severity_text(Severity.AT_RISK, "disclosed"), "  "]
     rating = cell(Cell(cve.severity.value, _RATINGS.get(cve.severity, Severity.NONE)), _RATING_WIDTH)
-    known = cve.title.removesuffix(" Vulnerability")
-    return [fit(cve.id, 15), rating, fit(score, 4, "right"), "  ", *flags, known]
+    head = line(indent, fit(cve.id, 15), rating, fit(score, 4, "right"), "  ")
+    return hung(head, *flags, cve.title.removesuffix(" Vulnerability"), *more)
 
 
 def release_words(row: ReleaseRow) -> str:

@@ -17,7 +17,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from console.columns import ring_standing_cell
+from console.columns import Cell, ring_standing_cell
 from console.keys import bindings
 from console.messages import CursorMoved, RowOpened
 from console.text import cells, clip, count, fit, is_ascii
@@ -62,9 +62,9 @@ def number_line(row: RingProgress, width: int, *, cursor: str = "") -> Content:
     return Content.styled(content.plain + " " * max(width - cells(content.plain), 0), cursor)
 
 
-def bar_line(row: RingProgress, width: int, now: datetime) -> Content:
+def bar_line(row: RingProgress, width: int, stands: Cell) -> Content:
     """The bar, and beside it where the ring stands."""
-    standing = cell(ring_standing_cell(row, now))
+    standing = cell(stands)
     bar_width = max(min((width - _INDENT) // 2, 60), 8)
     room = max(width - _INDENT - bar_width - 3, 0)
     if cells(standing.plain) > room:
@@ -109,13 +109,14 @@ class RingCard(Widget):
     row: reactive[RingProgress | None] = reactive[RingProgress | None](None)
     cursor: reactive[str] = reactive("")
     """The style of its first line while the cursor stands on it."""
-    now: reactive[datetime | None] = reactive[datetime | None](None)
+    standing: reactive[Cell] = reactive(Cell(""))
+    """Not the time itself: what is said changes far less often."""
 
     def render(self) -> Content:
-        if self.row is None or self.now is None:
+        if self.row is None:
             return Content("")
         width = self.size.width
-        return lines([number_line(self.row, width, cursor=self.cursor), bar_line(self.row, width, self.now)])
+        return lines([number_line(self.row, width, cursor=self.cursor), bar_line(self.row, width, self.standing)])
 
 
 class RingList(VerticalScroll, can_focus=True):
@@ -161,7 +162,7 @@ class RingList(VerticalScroll, can_focus=True):
             self.mount(*more)
             cards += more
         for card, row in zip(cards, self._rows, strict=False):
-            card.row, card.now, card.display = row, now, True
+            card.row, card.standing, card.display = row, ring_standing_cell(row, now), True
         for card in cards[len(self._rows) :]:
             card.display = False
         self._show_cursor()

@@ -28,6 +28,9 @@ from engine.model import Approval, Ring
 from engine.records import GateCondition, ReleaseRow, RingProgress
 from engine.windows import window_text
 
+_VALUE = 14
+"""Cells that values are brought to; a longer one pushes what it needs to the right."""
+
 
 def release_head(rows: Sequence[ReleaseRow], progress: Sequence[RingProgress], place: str, width: int) -> Content:
     """Two lines: the release and which one of how many it is; how far it has come over all rings."""
@@ -118,11 +121,11 @@ def _approval(row: RingProgress, approvals: Iterable[Approval], now: datetime) -
 def _conditions(gate: Sequence[GateCondition]) -> Iterable[Para]:
     """State, name, value and need in columns."""
     name_width = max((cells(each.name) for each in gate), default=0) + 2
-    value_width = min(max((cells(each.value) for each in gate), default=0), 20)
+    value_width = min(max((cells(each.value) for each in gate), default=0), _VALUE)
     for each in gate:
         yield hung(
             line(cell(condition_cell(each), 11), fit(each.name, name_width)),
-            (fit(each.value, value_width), STRONG),
+            (fit(each.value, max(value_width, cells(each.value))), STRONG),
             (f"  needs {each.needed}", MUTED),
         )
 

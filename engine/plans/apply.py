@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from engine.build import Platform, kb_text
@@ -12,9 +12,6 @@ from engine.intents import Apply, Plan, Refusal, Retry, Target
 from engine.model import DeviceState, Release, Verdict
 from engine.plans.candidates import Candidate, Obstacle, nothing_left, plural, sort_out
 from engine.readiness import reason_words
-
-RETRY_LIMIT = 5
-"""Attempts on one device for one release; after that somebody must look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +29,8 @@ class ReleaseFacts:
     """Ring name → why the release is stopped there, "" when it is not."""
     withheld: frozenset[int] = frozenset()
     """Devices that a safeguard hold keeps it from."""
+    excluded: Mapping[int, str] = field(default_factory=dict)
+    """Devices that are excluded from it → why."""
 
 
 def plan_apply(intent: Apply, facts: ReleaseFacts, candidates: Iterable[Candidate], change_number: int) -> Plan:
@@ -85,6 +84,8 @@ def obstacle_to_apply(device: Candidate, facts: ReleaseFacts) -> Obstacle | None
         return Obstacle(f"It is stopped: {stopped}.", "Resume it first.")
     if device.id in facts.withheld:
         return Obstacle("A safeguard hold keeps it from this device.", "Lift the hold first: hotpatch holds")
+    if (reason := facts.excluded.get(device.id)) is not None:
+        return Obstacle(f"It is excluded: {reason}.", "Readmit it first: hotpatch readmit")
     return _obstacle_to_offer(device, release, facts)
 
 
@@ -116,8 +117,8 @@ class FailedAttempt:
     kb: int
     attempt: int
     failed_at: datetime
-    not_before: datetime | None
-    """The error's back-off; None when a retry now makes sense."""
+    code: int
+    """Of the error; 0 where the device told none."""
     is_uninstall: bool
 
 
@@ -128,16 +129,25 @@ def plan_retry(
     now: datetime,
     change_number: int,
 ) -> Plan:
-    """What retrying would do. The same conditions as for a first attempt, and a limit."""
-    listed = {each.device.id: each for each in attempts}
+    """What retrying would do: the same conditions as for a first attempt, with the back-off and the limit of the error.
+
+    `attempts` come newest first; a device is judged by its newest.
+    """
+    from engine.triage import retry_decision  # error knowledge is no part of starting up
+
+    listed: dict[int, FailedAttempt] = {}
+    for each in attempts:
+        listed.setdefault(each.device.id, each)
 
     def obstacle(device: Candidate) -> Obstacle | None:
         attempt = listed[device.id]
-        if attempt.attempt >= RETRY_LIMIT:
-            return Obstacle(f"It failed {RETRY_LIMIT} times.", "Put right what made it fail, or escalate it.")
-        if attempt.not_before is not None and attempt.not_before > now:
-            wait = _wait(attempt.not_before - now)
-            return Obstacle("It failed a moment ago.", f"Retry after the back-off, in {wait}.")
+        # Who retries by hand has put right what the error needs; the rollout never repeats by itself.
+        decision = retry_decision(attempt.code, attempt.attempt, attempt.failed_at, now, repaired=True)
+        if not decision.allowed:
+            if decision.not_before is not None:
+                wait = _wait(decision.not_before - now)
+                return Obstacle(decision.why, f"Retry after the back-off, in {wait}.")
+            return Obstacle(decision.why, "Give it to somebody: hotpatch escalate; or keep it off: hotpatch exclude")
         if attempt.is_uninstall:
             return None
         return obstacle_to_apply(device, facts_for(attempt.kb))

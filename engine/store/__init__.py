@@ -5,25 +5,29 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.store.audit import AuditStore
-from engine.store.cases import CaseStore
 from engine.store.connection import open_state, transaction, unusable
 from engine.store.devices import DeviceStore
-from engine.store.escalations import EscalationStore
-from engine.store.exclusions import ExclusionStore
 from engine.store.health import HealthStore
 from engine.store.installs import InstallStore
 from engine.store.late import LateStore
 from engine.store.members import MemberStore
-from engine.store.problems import ProblemStore
 from engine.store.recovery import RecoveryStore
 from engine.store.releases import ReleaseStore
 from engine.store.rollout import RolloutStore
 from engine.store.safeguards import SafeguardStore
 from engine.store.state import Lease, StateStore
-from engine.store.traits import TraitStore
+
+if TYPE_CHECKING:
+    from engine.store.cases import CaseStore
+    from engine.store.escalations import EscalationStore
+    from engine.store.exclusions import ExclusionStore
+    from engine.store.problems import ProblemStore
+    from engine.store.traits import TraitStore
 
 
 class Store:
@@ -48,12 +52,39 @@ class Store:
         self.recovery = RecoveryStore(self.connection)
         self.health = HealthStore(self.connection)
         self.late = LateStore(self.connection)
-        self.traits = TraitStore(self.connection)
-        self.cases = CaseStore(self.connection)
-        self.exclusions = ExclusionStore(self.connection)
-        self.escalations = EscalationStore(self.connection)
-        self.problems = ProblemStore(self.connection)
         self.audit = AuditStore(self.connection)
+
+    # What is known and done about failures is loaded on use: most commands never ask.
+
+    @cached_property
+    def traits(self) -> TraitStore:
+        from engine.store.traits import TraitStore
+
+        return TraitStore(self.connection)
+
+    @cached_property
+    def cases(self) -> CaseStore:
+        from engine.store.cases import CaseStore
+
+        return CaseStore(self.connection)
+
+    @cached_property
+    def exclusions(self) -> ExclusionStore:
+        from engine.store.exclusions import ExclusionStore
+
+        return ExclusionStore(self.connection)
+
+    @cached_property
+    def escalations(self) -> EscalationStore:
+        from engine.store.escalations import EscalationStore
+
+        return EscalationStore(self.connection)
+
+    @cached_property
+    def problems(self) -> ProblemStore:
+        from engine.store.problems import ProblemStore
+
+        return ProblemStore(self.connection)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

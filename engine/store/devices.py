@@ -183,22 +183,6 @@ class DeviceStore:
             for row in self._db.execute("SELECT * FROM device_count WHERE devices > 0")
         )
 
-    def trait_counts(self) -> tuple[int, dict[str, dict[str, int]]]:
-        """How many devices there are, and for each trait how many have each value: the base rates of triage."""
-        columns = {
-            "model": "d.model",
-            "driver": "d.driver",
-            "site": "d.site",
-            "ring": "ifnull(r.name, '')",
-        }
-        found: dict[str, dict[str, int]] = {}
-        for trait, column in columns.items():
-            rows = self._db.execute(
-                f"SELECT {column} AS value, count(*) AS n FROM device d LEFT JOIN ring r ON r.id = d.ring_id GROUP BY 1"
-            )
-            found[trait] = {row["value"]: row["n"] for row in rows}
-        return sum(found["site"].values()), found
-
     def reason_counts(self) -> tuple[tuple[str, int], ...]:
         """Reason id → devices, the commonest first; a device with two reasons counts for both."""
         found: dict[str, int] = {}

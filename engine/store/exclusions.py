@@ -11,23 +11,13 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from engine.model import InstallState, Release
+from engine.model import InstallState
 from engine.plans.exclude import WaitingInstall
-from engine.store.filter_sql import Condition
+from engine.store.excluded import IN_FORCE
 from engine.store.values import epoch, moment, placeholders, seconds
 from engine.triage import Exclusion
 
-_IN_FORCE = "x.lifted_at IS NULL AND (x.until_at IS NULL OR x.until_at > ?)"
 _AMONG = "device_id IN (SELECT value FROM json_each(?))"
-
-
-def excluded_from(release: Release, now: datetime) -> Condition:
-    """Which devices (alias ``d``) an exclusion keeps this release from."""
-    return Condition(
-        f"EXISTS (SELECT 1 FROM exclusion x WHERE x.device_id = d.id AND {_IN_FORCE} "
-        "AND (x.kb = ? OR (x.kb IS NULL AND (x.until_baseline = 0 OR ?))))",
-        (seconds(now), release.kb, int(release.kind.is_hotpatch)),
-    )
 
 
 class ExclusionStore:
@@ -123,7 +113,7 @@ class ExclusionStore:
     def of_devices(self, device_ids: Iterable[int], now: datetime) -> Mapping[int, tuple[Exclusion, ...]]:
         """What is kept from each of these devices now; devices without an exclusion are not in it."""
         rows = self._db.execute(
-            f"SELECT x.* FROM exclusion x WHERE {_IN_FORCE} AND x.{_AMONG} ORDER BY x.id",
+            f"SELECT x.* FROM exclusion x WHERE {IN_FORCE} AND x.{_AMONG} ORDER BY x.id",
             (seconds(now), json.dumps(list(device_ids))),
         )
         return _by_device(rows)
@@ -131,7 +121,7 @@ class ExclusionStore:
     def concerning(self, kb: int, now: datetime) -> Mapping[int, tuple[Exclusion, ...]]:
         """Device → the exclusions in force that name this release or every release; baseline holds are left out."""
         rows = self._db.execute(
-            f"SELECT x.* FROM exclusion x WHERE {_IN_FORCE} AND x.until_baseline = 0 "
+            f"SELECT x.* FROM exclusion x WHERE {IN_FORCE} AND x.until_baseline = 0 "
             "AND (x.kb IS NULL OR x.kb = ?) ORDER BY x.id",
             (seconds(now), kb),
         )

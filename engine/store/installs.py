@@ -133,6 +133,21 @@ class InstallStore:
         """Ask about an install later, when its provider had nothing to tell."""
         self._db.execute("UPDATE install SET next_at = ? WHERE id = ?", (seconds(at), install_id))
 
+    def note_failures(self, install_ids: Sequence[int], noticed_at: datetime) -> None:
+        """Keep when a failure was noticed; it takes the place of earlier failures of the release on that device."""
+        for start in range(0, len(install_ids), 500):
+            part = install_ids[start : start + 500]
+            failed = self._db.execute(
+                "UPDATE install SET detected_at = ? WHERE state = 'failed' AND detected_at IS NULL "
+                f"AND id IN ({placeholders(len(part))}) RETURNING id, device_id, kb, action",
+                (seconds(noticed_at), *part),
+            ).fetchall()
+            self._db.executemany(
+                "UPDATE install SET open_failure = 0 "
+                "WHERE id < ? AND device_id = ? AND kb = ? AND action = ? AND open_failure = 1",
+                [tuple(row) for row in failed],
+            )
+
     def close_failures(self, device_id: int) -> None:
         """A later attempt began or succeeded: the earlier failures of the device are no longer open."""
         self._db.execute("UPDATE install SET open_failure = 0 WHERE device_id = ? AND open_failure = 1", (device_id,))

@@ -12,6 +12,7 @@ from engine.build import Architecture, Platform
 from engine.intents import Scope, StopKind
 from engine.model import Approval, DeviceState, Gate, Release, Ring, Verdict
 from engine.plans.candidates import Candidate
+from engine.store.excluded import excluded_counts, excluded_from, exclusion_reasons
 from engine.store.filter_sql import Condition
 from engine.store.ring_rules import rules_from_text, rules_to_text
 from engine.store.safeguards import NOTHING
@@ -184,17 +185,13 @@ class RolloutStore:
             (seconds(at), device_id),
         )
 
-    def holds(self, device_id: int) -> tuple[str, ...]:
-        """Why releases are withheld from a device, in words."""
-        rows = self._db.execute(
-            "SELECT reason, excluded_by, until_baseline FROM exclusion WHERE device_id = ? AND lifted_at IS NULL",
-            (device_id,),
-        )
-        return tuple(
-            f"{row['reason']}, by {row['excluded_by']}"
-            + (", until the next baseline is installed" if row["until_baseline"] else "")
-            for row in rows
-        )
+    def exclusion_reasons(self, kb: int, now: datetime) -> dict[int, str]:
+        """Device → why it is excluded from a release; the hold after an uninstall is none of these."""
+        return exclusion_reasons(self._db, kb, now)
+
+    def excluded_counts(self, release: Release, now: datetime, withheld: Condition) -> dict[int, int]:
+        """Ring → devices that would wait for a baseline or LCU and are excluded from it."""
+        return excluded_counts(self._db, release, now, withheld)
 
     # --- counting and choosing ----------------------------------------------------------------------
 
@@ -265,18 +262,19 @@ class RolloutStore:
         With `spread` the first ones are a cross-section of the ring instead of its oldest entries.
         """
         if release.kind.is_hotpatch:
-            who = "d.verdict = 'ready' AND d.state IN ('idle', 'failed')"
+            who = "d.verdict = 'ready' AND d.state IN ('idle', 'failed', 'held')"
         elif release.kind.is_baseline:
             who = "d.state IN ('idle', 'failed', 'held', 'restart-pending')"
         else:
             who = "d.verdict <> 'ready' AND d.state IN ('idle', 'failed', 'held')"
+        excluded = excluded_from(release, now)
         rows = self._db.execute(
             f"SELECT {_CANDIDATE} FROM device d WHERE d.platform = ? AND d.ring_id = ? AND d.build < ? "
             f"AND {who} AND d.architecture IN ({placeholders(len(release.architectures))}) "
             "AND ifnull(d.stale_at, 0) > ? "
             "AND NOT EXISTS (SELECT 1 FROM install i WHERE i.device_id = d.id AND i.kb = ? AND i.action = 'apply' "
             "AND i.state = 'failed' AND i.ring_id = d.ring_id) "
-            f"AND NOT {withheld.where} ORDER BY {_SPREAD if spread else 'd.id'} LIMIT ?",
+            f"AND NOT {excluded.where} AND NOT {withheld.where} ORDER BY {_SPREAD if spread else 'd.id'} LIMIT ?",
             (
                 release.platform,
                 ring_id,
@@ -284,6 +282,7 @@ class RolloutStore:
                 *release.architectures,
                 seconds(now),
                 release.kb,
+                *excluded.params,
                 *withheld.params,
                 limit,
             ),
@@ -305,7 +304,7 @@ _SPREAD = "d.id * 2654435769 % 4294967296, d.id"
 """Golden-ratio steps: any first part of this order is spread evenly over the ids."""
 
 _CANDIDATE = """d.id, d.name, d.ring_id, d.platform, d.architecture, d.build, d.verdict, d.reasons, d.state,
-    EXISTS (SELECT 1 FROM exclusion x WHERE x.device_id = d.id AND x.lifted_at IS NULL) AS held,
+    EXISTS (SELECT 1 FROM exclusion x WHERE x.device_id = d.id AND x.lifted_at IS NULL AND x.until_baseline) AS held,
     EXISTS (SELECT 1 FROM install i WHERE i.device_id = d.id AND i.next_at IS NOT NULL) AS active,
     (SELECT i.kb FROM install i WHERE i.device_id = d.id AND i.open_failure = 1 ORDER BY i.id DESC LIMIT 1) AS failed_kb
 """

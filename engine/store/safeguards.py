@@ -48,6 +48,20 @@ class SafeguardStore:
         where = " OR ".join(f"({part.where})" for part in parts)
         return Condition(f"ifnull(({where}), 0)", tuple(value for part in parts for value in part.params))
 
+    def covering(self, device_id: int, now: datetime) -> tuple[Hold, ...]:
+        """The holds in force whose filter a device matches, and whose release is for its platform."""
+        found = []
+        for each in self.in_force():
+            covered = self.withheld([each], now)
+            row = self._db.execute(
+                "SELECT 1 FROM device d WHERE d.id = ? AND (? IS NULL OR EXISTS (SELECT 1 FROM release r "
+                f"WHERE r.kb = ? AND r.platform = d.platform AND ifnull(d.build, 0) < r.build)) AND {covered.where}",
+                (device_id, each.kb, each.kb, *covered.params),
+            ).fetchone()
+            if row is not None:
+                found.append(each)
+        return tuple(found)
+
     def ids(self, condition: Condition) -> frozenset[int]:
         """The devices that a condition covers."""
         if condition is NOTHING:

@@ -51,6 +51,15 @@ class Desk:
             await asyncio.sleep(0.002)
         raise AssertionError("the console does not come to rest")
 
+    async def until(self, condition: Callable[[], bool]) -> Desk:
+        """Until something holds."""
+        for _ in range(_TURNS):
+            await self.pilot.pause()
+            if condition():
+                return await self.idle()
+            await asyncio.sleep(0.002)
+        raise AssertionError("it does not come")
+
     def _works(self) -> bool:
         """Whether a worker runs that does not wait for a person in a dialog."""
         waiting = len(self.app.screen_stack) - 1

@@ -77,6 +77,6 @@ def test_readiness_fits_its_column_with_the_sign(verdict: Verdict) -> None:
 
 
 def test_progress_bar() -> None:
-    assert columns.progress_bar(0) == "░" * 10
-    assert columns.progress_bar(55) == "█" * 5 + "░" * 5
-    assert columns.progress_bar(1000) == "█" * 10
+    assert columns.progress_bar(0) == "─" * 10
+    assert columns.progress_bar(55) == "━" * 5 + "─" * 5
+    assert columns.progress_bar(1000) == "━" * 10

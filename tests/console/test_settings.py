@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from console.settings import Settings, config_path, load_settings, role_of, settings_table
+from console.settings import RoleSettings, Settings, config_path, load_settings, role_of, settings_table
 from engine.errors import BadInput
 from engine.intents import Role
 
@@ -72,15 +72,8 @@ def test_where_the_file_is(tmp_path: Path) -> None:
 
 
 def test_a_user_goes_before_groups_and_the_highest_group_counts() -> None:
-    settings = Settings.model_validate(
-        {
-            "roles": {
-                "default": "viewer",
-                "users": {"alice": "operator"},
-                "groups": {"desk": "help-desk", "ops": "approver"},
-            }
-        }
-    )
+    roles = RoleSettings(Role.VIEWER, {"alice": Role.OPERATOR}, {"desk": Role.HELP_DESK, "ops": Role.APPROVER})
+    settings = Settings(roles=roles)
     assert role_of(settings, "alice", ["ops"]) is Role.OPERATOR
     assert role_of(settings, "bob", ["desk", "ops"]) is Role.APPROVER
     assert role_of(settings, "bob", ["desk"]) is Role.HELP_DESK

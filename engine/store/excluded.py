@@ -1,0 +1,52 @@
+"""Exclusions as conditions on devices: what the rollout and plans respect. `exclusions` keeps them."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+
+from engine.model import Release
+from engine.store.filter_sql import Condition
+from engine.store.values import build_number, seconds
+
+IN_FORCE = "x.lifted_at IS NULL AND (x.until_at IS NULL OR x.until_at > ?)"
+"""Over alias ``x`` for the table exclusion, with the time now as its parameter."""
+
+
+def excluded_from(release: Release, now: datetime) -> Condition:
+    """Which devices (alias ``d``) an exclusion, or the hold after an uninstall, keeps a release from."""
+    return Condition(
+        f"EXISTS (SELECT 1 FROM exclusion x WHERE x.device_id = d.id AND {IN_FORCE} "
+        "AND (x.kb = ? OR (x.kb IS NULL AND (x.until_baseline = 0 OR ?))))",
+        (seconds(now), release.kb, int(release.kind.is_hotpatch)),
+    )
+
+
+def exclusion_reasons(connection: sqlite3.Connection, kb: int, now: datetime) -> dict[int, str]:
+    """Device → why it is excluded from a release; the hold after an uninstall is none of these."""
+    rows = connection.execute(
+        f"SELECT x.device_id, x.reason FROM exclusion x WHERE {IN_FORCE} AND x.until_baseline = 0 "
+        "AND (x.kb IS NULL OR x.kb = ?) ORDER BY x.id",
+        (seconds(now), kb),
+    )
+    return {row["device_id"]: row["reason"] for row in rows}
+
+
+def excluded_counts(
+    connection: sqlite3.Connection, release: Release, now: datetime, withheld: Condition
+) -> dict[int, int]:
+    """Ring → devices that would wait for a baseline or LCU and are excluded from it; reads the excluded ones only.
+
+    A hotpatch goes to no held device, so that for it nothing has to be counted apart.
+    """
+    if release.kind.is_hotpatch:
+        return {}
+    who = "" if release.kind.is_baseline else "AND d.verdict <> 'ready'"
+    rows = connection.execute(
+        "SELECT d.ring_id, count(DISTINCT d.id) AS devices FROM exclusion x JOIN device d ON d.id = x.device_id "
+        f"WHERE {IN_FORCE} AND x.until_baseline = 0 AND (x.kb IS NULL OR x.kb = ?) AND d.platform = ? "
+        f"AND d.state = 'held' AND d.ring_id IS NOT NULL AND ifnull(d.build, 0) < ? {who} AND NOT {withheld.where} "
+        "GROUP BY 1",
+        (seconds(now), release.kb, release.platform, build_number(release.build) or 2**62, *withheld.params),
+    )
+    return {row["ring_id"]: row["devices"] for row in rows}

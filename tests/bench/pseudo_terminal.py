@@ -1,0 +1,111 @@
+"""A pseudo-terminal of 80x24 with a program on it: sends keys, counts the bytes that answer them and how long they take.
+
+The last byte of an answer is the one after which nothing comes for a while. Used by the benches of the console alone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+COLUMNS, LINES = 80, 24
+QUIET_SECONDS = 0.25
+"""Longer than the console's own pauses: the device pane's patience and its look at the state file."""
+LONGEST_SECONDS = 60.0
+_SYNC_QUESTION, _SYNC_ANSWER = b"\x1b[?2026$p", b"\x1b[?2026;2$y"
+"""Whether the terminal can hold a frame back until it is whole; today's can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """What a program sent until it fell silent."""
+
+    data: bytes
+    seconds: float
+    """From the key, or the start, to the last byte; 0 where nothing came."""
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+
+class PseudoTerminal:
+    """One program on a terminal of its own, from start to end: ``with PseudoTerminal(command) as terminal:``."""
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+        self._begun = time.perf_counter()
+        self._process = subprocess.Popen(
+            list(command), stdin=theirs, stdout=theirs, stderr=theirs, env=dict(environment), start_new_session=True
+        )
+        os.close(theirs)
+
+    def started(self) -> Burst:
+        """From the start of the process to its first full screen."""
+        return self._listen(self._begun)
+
+    def press(self, keys: bytes) -> Burst:
+        """Send a key and listen until the program is silent again."""
+        begin = time.perf_counter()
+        os.write(self._ours, keys)
+        return self._listen(begin)
+
+    def _listen(self, begin: float) -> Burst:
+        parts: list[bytes] = []
+        last = begin
+        until = begin + LONGEST_SECONDS
+        while (now := time.perf_counter()) < until:
+            # Before the first byte there is nothing to be silent after.
+            patience = QUIET_SECONDS if parts else until - now
+            readable, _, _ = select.select([self._ours], [], [], patience)
+            if not readable:
+                break
+            try:
+                part = os.read(self._ours, 65_536)
+            except OSError:  # the program has ended and nobody holds the other side any more
+                break
+            last = time.perf_counter()
+            parts.append(part)
+            if _SYNC_QUESTION in part:
+                os.write(self._ours, _SYNC_ANSWER)
+        return Burst(b"".join(parts), last - begin)
+
+    def resident_megabytes(self) -> float:
+        """Resident memory of the program now; 0 where the system has no /proc."""
+        status = Path(f"/proc/{self._process.pid}/status")
+        if not status.exists():
+            return 0.0
+        line = next(line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmRSS"))
+        return int(line.split()[1]) / 1024
+
+    def __enter__(self) -> PseudoTerminal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.terminate()
+        # What the program still writes must be read, or it cannot end.
+        while select.select([self._ours], [], [], 2.0)[0]:
+            try:
+                if not os.read(self._ours, 65_536):
+                    break
+            except OSError:
+                break
+        os.close(self._ours)
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
