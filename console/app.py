@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 from textual import on, work
 from textual.binding import BindingType
 from textual.driver import Driver
+from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
 
 from console import terminal
@@ -73,6 +74,7 @@ class HotpatchApp(Shell):
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = terminal.theme_for(self.settings.theme)
+        self._take_colours_away(terminal.is_without_colour())
 
     def get_driver_class(self) -> type[Driver]:
         return thrifty(super().get_driver_class())
@@ -93,6 +95,13 @@ class HotpatchApp(Shell):
 
     async def on_unmount(self) -> None:
         await self.background.close()
+
+    def _take_colours_away(self, wanted: bool) -> None:
+        # Textual chose a filter before the look was known; its greys on the terminal's own look are black on black.
+        self.no_color = wanted
+        self._filters = [each for each in self._filters if not isinstance(each, Monochrome | NoColor)]
+        if wanted:
+            self._filters.append(NoColor())
 
     # --- news from the background -------------------------------------------------------------------
 
@@ -192,6 +201,10 @@ class HotpatchApp(Shell):
     def action_leave(self) -> None:
         self.exit()
 
+    def action_help_quit(self) -> None:
+        """What ctrl+c does: say how to quit, for it ends nothing."""
+        self.say("Press q, or ctrl+q while you write. Work under way goes on at the next start.", "To quit")
+
     @work(exclusive=True, group="demo")
     async def action_demo(self, what: str) -> None:
         """Slower, faster, stop or go on, an hour at once."""
@@ -265,4 +278,6 @@ def run_console(launch: Launch, path: Path, settings: Settings | None = None) ->
     background = Background(opener, driving=settings.drive and not launch.read_only)
     app = HotpatchApp(background, settings)
     app.run(mouse=settings.mouse)
+    if terminal.is_gone():
+        terminal.let_go()
     return app.return_code or 0

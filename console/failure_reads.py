@@ -7,36 +7,46 @@ from typing import TYPE_CHECKING
 
 from console.settings import config_path
 from engine.errors import EngineError
-from engine.records import FailureRow
+from engine.records import ActiveInstall, FailureRow
 
 if TYPE_CHECKING:
     from engine import Engine
     from engine.runbooks import Runbook
-    from engine.triage import FailureGroup
+    from engine.triage import FailureGroupView
+
+
+_MOST_ACTIVE = 5_000
+"""Installs under way that are looked through for retries; they are told of in words only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
     """The groups and the installs in them."""
 
-    groups: tuple[FailureGroup, ...] = ()
+    views: tuple[FailureGroupView, ...] = ()
     rows: tuple[FailureRow, ...] = ()
     runbooks: dict[str, Runbook] = field(default_factory=dict)
     """By cause; a cause whose runbook cannot be read is missing."""
     known_rings: tuple[str, ...] = ()
+    under_way: dict[tuple[int, int], ActiveInstall] = field(default_factory=dict)
+    """What is being tried again, by device and KB."""
 
 
 def read_failed_installs(engine: Engine, text: str) -> Failed:
     """Ask for everything the screen shows under a filter."""
     from engine.runbooks import runbook
 
-    groups = engine.reads.failure_groups(text)
+    views = engine.reads.failure_views(text)
     own = config_path().parent / "runbooks"
     books = {}
-    for cause in {group.cause for group in groups}:
+    for cause in {view.cause for view in views}:
         try:
             books[cause.value] = runbook(cause, own)
         except EngineError:
             books[cause.value] = runbook(cause)  # a spoilt file of the organisation is told by `hotpatch doctor`
     rings = tuple(row.ring.name for row in engine.reads.rings())
-    return Failed(groups, engine.reads.failures(text), books, rings)
+    rows = engine.reads.failures(text)
+    open_failures = {(row.device_id, row.kb) for row in rows}
+    active = {(each.device_id, each.kb): each for each in engine.reads.active(_MOST_ACTIVE)} if rows else {}
+    under_way = {key: each for key, each in active.items() if key in open_failures}
+    return Failed(views, rows, books, rings, under_way)

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from console.columns import ring_standing_cell
-from console.columns.rings import gate_fails
+from console.columns import gate_fails, ring_standing_cell
 from console.text import Severity, error_code
 from engine.calendar import MonthState, patch_tuesday_moment
 from engine.model import STALE_REASON, ReleaseKind, Verdict

@@ -14,6 +14,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TextIO, cast
 
 from console.text import use_ascii
 from engine.errors import Refused
@@ -40,9 +41,14 @@ def require_terminal(environment: Mapping[str, str] = os.environ, *, is_terminal
 
 def theme_for(wanted: str, environment: Mapping[str, str] = os.environ) -> str:
     """The look to begin with: NO_COLOR and terminals of eight colours get the terminal's own."""
-    if environment.get("NO_COLOR") or environment.get("TERM", "") in ("vt100", "vt220", "vt102"):
+    if is_without_colour(environment) or environment.get("TERM", "") in ("vt100", "vt220", "vt102"):
         return "ansi"
     return wanted
+
+
+def is_without_colour(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether colours are not wanted: NO_COLOR holds anything (no-color.org)."""
+    return bool(environment.get("NO_COLOR"))
 
 
 def set_signs(wanted: str, environment: Mapping[str, str] = os.environ) -> None:
@@ -74,6 +80,13 @@ def is_gone() -> bool:
     except OSError:
         return True
     return False
+
+
+def let_go() -> None:
+    """Send to nowhere what could not be written to a terminal that has gone: the interpreter's end fails over it."""
+    for stream in (sys.__stdout__, sys.__stderr__):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), cast(TextIO, stream).fileno())
 
 
 def crash_report(error: BaseException | None = None) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.intents import Apply, Approve, Assign, Intent, Resume, Retry, SetRing, Stop, Uninstall, Withdraw
+from engine.intents import Apply, Approve, Assign, Intent, Recover, Resume, Retry, SetRing, Stop, Uninstall, Withdraw
 
 _LABELS = {
     "slash": "/",
@@ -142,6 +142,16 @@ VERBS: tuple[Verb, ...] = (
         changes=True,
         rank=26,
         intents=(Withdraw,),
+    ),
+    Verb(
+        "recover",
+        ("R",),
+        "recover",
+        "Halt a bad hotpatch and lead every device back from it; each of them restarts.",
+        "Rollout",
+        changes=True,
+        rank=29,
+        intents=(Recover,),
     ),
     Verb(
         "rules",

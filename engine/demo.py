@@ -162,10 +162,12 @@ def prepare_demo(
 
 def _fill(path: Path, size: int, seed: int, scenario: str, progress: Callable[[int, int], None] | None) -> None:
     from engine.catalog import load_bundled
+    from engine.providers.simulated.faults import begins_at
     from engine.providers.simulated.fleet import generate
     from engine.providers.simulated.sample_file import load_bundled_fleet
     from engine.store.bulk import BulkLoad
 
+    begins = begins_at(scenario)
     store = Store(path)
     try:
         # Nobody else can see the file yet, so it needs no protection against a crash while it is filled.
@@ -174,15 +176,15 @@ def _fill(path: Path, size: int, seed: int, scenario: str, progress: Callable[[i
             store.releases.replace(catalog)
             for ring in preset():
                 store.rollout.save_ring(ring)
-            write_demo(store, DemoState(DEMO_BEGINS, DEFAULT_SPEED, False, seed, scenario))
-        bundled = size == BUNDLED_SIZE and seed == SEED
-        known = [release for release in catalog.releases if release.released_at <= DEMO_BEGINS]
+            write_demo(store, DemoState(begins, DEFAULT_SPEED, False, seed, scenario))
+        bundled = (size, seed, begins) == (BUNDLED_SIZE, SEED, DEMO_BEGINS)
+        known = [release for release in catalog.releases if release.released_at <= begins]
         fleet: Iterator[SampleDevice] = (
-            load_bundled_fleet() if bundled else generate(known, seed=seed, size=size, now=DEMO_BEGINS)
+            load_bundled_fleet() if bundled else generate(known, seed=seed, size=size, now=begins)
         )
-        situation = Situation(store, DEMO_BEGINS)
+        situation = Situation(store, begins)
         ring_ids = {ring.name: ring.id for ring in store.rollout.rings()}
-        with BulkLoad(store.connection, ring_ids, situation.all_levels(), DEMO_BEGINS) as load:
+        with BulkLoad(store.connection, ring_ids, situation.all_levels(), begins) as load:
             done = 0
             for chunk in _chunks(fleet, _CHUNK):
                 load.add(chunk)

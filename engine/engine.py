@@ -19,12 +19,12 @@ from engine.changes import CarryOut, Outcome
 from engine.clock import Clock, SystemClock
 from engine.demo import DemoControl, read_demo
 from engine.errors import LeaseHeld
-from engine.intents import Actor, Intent, Plan, Refusal, Role
+from engine.intents import Actor, Approve, Intent, Plan, Refusal, Role
 from engine.planning import Planner
 from engine.policy import may
 from engine.providers.base import Provider
 from engine.reads import Reads
-from engine.records import StateInfo
+from engine.records import DeviceQuery, StateInfo
 from engine.runner import Runner, TurnResult
 from engine.store import Store
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from engine.device_intake import ImportReport
     from engine.intake import Intake
     from engine.inventory import DateOrder
+    from engine.rollout_records import Forecast
 
 _STEP = timedelta(minutes=1)
 """The least that a demo's clock is moved at once while running until idle: many small steps are done together."""
@@ -86,7 +87,7 @@ class Engine:
             path=str(self._store.path),
             now=self._clock.now(),
             change_number=self._store.state.change_number(),
-            devices=sum(each.devices for each in self._store.devices.counts({})),
+            devices=self.reads.device_total(DeviceQuery()),
             actor=self._actor.name,
             role=self._role,
             read_only=self._read_only,
@@ -112,6 +113,19 @@ class Engine:
             NotFound, BadInput: it names something that does not exist.
         """
         return self._planner.plan(intent, self._clock.now())
+
+    def forecast(self, intent: Approve) -> Forecast:
+        """What will happen if this is approved now: the engine run ahead on a private copy of the state.
+
+        Takes seconds; the state file is only read.
+
+        Raises:
+            NotFound: it names something that does not exist.
+            Refused: it cannot be approved.
+        """
+        from engine.forecast import forecast
+
+        return forecast(self._store, intent, self._clock.now(), self._actor)
 
     def carry_out(self, plan: Plan) -> Outcome:
         """Do what the plan says, in one transaction.

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from engine.build import kb_text
 from engine.clock import Clock
-from engine.records import FailureRow
+from engine.records import DeviceDetail, FailureRow
 from engine.store import Store
 
 if TYPE_CHECKING:
     from engine.failures import Failures
+    from engine.helpdesk import HelpDeskAnswer, Ticket
+    from engine.readiness import Readiness
     from engine.triage import (
         CauseSummary,
         Escalation,
@@ -21,6 +23,20 @@ if TYPE_CHECKING:
         KnownProblem,
         SlaSummary,
     )
+
+
+class _DeviceReads(Protocol):
+    """What the questions here ask of the others."""
+
+    @property
+    def store(self) -> Store: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    def device(self, device_id: int) -> DeviceDetail: ...
+
+    def readiness(self, device_id: int) -> Readiness: ...
 
 
 class FailureReads:
@@ -95,7 +111,7 @@ class FailureReads:
         """Known problems in force, oldest first."""
         return self.store.problems.in_force()
 
-    def holds(self, device_id: int) -> tuple[str, ...]:
+    def holds_on(self, device_id: int) -> tuple[str, ...]:
         """Why releases are withheld from a device, in words: exclusions, and safeguard holds that cover it."""
         now = self.clock.now()
         covering = self.store.safeguards.covering(device_id, now)
@@ -111,6 +127,28 @@ class FailureReads:
     def exclusions(self, device_id: int) -> tuple[Exclusion, ...]:
         """What is kept from a device now."""
         return self.store.exclusions.of_device(device_id, self.clock.now())
+
+    def answer(self: _DeviceReads, device_id: int) -> HelpDeskAnswer:
+        """What a person with the device's user on the line says.
+
+        Raises:
+            NotFound: it is gone.
+        """
+        from engine.answers import Answers
+
+        answers = Answers(self.store, self.clock.now())
+        return answers.answer(self.device(device_id), self.readiness(device_id))
+
+    def ticket(self: _DeviceReads, device_id: int) -> Ticket:
+        """The same with facts, error, next step and timeline, to be copied.
+
+        Raises:
+            NotFound: it is gone.
+        """
+        from engine.answers import Answers
+
+        answers = Answers(self.store, self.clock.now())
+        return answers.ticket(self.device(device_id), self.readiness(device_id))
 
     def _failures(self) -> Failures:
         # Loaded on use: error knowledge and triage are no part of starting up.

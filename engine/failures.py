@@ -27,6 +27,7 @@ from engine.triage import (
     FailureCase,
     FailureGroup,
     FailureGroupView,
+    GroupSla,
     KnownProblem,
     SlaStage,
     SlaSummary,
@@ -49,6 +50,9 @@ a population of failed devices alone would have everything in common with the fa
 
 SLA_WINDOW = timedelta(days=30)
 """How far back typical times look."""
+_MANY = 5_000
+"""From so many open failures on the overview's judgement of them all is kept for `_KEPT_FOR`."""
+_KEPT_FOR = timedelta(minutes=10)
 
 
 class Failures:
@@ -176,10 +180,25 @@ class Failures:
 
     # --- what waits for a person --------------------------------------------------------------------
 
+    def overall(self) -> GroupSla | None:
+        """How all open failures stand together; None without any.
+
+        Of many failures it may be some minutes old, but never older than the last decision about them.
+        """
+        store = self._store.cases
+        if store.count_open() <= _MANY:
+            return group_sla(self.cases(), self.now, self.targets)
+        decisions = store.decisions()
+        kept = store.overall
+        if kept is None or kept[1] != decisions or not timedelta(0) <= self.now - kept[0] < _KEPT_FOR:
+            kept = (self.now, decisions, group_sla(self.cases(), self.now, self.targets))
+            store.overall = kept
+        return kept[2]
+
     def attention(self) -> tuple[Attention, ...]:
         """What is overdue, for the overview."""
         found = []
-        sla = group_sla(self.cases(), self.now, self.targets)
+        sla = self.overall()
         if sla is not None and sla.overdue:
             untouched = sla.missed[SlaStage.ACT]
             text = f"{_failures(sla.overdue)} past the service level, the worst since {_day(sla.due_at)}"

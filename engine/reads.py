@@ -29,14 +29,11 @@ from engine.records import (
     DevicePage,
     DeviceQuery,
     DeviceRow,
-    GateCondition,
     ReasonCount,
     ReleaseRow,
-    RingProgress,
     RingRow,
     Urgency,
 )
-from engine.rollout import ConditionState, Standing
 from engine.rollout_reads import RolloutReads
 from engine.situation import Situation, find_device
 from engine.store import Store
@@ -124,7 +121,7 @@ class Reads(FailureReads, RolloutReads):
             protected=bool(row["protected"]),
             state=DeviceState(row["state"]),
             installs=self.store.installs.of_device(device_id),
-            holds=self.holds(device_id),
+            holds=self.holds_on(device_id),
         )
 
     def readiness(self, device_id: int) -> Readiness:
@@ -222,31 +219,6 @@ class Reads(FailureReads, RolloutReads):
             )
         return tuple(rows)
 
-    def ring_progress(self, kb: int | None = None) -> tuple[RingProgress, ...]:
-        """How far releases have come, ring by ring: one release, or all that are current.
-
-        Raises:
-            NotFound: this release is not published.
-        """
-        situation = self._situation()
-        kbs = [kb] if kb is not None else self._current_kbs(situation)
-        return tuple(_ring_progress(each, standing) for each in kbs for standing in situation.standings(each))
-
-    def _current_kbs(self, situation: Situation) -> list[int]:
-        """What the rings are about now: the newest hotpatch or baseline of each platform, and what is approved."""
-        current = []
-        for levels in situation.all_levels().values():
-            newest = levels.current_hotpatch() or levels.baseline
-            if newest is not None:
-                current.append(newest.kb)
-        approved = [
-            each.kb
-            for each in situation.approvals
-            if each.is_valid(situation.now)
-            and any(r.kb == each.kb and situation.newer(r) is None for r in situation.releases)
-        ]
-        return list(dict.fromkeys([*current, *approved]))
-
     def approvals(self, kb: int | None = None) -> tuple[Approval, ...]:
         return self.store.rollout.approvals(kb)
 
@@ -315,9 +287,9 @@ class Reads(FailureReads, RolloutReads):
             Attention(Urgency.NOW, f"{_scope(kb, ring)} is {words}", "rings") for kb, ring, words in situation.stops
         ]
         for progress in self.ring_progress():
-            failing = next((c for c in progress.gate if not c.holds and c.name == "failed"), None)
+            failing = next((c for c in progress.gate if not c.holds and c.name in ("failed", "health")), None)
             if failing is not None and progress.opened_at is not None:
-                text = f"Gate of ring {progress.ring.name} fails for {kb_text(progress.kb)}: {failing.value} failed"
+                text = f"Gate of ring {progress.ring.name} fails for {kb_text(progress.kb)}: {failing.name} {failing.value}"
                 found.append(Attention(Urgency.NOW, text, "rings"))
         found += self._failures().attention()
         found += self._waiting_releases(situation)
@@ -365,27 +337,3 @@ def _scope(kb: int | None, ring: str | None) -> str:
 
 def _devices(count: int) -> str:
     return f"{count:,} device" if count == 1 else f"{count:,} devices"
-
-
-def _ring_progress(kb: int, standing: Standing) -> RingProgress:
-    facts = standing.facts
-    counts = facts.counts
-    return RingProgress(
-        ring=facts.ring,
-        kb=kb,
-        devices=counts.devices,
-        installed=counts.installed,
-        failed=counts.failed,
-        active=counts.active,
-        not_ready=counts.not_ready,
-        pending=counts.pending,
-        approved=facts.approval is not None,
-        opens_at=standing.opens_at,
-        opened_at=facts.opened_at,
-        stopped=facts.stopped,
-        waits_for=standing.waits_for,
-        gate=tuple(
-            GateCondition(each.name, each.needed, each.value, each.state is ConditionState.HOLDS)
-            for each in standing.gate.conditions
-        ),
-    )

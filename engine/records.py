@@ -132,6 +132,15 @@ class RingProgress:
     waits_for: str
     """Why the ring has not opened, in words; "" when it has or may."""
     gate: tuple[GateCondition, ...]
+    wave: str = ""
+    """Which wave is on and what the next one waits for, in words; "" for a ring without waves."""
+    deadline_at: datetime | None = None
+    """By when its devices must have the release; None before the ring has opened."""
+
+    @property
+    def offered(self) -> int:
+        """Devices that the release has been offered to: under way, installed or failed."""
+        return self.active + self.installed + self.failed
 
 
 @dataclass(frozen=True, slots=True)

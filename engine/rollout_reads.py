@@ -10,8 +10,11 @@ from datetime import datetime
 from engine.approvals import SETTING, ApprovalPolicy, policy_from_text
 from engine.clock import Clock
 from engine.deadlines import Lateness, deadline_of
+from engine.model import STALE_REASON
 from engine.plans.holds import Hold
 from engine.readiness import reason_words
+from engine.records import GateCondition, RingProgress
+from engine.rollout import ConditionState, Standing
 from engine.rollout_records import HandsRow, HealthRow, LateDevice, RecoveryProgress, RingConflict
 from engine.situation import Situation
 from engine.store import Store
@@ -36,11 +39,38 @@ class RolloutReads:
     def _situation(self) -> Situation:
         return Situation(self.store, self.clock.now())
 
+    def ring_progress(self, kb: int | None = None) -> tuple[RingProgress, ...]:
+        """How far releases have come, ring by ring: one release, or all that are current.
+
+        Raises:
+            NotFound: this release is not published.
+        """
+        situation = self._situation()
+        kbs = [kb] if kb is not None else self._current_kbs(situation)
+        return tuple(
+            _ring_progress(each, standing, situation) for each in kbs for standing in situation.standings(each)
+        )
+
+    def _current_kbs(self, situation: Situation) -> list[int]:
+        """What the rings are about now: the newest hotpatch or baseline of each platform, and what is approved."""
+        current = []
+        for levels in situation.all_levels().values():
+            newest = levels.current_hotpatch() or levels.baseline
+            if newest is not None:
+                current.append(newest.kb)
+        approved = [
+            each.kb
+            for each in situation.approvals
+            if each.is_valid(situation.now)
+            and any(r.kb == each.kb and situation.newer(r) is None for r in situation.releases)
+        ]
+        return list(dict.fromkeys([*current, *approved]))
+
     def policy(self) -> ApprovalPolicy:
         """The rules for approvals."""
         return policy_from_text(self.store.state.setting(SETTING))
 
-    def holds(self) -> tuple[Hold, ...]:
+    def safeguards(self) -> tuple[Hold, ...]:
         """Safeguard holds in force, oldest first."""
         return self.store.safeguards.in_force()
 
@@ -72,8 +102,8 @@ class RolloutReads:
             if each.last_seen_at is None or (now - each.last_seen_at).days >= _SILENT_DAYS
         ]
         steps = 2 if row.then == "lcu" else 1
-        before = counts.get("waiting", 0) + counts.get("uninstalling", 0)
-        left = before * steps + counts.get("restart-pending", 0) + counts.get("protecting", 0)
+        before = sum(counts.get(each, 0) for each in ("waiting", "uninstalling", "restart-pending"))
+        left = before * steps + counts.get("protecting", 0)
         return RecoveryProgress(
             id=row.id,
             kb=row.kb,
@@ -147,7 +177,7 @@ def why_missing(row: MissingRow, *, is_hotpatch: bool) -> str:
     """Why a device has not got a release, in words; the same words group devices in a forecast."""
     if row.held:
         return "held off releases"
-    if row.stale:
+    if row.stale or STALE_REASON in row.reasons:
         return "not heard from"
     if is_hotpatch and row.verdict == "not-ready":
         return f"not ready: {', '.join(reason_words(each) for each in row.reasons)}; takes the LCU"
@@ -165,7 +195,9 @@ def why_missing(row: MissingRow, *, is_hotpatch: bool) -> str:
 
 def _late(row: MissingRow, kb: int, lateness: Lateness, deadline_at: datetime, now: datetime) -> LateDevice:
     why = why_missing(row, is_hotpatch=False)
-    if row.restart_pending_since is not None:
+    if lateness is Lateness.AWAY:
+        why = f"not heard from since {row.last_seen_at:%a %d %b %H:%M} UTC" if row.last_seen_at else "never heard from"
+    elif row.restart_pending_since is not None:
         why = f"restart pending for {max(1, int((now - row.restart_pending_since).total_seconds() // 3600))} h"
     return LateDevice(
         device_id=row.device_id,
@@ -188,3 +220,30 @@ def _failed(row: MemberRow) -> HandsRow:
 def _silent(row: MemberRow, seen_at: datetime | None) -> HandsRow:
     since = f"since {seen_at:%d %b %Y}" if seen_at else "ever"
     return HandsRow(row.device_id, row.name, row.ring, f"not heard from {since}", None)
+
+
+def _ring_progress(kb: int, standing: Standing, situation: Situation) -> RingProgress:
+    facts = standing.facts
+    is_open = facts.opened_at is not None
+    counts = facts.counts
+    return RingProgress(
+        ring=facts.ring,
+        kb=kb,
+        devices=counts.devices,
+        installed=counts.installed,
+        failed=counts.failed,
+        active=counts.active,
+        not_ready=counts.not_ready,
+        pending=counts.pending,
+        approved=facts.approval is not None,
+        opens_at=standing.opens_at,
+        opened_at=facts.opened_at,
+        stopped=facts.stopped,
+        waits_for=standing.waits_for,
+        gate=tuple(
+            GateCondition(each.name, each.needed, each.value, each.state is ConditionState.HOLDS)
+            for each in standing.gate.conditions
+        ),
+        wave=situation.wave(facts, kb).words if is_open else "",
+        deadline_at=deadline_of(facts.ring, facts.opened_at).deadline_at if facts.opened_at else None,
+    )

@@ -50,8 +50,9 @@ class RecoveryProgress:
     """The uninstall has not started on them."""
     uninstalling: int
     restart_pending: int
+    """The restart that finishes the uninstall has not happened."""
     protecting: int
-    """Off the hotpatch; the LCU is under way or about to be."""
+    """Off the hotpatch; the LCU is under way, waits for its restart, or is about to be."""
     done: int
     needs_hands: int
     restarts_done: int

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.clock import Clock
+from engine.failure_upkeep import mind_failures, next_end
 from engine.keeping import approve_by_policy, follow_members, tell_deadlines
 from engine.offering import Offering
 from engine.providers.base import Provider
@@ -55,10 +56,12 @@ class Runner:
             if not self._store.lease.take():
                 return TurnResult(0, None, driving=False)
         now = self._clock.now()
-        did = follow_calendar(self._store, now)
+        # Devices check in before the calendar judges them: after a long pause their facts would all look stale.
         if self._has_simulated:
             let_check_in(self._store, now)
+        did = follow_calendar(self._store, now)
         did += notice_stale(self._store, now)
+        did += mind_failures(self._store, now)
         did += follow_members(self._store, now)
         did += approve_by_policy(self._store, now)
         did += self._recovering.drive(now)
@@ -69,5 +72,10 @@ class Runner:
         return TurnResult(did, self._next_at(now), driving=True)
 
     def _next_at(self, now: datetime) -> datetime | None:
-        moments = (self._store.installs.next_due(), self._offering.next_at(now), self._watching.next_at(now))
+        moments = (
+            self._store.installs.next_due(),
+            self._offering.next_at(now),
+            self._watching.next_at(now),
+            next_end(self._store),
+        )
         return min((each for each in moments if each is not None), default=None)

@@ -293,17 +293,22 @@ class Situation:
 
 
 def find_device(store: Store, text: str) -> int:
-    """The id of the one device that is meant; an exact name wins over partial matches."""
-    found = store.devices.search(text, 6)
-    exact = [row for row in found if row.name.casefold() == text.strip().casefold()]
-    if len(exact) == 1:
-        return exact[0].id
-    if len(found) == 1:
-        return found[0].id
-    if not found:
+    """The id of the one device that is meant: what is exact wins over what matches in part, a name over a user.
+
+    Raises:
+        NotFound: none; names the nearest.
+        BadInput: several match equally well; says how many and names some.
+    """
+    shown = text.strip()
+    if not shown:
+        raise BadInput("No device is named.", "", "Name one by its name, user, serial number or asset tag.")
+    found = store.devices.find(shown, 5)
+    if found.obvious is not None:
+        return found.obvious.id
+    if not found.rows:
         raise NotFound(
-            f"There is no device {text!r}.", store.devices.names_near(text), "Search with: hotpatch devices TEXT"
+            f"There is no device {shown!r}.", store.devices.names_near(shown), "Search with: hotpatch devices TEXT"
         )
-    names = ", ".join(row.name for row in found[:5])
-    many = "more than 5" if len(found) > 5 else str(len(found))
-    raise BadInput(f"{text!r} matches {many} devices.", f"Among them {names}.", "Name one of them in full.")
+    names = ", ".join(f"{row.name} ({row.user})" if row.user else row.name for row in found.rows)
+    among = "They are" if found.as_good == len(found.rows) else "Among them"
+    raise BadInput(f"{shown!r} matches {found.as_good:,} devices.", f"{among} {names}.", "Name one of them in full.")

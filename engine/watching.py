@@ -50,7 +50,7 @@ class Watching:
             with self._store.transaction():
                 if readings:
                     self._store.health.add(kb, now, readings)
-                self._note(kb, now, (last or now) + WATCHED_FOR)
+                self._note(kb, now, last + WATCHED_FOR if last else now)
                 self._store.state.count_change()
         return len(due)
 

@@ -14,7 +14,7 @@ import click
 from console import text
 from console.cli import diagnostics, documents, output
 from console.cli.diagnostics import ExitCode
-from console.cli.session import DEMO_FILE, Command, Session, session_of, state_folder
+from console.cli.session import DEMO_FILE, Command, FactsGroup, Session, session_of, state_folder
 from engine.errors import BadInput, LeaseHeld, Refused, StateUnusable
 
 if TYPE_CHECKING:
@@ -24,11 +24,7 @@ if TYPE_CHECKING:
 # --- the demo's clock -------------------------------------------------------------------------------
 
 
-class _ClockGroup(click.Group, Command):
-    """`clock` alone shows."""
-
-
-@click.group(cls=_ClockGroup, invoke_without_command=True)
+@click.group(cls=FactsGroup, invoke_without_command=True)
 @session_of
 @click.pass_context
 def clock(context: click.Context, session: Session) -> int | None:
@@ -128,18 +124,26 @@ def parse_span(words: str) -> timedelta:
 
 # --- the demo ---------------------------------------------------------------------------------------
 
+SCENARIOS = ("none", "failing-patch", "bad-patch", "offline-wave", "baseline-month", "oob")
+"""The engine's scenarios, named here so that the help needs no engine; a test compares them."""
+
+
 
 @click.command(cls=Command)
 @click.option("--prepare", is_flag=True, help="Write the state file and end.")
 @click.option("--devices", type=click.IntRange(20, 10_000_000), metavar="N", help="How many devices; 500.")
 @click.option("--seed", type=click.IntRange(0, 2**62), metavar="N", help="Another fleet, the same each time.")
-@click.option("--scenario", metavar="NAME", help="What goes wrong: none, failing-patch, bad-patch, offline-wave.")
+@click.option("--scenario", metavar="NAME", help=f"What happens: {', '.join(SCENARIOS)}.")
 @click.option("--reset", is_flag=True, help="Begin anew, if the file holds a demo.")
 @session_of
 def demo(
     session: Session, prepare: bool, devices: int | None, seed: int | None, scenario: str | None, reset: bool
 ) -> int:
     """A sample fleet with real releases, where nothing can break; its clock begins on 13 May 2026.
+
+    Scenarios: failing-patch, the hotpatch of May fails on most devices; bad-patch, it installs and devices crash;
+    offline-wave, a third of the fleet goes dark; baseline-month, June 2026 ships a baseline where a hotpatch was
+    planned; oob, an out-of-band hotpatch of March 2026 replaces the one under way.
 
     Without --prepare the console starts on it, and goes on where it was left. Without --db it is demo.db in the XDG
     state folder.

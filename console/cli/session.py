@@ -256,4 +256,8 @@ class ChangeCommand(Command):
     shown = CHANGES
 
 
+class FactsGroup(click.Group, Command):
+    """A command that prints by itself and has commands below it, as `rings` and `rings set`."""
+
+
 session_of = click.make_pass_decorator(Session, ensure=True)

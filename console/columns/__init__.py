@@ -8,7 +8,7 @@ from __future__ import annotations
 from console.columns.activity import ACTIVE, AUDIT, install_state_cell, progress_bar
 from console.columns.column import GAP, Cell, Column, Placed, Row, number_cell, place
 from console.columns.devices import DEVICES, device_state_cell, readiness_cell
-from console.columns.failure_tree import FAILURE_TREE, FailureLine, failure_lines, retry_cell
+from console.columns.failure_tree import FAILURE_TREE, FailureLine, due_cell, failure_lines, retry_cell
 from console.columns.failures import FAILED_DEVICES, FAILURES
 from console.columns.releases import RELEASES, kind_cell
 from console.columns.rings import (
@@ -38,6 +38,7 @@ __all__ = [
     "Row",
     "condition_cell",
     "device_state_cell",
+    "due_cell",
     "failure_lines",
     "gate_fails",
     "install_state_cell",

@@ -89,7 +89,7 @@ AUDIT: tuple[Column[AuditRow], ...] = (
     Column("reason", "Why", 12, lambda row, _: Cell(row.reason or NOTHING), from_width=66, grow=2),
     Column("devices", "Devices", 7, lambda row, _: number_cell(row.devices), "right", from_width=76),
     Column("kb", "KB", 9, lambda row, _: Cell(text.kb(row.kb)), from_width=110),
-    Column("action", "Action", 10, lambda row, _: Cell(text.words(row.action)), from_width=124, sort="action"),
+    Column("action", "Action", 11, lambda row, _: Cell(text.words(row.action)), from_width=124, sort="action"),
     Column("origin", "From", 18, lambda row, _: Cell(row.origin or NOTHING), from_width=146),
     Column("seq", "No", 6, lambda row, _: Cell(str(row.seq)), "right", from_width=156),
 )

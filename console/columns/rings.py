@@ -68,16 +68,25 @@ def ring_progress_cell(row: RingProgress) -> Cell:
     return Cell("open", Severity.OK)
 
 
+_NEEDS_A_PERSON = ("failed", "health")
+"""Conditions of a gate that do not mend by waiting."""
+
+
+def failing(row: RingProgress) -> GateCondition | None:
+    """The condition of the gate that needs a person; None where the others may yet hold by themselves."""
+    return next((each for each in row.gate if each.name in _NEEDS_A_PERSON and not each.holds), None)
+
+
 def gate_fails(row: RingProgress) -> bool:
-    """Whether a gate needs a person: too many installs failed. Its other conditions may yet hold by themselves."""
-    return any(each.name == "failed" and not each.holds for each in row.gate)
+    """Whether the gate needs a person."""
+    return failing(row) is not None
 
 
 def condition_cell(condition: GateCondition) -> Cell:
     """Whether a condition of a gate holds, holds not yet, or fails."""
     if condition.holds:
         return Cell("holds", Severity.OK)
-    return Cell("fails", Severity.FAILED) if condition.name == "failed" else Cell("not yet", Severity.DUE)
+    return Cell("fails", Severity.FAILED) if condition.name in _NEEDS_A_PERSON else Cell("not yet", Severity.DUE)
 
 
 def ring_standing_cell(row: RingProgress, now: datetime) -> Cell:
@@ -88,9 +97,8 @@ def ring_standing_cell(row: RingProgress, now: datetime) -> Cell:
         return Cell(row.stopped, Severity.AT_RISK)
     if row.opened_at is None:
         return _waiting_cell(row, now)
-    if gate_fails(row):
-        value = next(each.value for each in row.gate if each.name == "failed")
-        return Cell(f"gate fails: {value} failed", Severity.FAILED)
+    if (condition := failing(row)) is not None:
+        return Cell(f"gate fails: {condition.name} {condition.value}", Severity.FAILED)
     if not row.approved:
         return Cell("no approval in force any more", Severity.AT_RISK)
     if row.active or row.pending:

@@ -15,7 +15,7 @@ from console.columns import DEVICES
 from console.dialogs.choose import Choice, ChooseDialog
 from console.messages import MarksChanged, PageWanted, PositionWanted, SortWanted
 from console.screens.device_verbs import DeviceVerbs
-from console.text import count, plural
+from console.text import count
 from console.widgets.ask_line import AskLine, Completion
 from console.widgets.fleet_table import FleetTable
 from engine.errors import EngineError
@@ -52,6 +52,10 @@ class DeviceList(DeviceVerbs):
         """Where somebody was led before the memory of this screen was read."""
         self._marked_under: set[str] = set()
         self._rings: tuple[str, ...] = ()
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.watch(self.table, "place", self._show_remark, init=False)
 
     @property
     def table(self) -> FleetTable[DeviceRow]:
@@ -103,11 +107,7 @@ class DeviceList(DeviceVerbs):
 
     def _ask_total(self) -> None:
         query = self.query_now
-        self.ask("total", lambda engine: engine.reads.device_total(query), self._show_total, slow=True)
-
-    def _show_total(self, total: int) -> None:
-        self.table.show_total(total)
-        self._show_remark()
+        self.ask("total", lambda engine: engine.reads.device_total(query), self.table.show_total, slow=True)
 
     @on(PageWanted)
     def _ask_page(self, message: PageWanted) -> None:
@@ -143,15 +143,9 @@ class DeviceList(DeviceVerbs):
         self.trail(self._state.filter)
 
     def _show_remark(self) -> None:
-        marks = self.table.marks
-        total = self.table.total
-        devices = plural(total, "device") if total is not None else ""
-        if marks.everything:
-            marked = "all marked"
-        elif marks.ids:
-            marked = f"{count(len(marks.ids))} marked"
-        else:
-            marked = ""
+        marks, place = self.table.marks, self.table.place
+        devices = f"{place} {'device' if self.table.total == 1 else 'devices'}" if place else ""
+        marked = "all marked" if marks.everything else f"{count(len(marks.ids))} marked" if marks.ids else ""
         self.status.remark = ", ".join(part for part in (devices, marked) if part)
 
     # --- filter and find ----------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,20 +16,20 @@ from textual.widget import Widget
 
 from console.clipboard import copy_text
 from console.columns import DEVICES
+from console.device_reads import DeviceReport, read_device, read_open_cves
 from console.dialogs.ask import AskDialog
 from console.export import write_list
 from console.messages import CursorMoved, RowOpened
 from console.screens.device_list import DeviceList, filter_mistake
 from console.text import clean, plural
 from console.widgets.ask_line import AskLine
-from console.widgets.device_pane import DevicePane
+from console.widgets.device_text import device_paras
 from console.widgets.fleet_table import FleetTable
+from console.widgets.text_pane import TextPane
 from engine.errors import EngineError
 
 if TYPE_CHECKING:
-    from engine import Engine
-    from engine.readiness import Readiness
-    from engine.records import DeviceDetail
+    from engine.model import Cve
 
 _PANE_PATIENCE = 0.12
 """Seconds the cursor must rest before the pane follows, so that a held key does not redraw it at each row."""
@@ -47,14 +48,20 @@ class DevicesScreen(DeviceList):
 
     def __init__(self) -> None:
         super().__init__()
-        self._pane_device: int | None = None
+        self._cves: tuple[Cve, ...] | None = None
+        self._cves_of: tuple[object, ...] = ()
         self._pane_timer: Timer | None = None
 
     def compose_body(self) -> Iterable[Widget]:
         with Container(id="body"):
             yield FleetTable(DEVICES, lambda row: row.id, sort="name", noun="devices", id="devices")
-            yield DevicePane(id="pane")
+            yield TextPane(id="pane")
         yield AskLine()
+
+    @property
+    def pane(self) -> TextPane:
+        """Where one device is shown in full."""
+        return self.query_one("#pane", TextPane)
 
     def load(self) -> None:
         super().load()
@@ -67,7 +74,7 @@ class DevicesScreen(DeviceList):
 
     def read_failed(self, kind: str, error: EngineError) -> None:
         if kind == "device":
-            self.query_one(DevicePane).clear(str(error))
+            self.pane.say(str(error))
         else:
             super().read_failed(kind, error)
 
@@ -96,22 +103,23 @@ class DevicesScreen(DeviceList):
     def _ask_device(self) -> None:
         row = self.table.cursor_row
         if row is None:
-            self.query_one(DevicePane).clear("No device under the cursor.")
+            self.pane.say("No device under the cursor.")
             return
         device_id = row.id
+        self.ask("device", lambda engine: read_device(engine, device_id), self._show_device)
 
-        def read(engine: Engine) -> tuple[DeviceDetail, Readiness]:
-            return engine.reads.device(device_id), engine.reads.readiness(device_id)
+    def _show_device(self, report: DeviceReport) -> None:
+        facts = report.detail.facts
+        key = (facts.platform, facts.architecture, facts.build, report.levels)
+        if key != self._cves_of:
+            self._cves, self._cves_of = None, key
+            detail = report.detail
+            self.ask("cves", lambda engine: read_open_cves(engine, detail), partial(self._keep_cves, report), slow=True)
+        self.pane.show(report.detail.id, device_paras(report, self._cves))
 
-        self.ask("device", read, self._show_device)
-
-    def _show_device(self, found: tuple[DeviceDetail, Readiness]) -> None:
-        pane = self.query_one(DevicePane)
-        pane.show(*found, self.shell.present())
-        if found[0].id != self._pane_device:
-            self._pane_device = found[0].id
-            if pane.scroll_y:
-                pane.scroll_home(animate=False)
+    def _keep_cves(self, report: DeviceReport, cves: tuple[Cve, ...]) -> None:
+        self._cves = cves
+        self.pane.show(report.detail.id, device_paras(report, cves))
 
     def _set_pane(self, shown: bool) -> None:
         self._state = replace(self._state, pane=shown)
@@ -129,7 +137,7 @@ class DevicesScreen(DeviceList):
     @on(RowOpened)
     def _open(self) -> None:
         if self._state.pane:
-            self.query_one(DevicePane).focus()
+            self.pane.focus()
         else:
             self._set_pane(True)
 

@@ -93,7 +93,7 @@ class FailuresScreen(DeviceVerbs, FilterLine, SteadyScreen):
     def _show(self, failed: Failed) -> None:
         self._failed = failed
         self.causes.empty_words = self._empty_words()
-        self.causes.show_rows(failure_lines(failed.groups))
+        self.causes.show_rows(failure_lines(failed.views))
         if self._inside is not None:
             self._show_installs(failed)
         self._show_details()
@@ -107,13 +107,13 @@ class FailuresScreen(DeviceVerbs, FilterLine, SteadyScreen):
     def _show_installs(self, failed: Failed) -> None:
         """The installs of the line one is in; without any left, back to the tree."""
         assert self._inside is not None
-        now_there = next((line for line in failure_lines(failed.groups) if line.key == self._inside.key), None)
+        now_there = next((line for line in failure_lines(failed.views) if line.key == self._inside.key), None)
         if now_there is None:
             self.shell.say(f"Nothing is left of {name_of(self._inside)}.")
             self._leave()
             return
         self._inside = now_there
-        wanted = {install_id for group in now_there.groups for install_id in group.install_ids}
+        wanted = now_there.install_ids
         self.installs.show_rows([row for row in failed.rows if row.install_id in wanted])
 
     def read_failed(self, kind: str, error: EngineError) -> None:
@@ -179,14 +179,17 @@ class FailuresScreen(DeviceVerbs, FilterLine, SteadyScreen):
             return
         self.panes.display = True
         if isinstance(row, FailureLine):
-            cause, key, facts = row.cause.value, row.key, line_text(row, now)
+            again = {device_id for device_id, _ in self._failed.under_way} & row.device_ids
+            cause, key, facts = row.cause.value, row.key, line_text(row, now, len(again))
         else:
             from engine.errorcodes import explain
             from engine.triage import retry_decision
 
             knowledge = explain(row.error_code)
             decision = retry_decision(row.error_code, row.attempt, row.failed_at, now, repaired=True)
-            cause, key, facts = knowledge.cause.value, str(row.install_id), install_text(row, knowledge, decision, now)
+            again_now = self._failed.under_way.get((row.device_id, row.kb))
+            facts = install_text(row, knowledge, decision, now, again_now)
+            cause, key = knowledge.cause.value, str(row.install_id)
         book = self._failed.runbooks.get(cause)
         self.panes.show(key, facts, runbook_text(book) if book is not None else ())
 
@@ -262,7 +265,7 @@ class FailuresScreen(DeviceVerbs, FilterLine, SteadyScreen):
         """The marked lines of the tree, else the one that the cursor stands on or one is in."""
         if self._inside is not None:
             return (self._inside,)
-        lines = failure_lines(self._failed.groups) if self._failed is not None else ()
+        lines = failure_lines(self._failed.views) if self._failed is not None else ()
         if self.causes.marks:
             return tuple(line for line in lines if line.key in self.causes.marks)
         row = self.causes.cursor_row
@@ -277,9 +280,7 @@ class FailuresScreen(DeviceVerbs, FilterLine, SteadyScreen):
             if self.installs.marks:
                 return tuple(each for each in self._failed.rows if each.install_id in self.installs.marks)
             return (row,) if row is not None else ()
-        wanted = {
-            install_id for line in self._chosen_lines() for group in line.groups for install_id in group.install_ids
-        }
+        wanted = frozenset[int]().union(*(line.install_ids for line in self._chosen_lines()))
         return tuple(each for each in self._failed.rows if each.install_id in wanted)
 
     async def chosen(self) -> Target | None:
@@ -343,7 +344,7 @@ class FailuresScreen(DeviceVerbs, FilterLine, SteadyScreen):
             return ()
         if self._inside is None:
             return self._failed.rows
-        wanted = {install_id for group in self._inside.groups for install_id in group.install_ids}
+        wanted = self._inside.install_ids
         return tuple(row for row in self._failed.rows if row.install_id in wanted)
 
 

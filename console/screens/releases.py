@@ -66,7 +66,7 @@ class ReleasesScreen(RolloutVerbs):
     HEADING = "Releases"
     HOME = "#releases"
     VERBS: ClassVar[tuple[str, ...]] = (
-        *("approve", "apply", "withdraw", "pause", "halt", "filter", "find", "pane"),
+        *("approve", "apply", "withdraw", "recover", "pause", "halt", "filter", "find", "pane"),
         *("export", "copy", "copy_row", "back"),
     )
 
@@ -277,6 +277,11 @@ class ReleasesScreen(RolloutVerbs):
         found = self.query(SmallTable)  # the footer asks before there is one
         row = found.first().cursor_row if found else None
         return row.release.kb if row is not None else None
+
+    def is_hotpatch(self) -> bool:
+        found = self.query(SmallTable)
+        row = found.first().cursor_row if found else None
+        return row is not None and row.release.kind.is_hotpatch
 
     def why_not(self, verb_id: str) -> str:
         reason = super().why_not(verb_id)

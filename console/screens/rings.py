@@ -26,6 +26,7 @@ from engine.records import ReleaseRow, RingProgress, StateInfo
 
 if TYPE_CHECKING:
     from engine import Engine
+    from engine.rollout_records import RecoveryProgress
     from engine.store.rollout import StopRow
 
 
@@ -42,6 +43,8 @@ class Rollout:
     progress: dict[int, tuple[RingProgress, ...]] = field(default_factory=dict)
     approvals: tuple[Approval, ...] = ()
     stops: tuple[StopRow, ...] = ()
+    recoveries: tuple[RecoveryProgress, ...] = ()
+    """The latest first."""
 
 
 def read_rollout(engine: Engine) -> Rollout:
@@ -59,6 +62,7 @@ def read_rollout(engine: Engine) -> Rollout:
         {kb: tuple(rows) for kb, rows in progress.items()},
         engine.reads.approvals(),
         engine.reads.stops(),
+        engine.reads.recoveries(),
     )
 
 
@@ -69,7 +73,7 @@ class RingsScreen(RolloutVerbs):
     HEADING = "Rings"
     HOME = "#rings"
     VERBS: ClassVar[tuple[str, ...]] = (
-        *("approve", "pause", "halt", "withdraw", "rules", "next", "previous", "copy", "back"),
+        *("approve", "pause", "halt", "withdraw", "recover", "rules", "next", "previous", "copy", "back"),
     )
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny-width"), (NARROW, "-narrow"), (_SIDE_BY_SIDE, "-wide")]  # noqa: RUF012
 
@@ -172,13 +176,20 @@ class RingsScreen(RolloutVerbs):
             for each in self._shown.stops
             if concerns(each.scope, self._kb, row.ring.name)
         ]
-        content = ring_text(row, following, self._shown.approvals, stops, now, roomy=self.has_class("-tall"))
+        recovery = next((each for each in self._shown.recoveries if each.kb == self._kb), None)
+        content = ring_text(
+            row, following, self._shown.approvals, stops, now, recovery=recovery, roomy=self.has_class("-tall")
+        )
         self.query_one(TextPane).show((self._kb, row.ring.id), content)
 
     # --- verbs --------------------------------------------------------------------------------------
 
     def chosen_kb(self) -> int | None:
         return self._kb
+
+    def is_hotpatch(self) -> bool:
+        rows = self._shown.releases.get(self._kb, ()) if self._kb is not None else ()
+        return bool(rows) and rows[0].release.kind.is_hotpatch
 
     def chosen_ring(self) -> Ring | None:
         found = self.query(RingList)  # the footer asks before there is one

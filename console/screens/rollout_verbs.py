@@ -18,7 +18,7 @@ from console.screens.steady import SteadyScreen
 from console.text import kb as kb_name
 from console.text import moment, month, platform_short
 from engine.errors import EngineError
-from engine.intents import Resume, Scope, Stop, StopKind, Withdraw
+from engine.intents import After, Recover, Resume, Scope, Stop, StopKind, Withdraw
 
 if TYPE_CHECKING:
     from console.dialogs.approve import RingOffer
@@ -40,12 +40,18 @@ class RolloutVerbs(SteadyScreen):
         """The ring under the cursor, where there are rings."""
         return None
 
+    def is_hotpatch(self) -> bool:
+        """Whether the release under the cursor is one."""
+        return False
+
     def why_not(self, verb_id: str) -> str:
         reason = super().why_not(verb_id)
         if reason:
             return reason
-        if verb_id in ("approve", "withdraw") and self.chosen_kb() is None:
+        if verb_id in ("approve", "withdraw", "recover") and self.chosen_kb() is None:
             return "There is no release here."
+        if verb_id == "recover" and not self.is_hotpatch():
+            return "Only a hotpatch can be uninstalled from devices in one step."
         return "There is no ring here." if verb_id == "rules" and self.chosen_ring() is None else ""
 
     async def ask_reason(self, title: str) -> str | None:
@@ -140,6 +146,27 @@ class RolloutVerbs(SteadyScreen):
         reason = await self.ask_reason(f"{verb} {scope_text(scope)}")
         if reason is not None:
             await self.confirm(Stop(kind, scope, reason))
+
+    @work(exclusive=True, group="dialog")
+    async def verb_recover(self) -> None:
+        """Plan the way back from a bad hotpatch: uninstall, then the LCU or the baseline."""
+        kb = self.chosen_kb()
+        if kb is None:
+            return
+        then = await self.app.push_screen_wait(
+            ChooseDialog(
+                f"Lead every device back from {kb_name(kb)}: what follows the uninstall?",
+                [
+                    Choice(
+                        After.LCU, "install that month's LCU", "one more restart; protected, off the hotpatch track"
+                    ),
+                    Choice(After.STAY, "stay on the baseline", "its fixes are open until the next baseline"),
+                ],
+            )
+        )
+        reason = await self.ask_reason(f"Recover from {kb_name(kb)}") if then is not None else None
+        if then is not None and reason is not None:
+            await self.confirm(Recover(kb, reason, then=then))
 
     @work(exclusive=True, group="dialog")
     async def verb_rules(self) -> None:

@@ -5,17 +5,23 @@ Screens of releases and failures show it; it draws what it is given.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Hashable, Sequence
+from typing import cast
 
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
+from textual.timer import Timer
 
+from console.shell import Shell
 from console.widgets.drawing import MUTED
 from console.widgets.paragraphs import BLANK, Para, para, unwrapped
 from console.widgets.text_pane import TextPane
 
 _SIDE_BY_SIDE = 110
+_PATIENCE = 0.12
+"""Seconds within which a second move counts as hurried."""
 
 
 class DetailPanes(Horizontal):
@@ -32,6 +38,8 @@ class DetailPanes(Horizontal):
         self._about: Hashable = None
         self._facts: tuple[Para, ...] = ()
         self._more: tuple[Para, ...] = ()
+        self._moved_at = 0.0
+        self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield TextPane(id="facts")
@@ -45,8 +53,14 @@ class DetailPanes(Horizontal):
 
     def show(self, about: Hashable, facts: Sequence[Para], more: Sequence[Para] = ()) -> None:
         """Show one thing; `about` says which, and another one begins at its top."""
+        hurried = about != self._about and time.monotonic() - self._moved_at < _PATIENCE
+        if about != self._about:
+            self._moved_at = time.monotonic()
         self._about, self._facts, self._more = about, tuple(facts), tuple(more)
-        self._draw()
+        if hurried:
+            self._draw_at_rest()
+        elif self._timer is None:
+            self._draw()
 
     def say(self, sentence: str) -> None:
         """A sentence in place of details."""
@@ -65,6 +79,20 @@ class DetailPanes(Horizontal):
     def plain(self) -> str:
         """All that is shown, one paragraph a line, without its looks."""
         return unwrapped((*self._facts, BLANK, *self._more) if self._more else self._facts)
+
+    def _draw_at_rest(self) -> None:
+        """Wait until the cursor rests: a held key does not draw every thing that it passes."""
+        background = cast(Shell, self.app).background
+        if self._timer is None:
+            background.hold()
+        else:
+            self._timer.stop()
+        self._timer = self.set_timer(_PATIENCE, self._rested)
+
+    def _rested(self) -> None:
+        self._timer = None
+        self._draw()
+        cast(Shell, self.app).background.release()
 
     def _draw(self) -> None:
         if not self.is_mounted:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from textual.content import Content
 
 from console.columns import Cell
-from console.text import Severity, clean, fit, sign
+from console.text import Severity, clean, fit, is_ascii, sign
 
 Part = str | tuple[str, str] | Content
 
@@ -76,3 +76,10 @@ def pairs(rows: Iterable[tuple[str, Part]], width: int = 0) -> Content:
     listed = list(rows)
     name_width = width or max((len(name) for name, _ in listed), default=0) + 2
     return lines(line((fit(name, name_width), MUTED), value) for name, value in listed)
+
+
+def fitted(content: Content, width: int) -> Content:
+    """Exactly `width` cells of one line: padded, or cut with a sign that something was cut."""
+    if content.cell_length > width > 0 and is_ascii():
+        return line(content.truncate(width - 1), "…")
+    return content.truncate(max(width, 0), ellipsis=True, pad=True)

@@ -6,23 +6,31 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from console.columns import FailureLine, retry_cell
-from console.text import NOTHING, Severity, age, build, count, error_code, kb, moment, person, plural
+from console.columns import FailureLine, due_cell, retry_cell
+from console.text import NOTHING, Severity, age, build, count, error_code, kb, moment, person, plural, until, words
 from console.widgets.drawing import MUTED, STRONG, cell, severity_text
 from console.widgets.paragraphs import BLANK, Para, field, hung, para, title
 from engine.model import InstallAction
-from engine.records import FailureRow
+from engine.records import ActiveInstall, FailureRow
+from engine.triage.sla import SlaStage
 
 if TYPE_CHECKING:
     from engine.errorcodes import ErrorKnowledge
-    from engine.triage import FailureGroup, RetryDecision
+    from engine.triage import FailureGroup, FailureGroupView, RetryDecision
+    from engine.triage.views import GroupSla, RetryOutlook
 
 _NAMES_SHOWN = 5
 
 
-def line_text(shown: FailureLine, now: datetime) -> list[Para]:
-    """A line of the tree in full."""
-    return cause_text(shown, now) if shown.is_cause else group_text(shown.group, now)
+_STAGES = {SlaStage.DETECT: "to notice it", SlaStage.ACT: "to act on it", SlaStage.FIX: "to put it right"}
+
+
+def line_text(shown: FailureLine, now: datetime, under_way: int = 0) -> list[Para]:
+    """A line of the tree in full; `under_way` of its devices are being tried again."""
+    rows = cause_text(shown, now) if shown.is_cause else group_text(shown.view, now)
+    if under_way:
+        rows.insert(1, para(severity_text(Severity.DUE, f"{plural(under_way, 'device')} being tried again")))
+    return rows
 
 
 def cause_text(shown: FailureLine, now: datetime) -> list[Para]:
@@ -35,6 +43,7 @@ def cause_text(shown: FailureLine, now: datetime) -> list[Para]:
             (f"  {plural(len(shown.groups), 'code')}", MUTED),
         ),
         field("to do", shown.cause.advice.remedy),
+        *_due(shown.sla, now),
         _span(shown.groups, now),
         BLANK,
     ]
@@ -45,8 +54,9 @@ def cause_text(shown: FailureLine, now: datetime) -> list[Para]:
     return rows
 
 
-def group_text(group: FailureGroup, now: datetime) -> list[Para]:
+def group_text(view: FailureGroupView, now: datetime) -> list[Para]:
     """One error code: what its devices share goes before the remedy, because it is what nobody sees elsewhere."""
+    group = view.group
     shown = group.sample[:_NAMES_SHOWN]
     more = group.devices - len(shown)
     return [
@@ -59,11 +69,53 @@ def group_text(group: FailureGroup, now: datetime) -> list[Para]:
         field("meaning", group.meaning),
         *(field("in common", (factor.sentence, STRONG)) for factor in group.common),
         field("to do", group.remedy),
-        field("retry", cell(retry_cell(group)), (f"   tried up to {plural(group.attempts, 'time')}", MUTED)),
+        field("retry", cell(retry_cell(group)), (_outlook(view.retry, now), MUTED)),
+        *_due(view.sla if view.sla.open else None, now),
+        *_known(view, now),
         _span((group,), now),
         field("releases", ", ".join(kb(each) for each in group.kbs)),
         field("devices", ", ".join(shown) + (f" and {count(more)} more" if more > 0 else "")),
     ]
+
+
+def _outlook(outlook: RetryOutlook, now: datetime) -> str:
+    """``   4 may be tried now, 7 not: It failed 3 times.``"""
+    parts = [f"{count(outlook.now)} may be tried now"]
+    if outlook.waiting:
+        when = f", the first {until(outlook.next_at, now)}" if outlook.next_at is not None else ""
+        parts.append(f"{count(outlook.waiting)} later{when}")
+    if outlook.refused:
+        parts.append(f"{count(outlook.refused)} not")
+    return f"   {', '.join(parts)}{f': {outlook.why}' if outlook.why else ''}"
+
+
+def _due(sla: GroupSla | None, now: datetime) -> list[Para]:
+    """By when somebody must do what."""
+    if sla is None:
+        return []
+    late = f", {count(sla.overdue)} of {plural(sla.open, 'device')} overdue" if sla.overdue else ""
+    return [
+        field("due", cell(due_cell(sla, now)), (f"   {_STAGES[sla.stage]} by {moment(sla.due_at, now)}{late}", MUTED))
+    ]
+
+
+def _known(view: FailureGroupView, now: datetime) -> Iterable[Para]:
+    """What has been done about it, and what is known of it."""
+    for each in view.escalations:
+        state = Severity.FAILED if each.is_overdue(now) else Severity.DUE
+        yield field(
+            "given to",
+            severity_text(state, each.owner),
+            f"   by {moment(each.due_at, now)}",
+            (f"   {plural(each.open_devices, 'device')}, {each.reason}".rstrip(", "), MUTED),
+        )
+    for problem in view.known_problems:
+        held = "   the release is withheld for it" if problem.holds else ""
+        yield field(
+            "known", severity_text(Severity.AT_RISK, problem.title), f"   {problem.note}".rstrip(), (held, MUTED)
+        )
+    if view.excluded:
+        yield field("excluded", f"{plural(view.excluded, 'device')} of these")
 
 
 def _guess(*, known: bool) -> list[Para]:
@@ -84,11 +136,14 @@ def _ago(at: datetime, now: datetime) -> str:
     return shown if shown == "now" else f"{shown} ago"
 
 
-def install_text(row: FailureRow, knowledge: ErrorKnowledge, decision: RetryDecision, now: datetime) -> list[Para]:
+def install_text(
+    row: FailureRow,
+    knowledge: ErrorKnowledge,
+    decision: RetryDecision,
+    now: datetime,
+    under_way: ActiveInstall | None = None,
+) -> list[Para]:
     """One failed install, for the person who has the device's user on the line."""
-    allowed = severity_text(
-        Severity.OK if decision.allowed else Severity.AT_RISK, "may be tried now" if decision.allowed else "not now"
-    )
     while_words = f"   while {row.stage}" if row.stage and row.stage != "failed" else ""
     what = "uninstall" if row.action is InstallAction.UNINSTALL else "install"
     return [
@@ -101,9 +156,18 @@ def install_text(row: FailureRow, knowledge: ErrorKnowledge, decision: RetryDeci
         field("error", (f"{error_code(row.error_code)} {knowledge.symbol}".rstrip(), STRONG)),
         field("meaning", knowledge.meaning),
         field("to do", knowledge.remedy),
-        field("retry", allowed, (f"   {decision.why}", MUTED)),
+        _retry(decision, under_way),
         field("failed", moment(row.failed_at, now), (while_words, MUTED)),
         field("device", "  ".join(part for part in (row.model, row.site, row.platform.label) if part)),
         field("build", build(row.build)),
         field("driver", row.driver or NOTHING),
     ]
+
+
+def _retry(decision: RetryDecision, under_way: ActiveInstall | None) -> Para:
+    if under_way is not None:
+        said = f"   {words(under_way.state)}, {under_way.progress} %, asked for by {under_way.requested_by}"
+        return field("retry", severity_text(Severity.DUE, "being tried again"), (said, MUTED))
+    if decision.allowed:
+        return field("retry", severity_text(Severity.OK, "may be tried now"), (f"   {decision.why}", MUTED))
+    return field("retry", severity_text(Severity.AT_RISK, "not now"), (f"   {decision.why}", MUTED))

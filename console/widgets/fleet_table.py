@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
+from textual.reactive import reactive
+
 from console.columns import Column
 from console.messages import PageWanted, PositionWanted, Stretch
+from console.text import count
 from console.widgets.table import Table
 from engine.errors import EngineError
 from engine.records import Anchor, AnchorKind
@@ -20,6 +23,10 @@ Row = TypeVar("Row")
 class FleetTable(Table[Row]):
     """The table of devices. Its screen answers PageWanted with `show_pages` and PositionWanted with `show_position`,
     tells the total with `show_total`, and calls `reload` when the fleet has changed, `restart` for another list."""
+
+    place: reactive[str] = reactive("", init=False, repaint=False)
+    """Which rows are in view, of how many, as far as somebody has counted: ``22-42 of 500``, ``500``. Watched rather
+    than posted, so that whoever shows it is drawn together with the rows."""
 
     def __init__(
         self,
@@ -34,6 +41,7 @@ class FleetTable(Table[Row]):
         super().__init__(columns, row_id, sort=sort, noun=noun, id=id, classes=classes)
         self._serial = 0
         self._pending = ""
+        self._limit = 0
         self._again = False
 
     def restart(self) -> None:
@@ -76,6 +84,7 @@ class FleetTable(Table[Row]):
         if self._window.id != before or kind in ("restart", "end"):
             self._tell_cursor()
         self.refresh_changed()
+        self._scrolled()
         if self._again:
             self._again = False
             self.reload()
@@ -85,13 +94,13 @@ class FleetTable(Table[Row]):
     def show_total(self, total: int) -> None:
         """How many rows the list has."""
         self._window.count(total)
-        self.refresh_changed()
+        self._scrolled()
 
     def show_position(self, serial: int, first: int | None) -> None:
         """How many rows stand before the first row of the window."""
         if serial == self._serial and first is not None and self._window.first is None:
             self._window.first = first
-            self.refresh_changed()
+            self._scrolled()
 
     def show_failure(self, serial: int, error: EngineError) -> None:
         """The rows could not be read; those that are there stay."""
@@ -100,11 +109,18 @@ class FleetTable(Table[Row]):
             self._failure = error
             self.refresh_changed()
 
+    def _scrolled(self) -> None:
+        shown, total = self._window.place(), self._window.total
+        of = "" if total is None else count(total)
+        numbers = "" if shown is None else f"{count(shown[0])}-{count(shown[1])}"
+        self.place = f"{numbers} of {of}" if numbers and of else numbers or of
+
     # --- asking for rows ----------------------------------------------------------------------------
 
     def _want(self, kind: str, *stretches: Stretch) -> None:
         self._serial += 1
         self._pending = kind
+        self._limit = stretches[-1].limit
         self.post_message(PageWanted(self, self._serial, stretches))
 
     def _want_around(self, kind: str, row_id: int) -> None:
@@ -127,7 +143,7 @@ class FleetTable(Table[Row]):
             self.post_message(PositionWanted(self, self._serial, first))
 
     def _fill(self, kind: str, pages: Sequence[tuple[Sequence[Row], int]]) -> None:
-        window, asked = self._window, self._window.asked
+        window, asked = self._window, self._limit
         rows, first = pages[-1]
         known = None if first < 0 else first
         if kind == "after":
@@ -146,7 +162,7 @@ class FleetTable(Table[Row]):
             window.replace(rows, first=known, at_top=len(rows) < asked, at_end=True)
             window.move_to(len(rows) - 1)
         elif kind == "name" and not rows:
-            self._want("end", Stretch(Anchor(AnchorKind.END), asked))
+            self._want("end", Stretch(Anchor(AnchorKind.END), window.asked))
         elif kind == "name":
             window.cursor = window.offset = 0
             window.replace(rows, first=known, at_top=known == 0, at_end=len(rows) < asked)
@@ -154,8 +170,7 @@ class FleetTable(Table[Row]):
             keep = window.id if kind == "reload" else None
             if kind == "restart":
                 window.cursor = window.offset = 0
-            limit = max(len(window.rows), asked) if kind == "reload" else asked
-            window.replace(rows, first=0, at_top=True, at_end=len(rows) < limit, keep=keep)
+            window.replace(rows, first=0, at_top=True, at_end=len(rows) < asked, keep=keep)
 
     def _keep_range(self) -> None:
         """Rows of a range that may leave the window keep their mark."""

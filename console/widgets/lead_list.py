@@ -21,7 +21,7 @@ from textual.widget import Widget
 
 from console.keys import bindings
 from console.text import is_ascii
-from console.widgets.drawing import MUTED, STRONG, line, plain
+from console.widgets.drawing import MUTED, STRONG, fitted, line, plain
 from console.widgets.section import rule_line
 
 PREFIX = 2
@@ -272,7 +272,6 @@ class LeadList(Widget, can_focus=True):
     def _strip(self, content: Content, component: str = "") -> Strip:
         width = self.size.width
         style = self.get_visual_style(component) if component else self.visual_style
-        fitted = content.truncate(width, ellipsis=not is_ascii(), pad=True)
         options = RenderOptions(self._get_style, {})
-        found = fitted.render_strips(width, 1, style, options)
+        found = fitted(content, width).render_strips(width, 1, style, options)
         return found[0] if found else Strip.blank(width, style.rich_style)

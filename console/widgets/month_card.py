@@ -13,7 +13,7 @@ from textual.content import Content
 
 from console.columns import kind_cell
 from console.text import Severity, build, cells, clip, fit, is_ascii, kb, until
-from console.widgets.drawing import MUTED, STRONG, STYLES, Part, line, plain, severity_text
+from console.widgets.drawing import MUTED, STRONG, STYLES, Part, fitted, line, plain, severity_text
 from engine.build import OsBuild
 from engine.calendar import Month, MonthPlan, MonthState, patch_tuesday_moment
 from engine.model import Release, ReleaseKind
@@ -180,8 +180,7 @@ def _wrapped(text: str, width: int) -> list[Content]:
     """At most a few lines: a source can be long, and its beginning says which one it is."""
     rows = plain(text, MUTED).wrap(width)
     if len(rows) > _SOURCE_LINES:
-        more = "..." if is_ascii() else "…"
-        rows = [*rows[: _SOURCE_LINES - 1], line(rows[_SOURCE_LINES - 1].truncate(width - len(more)), (more, MUTED))]
+        rows = [*rows[: _SOURCE_LINES - 1], line(rows[_SOURCE_LINES - 1].truncate(width - 1), ("…", MUTED))]
     return list(rows)
 
 
@@ -232,13 +231,9 @@ def framed(
     name = (f"{title or month_name(plan)}, now" if is_now else title or month_name(plan)) if inner > 0 else ""
     return [
         _edge(frame[0], frame[1], frame[4], (name, STRONG if not cursor else "$key bold"), _day(plan), width, style),
-        *(line((f"{frame[5]} ", style), _fitted(row, inner), (f" {frame[5]}", style)) for row in shown),
+        *(line((f"{frame[5]} ", style), fitted(row, inner), (f" {frame[5]}", style)) for row in shown),
         line((frame[2] + frame[4] * (width - 2) + frame[3], style)),
     ]
-
-
-def _fitted(row: Content, width: int) -> Content:
-    return row.truncate(width, ellipsis=not is_ascii(), pad=True)
 
 
 def _edge(left: str, right: str, bar: str, title: tuple[str, str], day: str, width: int, style: str) -> Content:

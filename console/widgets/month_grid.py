@@ -20,7 +20,7 @@ from textual.widget import Widget
 from console.keys import bindings
 from console.shell import Shell
 from console.text import month as month_text
-from console.widgets.drawing import line, plain
+from console.widgets.drawing import fitted, plain
 from console.widgets.month_card import framed, quarter_lines, year_lines, year_strip
 from engine.calendar import MonthPlan
 
@@ -165,8 +165,7 @@ class MonthGrid(Widget, can_focus=True):
 
     def _strip(self, content: Content) -> Strip:
         width = self.size.width
-        fitted = line(content).truncate(width, pad=True)
-        found = fitted.render_strips(width, 1, self.visual_style, RenderOptions(self._get_style, {}))
+        found = fitted(content, width).render_strips(width, 1, self.visual_style, RenderOptions(self._get_style, {}))
         return found[0] if found else Strip.blank(width)
 
     def _on_resize(self, event: events.Resize) -> None:  # noqa: ARG002 - the size is the widget's

@@ -36,7 +36,9 @@ def split_cells(amounts: Sequence[int], width: int) -> list[int]:
     exact = [amount * width / whole for amount in amounts]
     parts = [max(int(each), 1 if amount > 0 else 0) for each, amount in zip(exact, amounts, strict=True)]
     while sum(parts) > width:
-        largest = max(range(len(parts)), key=lambda index: (parts[index] - exact[index], parts[index]))
+        largest = max(
+            range(len(parts)), key=lambda index: (parts[index] > 1, parts[index] - exact[index], parts[index])
+        )
         parts[largest] -= 1
     while sum(parts) < width:
         neediest = max(range(len(parts)), key=lambda index: exact[index] - parts[index] if amounts[index] else -1.0)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from textual.content import Content
 
-from console.columns import condition_cell, kind_cell, ring_standing_cell
+from console.columns import condition_cell, gate_fails, kind_cell, ring_standing_cell
 from console.text import (
     NOTHING,
     Severity,
@@ -26,6 +26,7 @@ from console.widgets.drawing import MUTED, STRONG, Part, cell, line, lines, seve
 from console.widgets.paragraphs import BLANK, Para, field, hung, para, title
 from engine.model import Approval, Ring
 from engine.records import GateCondition, ReleaseRow, RingProgress
+from engine.rollout_records import RecoveryProgress
 from engine.windows import window_text
 
 _VALUE = 14
@@ -67,23 +68,42 @@ def ring_text(
     stops: Sequence[str],
     now: datetime,
     *,
+    recovery: RecoveryProgress | None = None,
     roomy: bool = True,
 ) -> list[Para]:
     """One ring towards one release. `following` is the ring that its gate opens, "" for the last."""
     ring = row.ring
     apart = [BLANK] if roomy else []
     return [
-        title(f"Ring {ring.name}", "  ", cell(ring_standing_cell(row, now))),
+        title(f"Ring {ring.name}", "  ", _headline(row, now)),
         *apart,
         *_approval(row, approvals, now),
         *_opening(row, now),
-        *(para(severity_text(Severity.AT_RISK, each)) for each in stops),
+        *(field("stopped", severity_text(Severity.AT_RISK, each)) for each in stops),
+        *_way_on(row, recovery),
         *apart,
         title("Gate", (f": ring {following} opens when all of it holds" if following else "", MUTED)),
         *_conditions(row.gate),
         *apart,
         *(_rules(ring) if roomy else [_rule_line(ring)]),
     ]
+
+
+def _headline(row: RingProgress, now: datetime) -> Content:
+    """Where it stands; of a stop only the word, because the whole of it is told below."""
+    standing = ring_standing_cell(row, now)
+    return severity_text(standing.severity, row.stopped.partition(" ")[0]) if row.stopped else cell(standing)
+
+
+def _way_on(row: RingProgress, recovery: RecoveryProgress | None) -> Iterable[Para]:
+    """What has been done about a bad release, or can be."""
+    if recovery is not None:
+        done = f"{count(recovery.done)} of {plural(recovery.devices, 'device')} led back"
+        hands = [("   ", ""), severity_text(Severity.FAILED, f"{count(recovery.needs_hands)} need hands")]
+        state = Severity.OK if recovery.ended_at is not None else Severity.DUE
+        yield field("recovery", severity_text(state, done), *(hands if recovery.needs_hands else []))
+    elif gate_fails(row):
+        yield field("what now", ("R leads devices back, w withdraws, p resumes once the reason is gone", MUTED))
 
 
 def _opening(row: RingProgress, now: datetime) -> Iterable[Para]:

@@ -21,7 +21,7 @@ from console.columns import Column, Placed, place
 from console.keys import TABLE, bindings
 from console.messages import CursorMoved, MarksChanged, RowOpened, SortWanted
 from console.shell import Shell
-from console.text import Severity, count
+from console.text import Severity
 from console.widgets.marks import Marks
 from console.widgets.painter import PREFIX, Look, Painter
 from console.widgets.window import Window
@@ -148,7 +148,8 @@ class Table(Widget, Generic[Row], can_focus=True):
         if self.marks.in_range and window.cursor != cursor:
             self._cover_range()
         if window.offset != offset:
-            self.refresh()
+            self.refresh(Region(0, 1, self.size.width, self.size.height - 1))
+            self._scrolled()
         elif window.cursor != cursor:
             low, high = sorted((cursor, window.cursor))
             changed = range(low, high + 1) if self.marks.in_range else (cursor, window.cursor)
@@ -160,6 +161,9 @@ class Table(Widget, Generic[Row], can_focus=True):
 
     def _look_ahead(self) -> None:
         """The cursor has moved: more rows may be needed soon."""
+
+    def _scrolled(self) -> None:
+        """Other rows are in view."""
 
     def _tell_cursor(self) -> None:
         self.post_message(CursorMoved(self, self._window.row))
@@ -309,7 +313,7 @@ class Table(Widget, Generic[Row], can_focus=True):
     def _line(self, y: int) -> Strip:
         painter = self._paint()
         if y == 0:
-            return painter.header(self.sort, descending=self.descending, places=self._places())
+            return painter.header(self.sort, descending=self.descending)
         index = self._window.offset + y - 1
         if index < len(self._window.rows) and y <= self._window.height:
             row = self._window.rows[index]
@@ -331,15 +335,6 @@ class Table(Widget, Generic[Row], can_focus=True):
         if not self._answered:
             return (f"Reading {self._noun} …",)
         return tuple(sentence for sentence in self.empty_words if sentence)
-
-    def _places(self) -> tuple[str, ...]:
-        """Which rows are in view, longest words first; nothing where nobody has counted."""
-        shown = self._window.place()
-        if shown is None:
-            return ()
-        numbers = f"{count(shown[0])}-{count(shown[1])}"
-        total = self._window.total
-        return (numbers,) if total is None else (f"{numbers} of {count(total)}", numbers)
 
     def _refresh_line(self, y: int) -> None:
         self.refresh(Region(0, y, self.size.width, 1))

@@ -16,6 +16,7 @@ from engine.store.health import HealthStore
 from engine.store.installs import InstallStore
 from engine.store.late import LateStore
 from engine.store.members import MemberStore
+from engine.store.outlook import OutlookStore
 from engine.store.recovery import RecoveryStore
 from engine.store.releases import ReleaseStore
 from engine.store.rollout import RolloutStore
@@ -52,6 +53,7 @@ class Store:
         self.recovery = RecoveryStore(self.connection)
         self.health = HealthStore(self.connection)
         self.late = LateStore(self.connection)
+        self.outlook = OutlookStore(self.connection)
         self.audit = AuditStore(self.connection)
 
     # What is known and done about failures is loaded on use: most commands never ask.
@@ -102,6 +104,11 @@ class Store:
     def interrupt(self) -> None:
         """Stop the read that runs on another thread."""
         self.connection.interrupt()
+
+    def hurry(self) -> None:
+        """Give up safety against a crash, for a private copy that nobody needs afterwards."""
+        self.connection.execute("PRAGMA journal_mode = MEMORY")
+        self.connection.execute("PRAGMA synchronous = OFF")
 
     def close(self) -> None:
         self.connection.close()

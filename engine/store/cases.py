@@ -16,19 +16,19 @@ from engine.model import InstallAction, Severity
 from engine.store.filter_sql import Condition
 from engine.store.traits import EVERY_DEVICE
 from engine.store.values import moment, seconds, time_of
-from engine.triage import FailureCase, FailureTimes
+from engine.triage import FailureCase, FailureTimes, GroupSla
 
 SeverityOf = Callable[[int, Platform], Severity]
 """(KB, platform) → the severity that the service level of its failures goes by."""
 
 _OPEN = """
-WITH latest AS (
+WITH latest AS MATERIALIZED (
     SELECT i.*, d.name AS device_name, ifnull(r.name, '') AS ring,
         ifnull((SELECT max(s.id) FROM install s WHERE s.device_id = i.device_id AND s.id < i.id
             AND s.state IN ('succeeded', 'uninstalled')), 0) AS success_id
     FROM install i JOIN device d ON d.id = i.device_id LEFT JOIN ring r ON r.id = d.ring_id
     WHERE i.open_failure = 1 AND ({where})
-), cases AS (
+), cases AS MATERIALIZED (
     SELECT l.*, (SELECT min(e.id) FROM install e WHERE e.device_id = l.device_id AND e.id > l.success_id
         AND e.kb = l.kb AND e.action = l.action AND e.state = 'failed') AS first_id
     FROM latest l
@@ -75,6 +75,8 @@ class CaseStore:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
+        self.overall: tuple[datetime, tuple[int, ...], GroupSla | None] | None = None
+        """When `engine.failures` has last judged every failure, after which decisions, and what came of it."""
 
     def open(
         self, severity_of: SeverityOf, now: datetime, devices: Condition = EVERY_DEVICE
@@ -83,6 +85,21 @@ class CaseStore:
         whole_groups = self._group_actions()
         rows = self._db.execute(_OPEN.format(where=devices.where), (*devices.params, seconds(now)))
         return tuple(_case(row, severity_of, whole_groups) for row in rows)
+
+    def count_open(self) -> int:
+        """How many failures are open; reads an index alone."""
+        return int(self._db.execute("SELECT count(*) FROM install WHERE open_failure = 1").fetchone()[0])
+
+    def decisions(self) -> tuple[int, ...]:
+        """Moves when somebody has excluded, escalated or marked something, or that has ended."""
+        row = self._db.execute(
+            "SELECT (SELECT ifnull(max(id), 0) FROM exclusion), "
+            "(SELECT count(*) FROM exclusion WHERE lifted_at IS NULL), "
+            "(SELECT ifnull(max(id), 0) FROM escalation), (SELECT count(*) FROM escalation WHERE ended_at IS NULL), "
+            "(SELECT ifnull(max(id), 0) FROM known_problem), "
+            "(SELECT count(*) FROM known_problem WHERE lifted_at IS NULL)"
+        ).fetchone()
+        return tuple(row)
 
     def settled(self, severity_of: SeverityOf, since: datetime) -> Iterator[tuple[FailureTimes, Severity, str]]:
         """Failures from that time on that have been put right: times, severity and ring."""

@@ -55,6 +55,16 @@ class EscalationStore:
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM escalation e WHERE e.ended_at IS NULL ORDER BY e.due_at, e.id")
         return tuple((_escalation(row), self._members(row["id"])) for row in rows.fetchall())
 
+    def settled(self) -> tuple[Escalation, ...]:
+        """Escalations that have not ended although none of their failures is open any more."""
+        rows = self._db.execute(
+            f"SELECT {_COLUMNS} FROM escalation e WHERE e.ended_at IS NULL AND NOT EXISTS ("
+            "SELECT 1 FROM escalation_device m JOIN install i ON i.device_id = m.device_id "
+            "WHERE m.escalation_id = e.id AND i.open_failure = 1) AND NOT EXISTS ("
+            "SELECT 1 FROM install i WHERE i.open_failure = 1 AND ifnull(i.error_code, 0) = e.code)"
+        )
+        return tuple(_escalation(row) for row in rows)
+
     def all(self, limit: int = 200) -> tuple[Escalation, ...]:
         """Escalations, ended ones too, newest first."""
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM escalation e ORDER BY e.id DESC LIMIT ?", (limit,))
@@ -69,7 +79,8 @@ class EscalationStore:
         rows = self._db.execute(
             f"SELECT {_COLUMNS} FROM escalation e WHERE e.ended_at IS NULL AND ("
             "EXISTS (SELECT 1 FROM escalation_device m WHERE m.escalation_id = e.id AND m.device_id = :device) "
-            "OR e.code IN (SELECT i.error_code FROM install i WHERE i.device_id = :device AND i.open_failure = 1)) "
+            "OR e.code IN (SELECT ifnull(i.error_code, 0) FROM install i "
+            "WHERE i.device_id = :device AND i.open_failure = 1)) "
             "ORDER BY e.due_at, e.id",
             {"device": device_id},
         )

@@ -169,9 +169,9 @@ _MEMBERS = """
     SELECT d.id, d.name, ifnull(r.name, '') AS ring, d.last_seen_at, f.error_code,
         CASE
             WHEN a.state IN ('queued', 'offered') AND a.action = 'uninstall' THEN 'waiting'
+            WHEN a.action = 'apply' THEN 'protecting'
             WHEN a.state = 'restart-pending' THEN 'restart-pending'
             WHEN a.action = 'uninstall' THEN 'uninstalling'
-            WHEN a.action = 'apply' THEN 'protecting'
             WHEN f.id IS NOT NULL THEN 'hands'
             WHEN d.build = b.build THEN 'waiting'
             WHEN :then_lcu AND d.build < l.build THEN 'protecting'

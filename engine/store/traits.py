@@ -75,7 +75,7 @@ class TraitStore:
         kept = self._kept.get(key)
         if kept is not None and (kept.change == change or self._is_close_to(kept, kb)):
             return kept.population
-        attempts = self._attempts(kb)
+        attempts = self.attempts(kb)
         population = self._count(kb, devices)
         if len(self._kept) >= _MOST_KEPT:
             self._kept.clear()
@@ -85,9 +85,10 @@ class TraitStore:
     def _is_close_to(self, kept: _Kept, kb: int) -> bool:
         if kept.attempts < _KEPT_FROM:
             return False
-        return abs(self._attempts(kb) - kept.attempts) <= _GROWN * kept.attempts
+        return abs(self.attempts(kb) - kept.attempts) <= _GROWN * kept.attempts
 
-    def _attempts(self, kb: int) -> int:
+    def attempts(self, kb: int) -> int:
+        """How many installs of a release have ended."""
         return int(self._db.execute(f"SELECT count(*) FROM install WHERE {_ENDED}", (kb,)).fetchone()[0])
 
     def _count(self, kb: int, devices: Condition) -> Population:

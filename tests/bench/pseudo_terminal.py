@@ -1,4 +1,4 @@
-"""A pseudo-terminal of 80x24 with a program on it: sends keys, counts the bytes that answer them and how long they take.
+"""A pseudo-terminal of 80x24 with a program on it: sends keys, counts the bytes that answer and how long they take.
 
 The last byte of an answer is the one after which nothing comes for a while. Used by the benches of the console alone.
 """
@@ -19,9 +19,16 @@ from pathlib import Path
 from types import TracebackType
 
 COLUMNS, LINES = 80, 24
-QUIET_SECONDS = 0.25
-"""Longer than the console's own pauses: the device pane's patience and its look at the state file."""
+QUIET_SECONDS = 0.15
+"""Longer than the console's own pauses between a key and the last byte of its answer."""
+START_QUIET_SECONDS = 0.4
+ANSWER_SECONDS = 10.0
+"""The patience for the first byte of an answer."""
 LONGEST_SECONDS = 60.0
+_LOOK_SECONDS = 0.25
+_REST_LOOKS = 4
+_REST_SHARE = 0.15
+"""At rest: for so many looks in a row no more than this share of one core, and not a byte."""
 _SYNC_QUESTION, _SYNC_ANSWER = b"\x1b[?2026$p", b"\x1b[?2026;2$y"
 """Whether the terminal can hold a frame back until it is whole; today's can."""
 
@@ -53,21 +60,33 @@ class PseudoTerminal:
 
     def started(self) -> Burst:
         """From the start of the process to its first full screen."""
-        return self._listen(self._begun)
+        return self._listen(self._begun, START_QUIET_SECONDS)
 
     def press(self, keys: bytes) -> Burst:
         """Send a key and listen until the program is silent again."""
         begin = time.perf_counter()
         os.write(self._ours, keys)
-        return self._listen(begin)
+        return self._listen(begin, QUIET_SECONDS, first=ANSWER_SECONDS)
 
-    def _listen(self, begin: float) -> Burst:
+    def rest(self) -> float:
+        """Wait until the program does nothing any more; seconds from its start to the last byte, 0 without any."""
+        last, looks, used = 0.0, 0, self._processor_seconds()
+        until = time.perf_counter() + LONGEST_SECONDS
+        while looks < _REST_LOOKS and time.perf_counter() < until:
+            heard = self._listen(time.perf_counter(), _LOOK_SECONDS, first=_LOOK_SECONDS)
+            if heard.data:
+                last = time.perf_counter() - _LOOK_SECONDS - self._begun
+            before, used = used, self._processor_seconds()
+            looks = 0 if heard.data or used - before > _LOOK_SECONDS * _REST_SHARE else looks + 1
+        return last
+
+    def _listen(self, begin: float, quiet: float, *, first: float = LONGEST_SECONDS) -> Burst:
+        """All that comes until nothing comes for `quiet` seconds; `first` is the patience for the first byte."""
         parts: list[bytes] = []
         last = begin
         until = begin + LONGEST_SECONDS
         while (now := time.perf_counter()) < until:
-            # Before the first byte there is nothing to be silent after.
-            patience = QUIET_SECONDS if parts else until - now
+            patience = quiet if parts else min(first, until - now)
             readable, _, _ = select.select([self._ours], [], [], patience)
             if not readable:
                 break
@@ -80,6 +99,14 @@ class PseudoTerminal:
             if _SYNC_QUESTION in part:
                 os.write(self._ours, _SYNC_ANSWER)
         return Burst(b"".join(parts), last - begin)
+
+    def _processor_seconds(self) -> float:
+        """Processor time so far; always 0 where the system has no /proc, where silence alone must do."""
+        status = Path(f"/proc/{self._process.pid}/stat")
+        if not status.exists():
+            return 0.0
+        user, system = status.read_text(encoding="ascii").rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def resident_megabytes(self) -> float:
         """Resident memory of the program now; 0 where the system has no /proc."""

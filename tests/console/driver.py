@@ -18,6 +18,7 @@ from textual.widget import Widget
 
 from console.app import HotpatchApp
 from console.background import Background
+from console.dialogs.base import Dialog
 from console.dialogs.plan import PlanDialog
 from console.settings import Settings
 from console.widgets.table import Table
@@ -62,7 +63,7 @@ class Desk:
 
     def _works(self) -> bool:
         """Whether a worker runs that does not wait for a person in a dialog."""
-        waiting = len(self.app.screen_stack) - 1
+        waiting = sum(isinstance(screen, Dialog) for screen in self.app.screen_stack)
         running = [worker for worker in self.app.workers if worker.is_running]
         return len(running) > waiting
 

@@ -12,8 +12,7 @@ from tests.console.driver import LARGE, desk
 async def test_first_rows_are_shown_with_the_total(demo_state: Path) -> None:
     async with desk(demo_state) as d:
         assert len(d.rows()) == 21
-        assert "1-21" in d.lines()[1]
-        assert "500 devices" in d.title_line()
+        assert "1-21 of 500 devices" in d.title_line()
         assert d.title_line().startswith(" Devices")
 
 
@@ -25,7 +24,7 @@ async def test_filter_shows_only_what_matches_and_escape_takes_it_away(demo_stat
         assert all(row.ring == "Fast" and row.verdict is not Verdict.READY for row in rows)
         assert "ring:fast -ready" in d.title_line()
         await d.press("escape")
-        assert "500 devices" in d.title_line()
+        assert "of 500 devices" in d.title_line()
 
 
 async def test_a_wrong_filter_says_what_is_wrong_and_escape_brings_the_list_back(demo_state: Path) -> None:
@@ -75,9 +74,9 @@ async def test_a_page_and_the_end_and_the_top(demo_state: Path) -> None:
     async with desk(demo_state) as d:
         first = d.cursor()
         await d.press("pagedown")
-        assert d.lines()[1].rstrip().endswith("22-42")
+        assert "22-42 of 500 devices" in d.title_line()
         await d.press("G")
-        assert d.lines()[1].rstrip().endswith("480-500")
+        assert "480-500 of 500 devices" in d.title_line()
         await d.press("g")
         assert d.cursor() == first
 

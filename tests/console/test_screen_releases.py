@@ -249,6 +249,7 @@ async def test_help_desk_may_look_but_not_approve(demo_state: Path) -> None:
 
 
 async def test_copy_and_export(demo_state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     async with desk(demo_state, start="releases") as d:
         sent: list[str] = []
         monkeypatch.setattr(d.app, "copy_to_clipboard", sent.append)
@@ -260,7 +261,7 @@ async def test_copy_and_export(demo_state: Path, tmp_path: Path, monkeypatch: py
         assert "CVE-2026-41096" in sent[2]
         assert "twin       KB5089549" in sent[2]
         await d.press("escape", "e", "ctrl+u")
-        await d.type(str(tmp_path / "out.json"))
+        await d.type("out.json")
         await d.press("enter")
         assert len(json.loads((tmp_path / "out.json").read_text())) == 120
 

@@ -123,6 +123,10 @@ class Terminal:
         """The first line."""
         return self.lines()[0]
 
+    def cursor_row(self) -> str:
+        """What stands first in the row that a list's cursor is on."""
+        return next((line[1:].split()[0] for line in self.lines() if line.startswith(("›", ">"))), "")
+
     def row(self, *words: str) -> str:
         """The first line with these words, "" where there is none."""
         return next((line for line in self.lines() if all(word in line for word in words)), "")
@@ -225,10 +229,28 @@ class Terminal:
         self._child.send(text)
         return self.expect(text)
 
-    def tab_to(self, label: str) -> Terminal:
-        """Go to the next field and wait until it is the one below this label: what is typed sooner goes astray."""
-        self.press("tab")
+    def at_field(self, label: str) -> Terminal:
+        """Wait until one writes in the field below this label: what is typed sooner goes astray."""
         return self.until(lambda: label in self.label(), f"the cursor below {label!r}")
+
+    def filter(self, text: str) -> Terminal:
+        """Open the filter line, replace what stands there, and keep it."""
+        self.press("/").until(lambda: self._written() is not None and "quit" not in self.lines()[-1], "a filter line")
+        if self._written():
+            self.press("ctrl+u").until(lambda: self._written() == "", "an empty filter line")
+        return self.type(text).press("enter").until(lambda: text in self.title(), f"{text!r} in the title")
+
+    def _written(self) -> str | None:
+        """What stands in the filter line; None where there is none."""
+        line = next((line.strip() for line in reversed(self.lines()[-4:-1]) if line.strip().startswith("/")), None)
+        return None if line is None else line[1:].partition("▌")[0].strip()  # a notice may stand before its end
+
+    def click(self, text: str) -> Terminal:
+        """Click on the first letter of a text that is shown."""
+        y, line = next((y, line) for y, line in enumerate(self.lines(), 1) if text in line)
+        x = line.index(text) + 1
+        self._child.send(f"\x1b[<0;{x};{y}M\x1b[<0;{x};{y}m")
+        return self
 
     def resize(self, columns: int, rows: int) -> Terminal:
         """Give the window another size."""
@@ -270,7 +292,13 @@ def terminal(*arguments: object, home: Path, **more: Any) -> Iterator[Terminal]:
 
 def assert_no_traceback(text: str) -> None:
     """A person never sees one, nor the words for what nobody foresaw."""
-    for words in ("Traceback", 'File "', "Something unexpected went wrong", "mistake in itself", "Something went wrong"):
+    for words in (
+        "Traceback",
+        'File "',
+        "Something unexpected went wrong",
+        "mistake in itself",
+        "Something went wrong",
+    ):
         assert words not in text, text[max(text.find(words) - 200, 0) :][:1_500]
 
 
@@ -291,6 +319,6 @@ def hotpatch(*words: object, home: Path, expect: int = 0) -> str:
     return done.stdout
 
 
-def facts(*words: object, home: Path) -> Any:
+def facts(*words: object, home: Path, expect: int = 0) -> Any:
     """The JSON document that a command prints."""
-    return json.loads(hotpatch(*words, "--json", home=home))
+    return json.loads(hotpatch(*words, "--json", home=home, expect=expect))

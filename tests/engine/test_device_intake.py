@@ -18,9 +18,7 @@ from engine.store import incoming
 from engine.store.schema import recount
 
 HEADER = "name,ring,platform,architecture,build,edition,user,licence,management,policy,vbs,last_seen_at"
-ALICE = (
-    "LON-1,Test,win11-24h2,x64,26100.8246,Enterprise,alice@contoso.com,m365-e3,intune,allow,running,2026-11-20"
-)
+ALICE = "LON-1,Test,win11-24h2,x64,26100.8246,Enterprise,alice@contoso.com,m365-e3,intune,allow,running,2026-11-20"
 BOB = "LON-2,Broad,win11-25h2,x64,26200.8246,Enterprise,bob@contoso.com,m365-e3,intune,allow,off,2026-11-20"
 
 

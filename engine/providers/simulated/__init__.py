@@ -3,7 +3,7 @@
 Demos, forecasts and tests use it; nothing in it reaches a real device.
 """
 
-from engine.providers.simulated.faults import NO_FAILURES, SCENARIOS, Faults, faults_for
+from engine.providers.simulated.faults import NO_FAILURES, SCENARIOS, Faults, begins_at, faults_for
 from engine.providers.simulated.fleet import generate, load_bundled_fleet
 from engine.providers.simulated.presence import check_in_at, is_dark
 from engine.providers.simulated.provider import SimulatedProvider
@@ -17,6 +17,7 @@ __all__ = [
     "PastInstall",
     "SampleDevice",
     "SimulatedProvider",
+    "begins_at",
     "check_in_at",
     "faults_for",
     "generate",

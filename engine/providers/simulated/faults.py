@@ -6,14 +6,20 @@ A scenario is about the hotpatches that a demo begins with; nothing here draws c
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from engine.errors import BadInput
 from engine.providers.simulated.sample import DEMO_START
 
 DEMO_HOTPATCHES = frozenset({5089466, 5087423, 5087424})
 """May 2026 for Windows 11, Server 2025 and Server 2022: what waits for approval when a demo begins."""
-SCENARIOS = ("none", "failing-patch", "bad-patch", "offline-wave")
+SCENARIOS = ("none", "failing-patch", "bad-patch", "offline-wave", "baseline-month", "oob")
+BEGINS_AT = {
+    "baseline-month": datetime(2026, 6, 10, 9, 0, tzinfo=UTC),
+    "oob": datetime(2026, 3, 11, 9, 0, tzinfo=UTC),
+}
+"""Scenarios with a month of their own: June 2026 ships a baseline where a hotpatch was planned; in March 2026 the
+out-of-band KB5084597 replaces KB5079420 three days after Patch Tuesday. The others begin in May 2026."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,11 @@ NO_FAILURES = Faults(failure_share=0.0, retry_failure_share=0.0)
 """Everything succeeds; for forecasts and for tests that compare them with a run."""
 
 
+def begins_at(scenario: str) -> datetime:
+    """When a demo of this scenario begins: the morning after a Patch Tuesday."""
+    return BEGINS_AT.get(scenario, DEMO_START)
+
+
 def faults_for(scenario: str) -> Faults:
     """The faults of a scenario by name; "" is "none".
 
@@ -49,7 +60,7 @@ def faults_for(scenario: str) -> Faults:
         BadInput: there is no such scenario.
     """
     match scenario or "none":
-        case "none":
+        case "none" | "baseline-month" | "oob":
             return Faults()
         case "failing-patch":
             return Faults(failing_kbs=DEMO_HOTPATCHES)

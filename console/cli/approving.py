@@ -1,0 +1,196 @@
+"""Commands about approvals: what would happen, letting a release go to rings, the second person, the rules."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from console import text
+from console.cli import diagnostics, documents, output
+from console.cli.changing import change, kb_number, utc_moment
+from console.cli.diagnostics import ExitCode
+from console.cli.lists import APPROVALS, MILESTONES, MISSES, RING_FORECASTS
+from console.cli.session import ChangeCommand, Command, FactsGroup, Session, session_of
+from engine.errors import BadInput
+from engine.intents import Approve, Countersign, SetPolicy, Withdraw
+
+if TYPE_CHECKING:
+    from engine.rollout_records import Forecast
+
+
+def _check_rings(names: tuple[str, ...], all_rings: bool) -> None:
+    if bool(names) == all_rings:
+        raise BadInput(
+            "Which rings may it go to?" if not names else "Name rings, or all of them, not both.",
+            "",
+            "Say --ring NAME for each, or --all-rings.",
+        )
+
+
+@click.command(cls=ChangeCommand)
+@click.argument("kb", type=kb_number, metavar="KB")
+@click.option("--ring", "names", multiple=True, metavar="NAME", help="A ring it may go to; repeatable.")
+@click.option("--all-rings", is_flag=True, help="Every ring.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; kept with the approval.")
+@click.option("--not-before", type=utc_moment, metavar="TIME", help="No ring opens earlier.")
+@click.option("--expires", type=utc_moment, metavar="TIME", help="It ends then.")
+@session_of
+def approve(
+    session: Session,
+    kb: int,
+    names: tuple[str, ...],
+    all_rings: bool,
+    reason: str,
+    not_before: datetime | None,
+    expires: datetime | None,
+) -> int:
+    """Let a release go to rings; it reaches each behind its deferral and the gate before it.
+
+    What that leads to, and when, is told beforehand by: hotpatch forecast
+    """
+    _check_rings(names, all_rings)
+    return change(session, Approve(kb, names, reason, not_before, expires))
+
+
+@click.command(cls=Command)
+@click.argument("kb", type=kb_number, metavar="[KB]", required=False)
+@session_of
+def approvals(session: Session, kb: int | None) -> int:
+    """Who let which release go to which rings, and why."""
+    with session.engine() as engine:
+        now = engine.now()
+        if kb is not None:
+            engine.reads.release(kb)
+        rows = engine.reads.approvals(kb)
+        if session.as_json:
+            output.document([documents.approval(each, now) for each in rows])
+        elif rows:
+            output.table(APPROVALS, rows, now, session.style)
+        else:
+            diagnostics.note('Nothing is approved. Approve with: hotpatch approve KB --ring NAME --reason "..."')
+    return ExitCode.DONE
+
+
+@click.command(cls=ChangeCommand)
+@click.argument("approval_id", metavar="ID", type=click.IntRange(1, 2**62))
+@click.option("--reason", required=True, metavar="TEXT", help="Why; kept in the audit.")
+@session_of
+def withdraw(session: Session, approval_id: int, reason: str) -> int:
+    """Take an approval back; what has not started does not start. IDs: hotpatch approvals."""
+    return change(session, Withdraw(approval_id, reason))
+
+
+@click.command(cls=ChangeCommand)
+@click.argument("approval_id", metavar="ID", type=click.IntRange(1, 2**62))
+@click.option("--reason", default="", metavar="TEXT", help="Why; kept in the audit.")
+@session_of
+def countersign(session: Session, approval_id: int, reason: str) -> int:
+    """Sign an approval as the second person, where policy asks for one. IDs: hotpatch approvals."""
+    return change(session, Countersign(approval_id, reason))
+
+
+# --- forecast ---------------------------------------------------------------------------------------
+
+
+@click.command(cls=Command)
+@click.argument("kb", type=kb_number, metavar="KB")
+@click.option("--ring", "names", multiple=True, metavar="NAME", help="A ring it may go to; repeatable.")
+@click.option("--all-rings", is_flag=True, help="Every ring.")
+@click.option("--not-before", type=utc_moment, metavar="TIME", help="No ring opens earlier.")
+@click.option("--expires", type=utc_moment, metavar="TIME", help="It ends then.")
+@session_of
+def forecast(
+    session: Session,
+    kb: int,
+    names: tuple[str, ...],
+    all_rings: bool,
+    not_before: datetime | None,
+    expires: datetime | None,
+) -> int:
+    """What happens if a release is approved now: when rings open, compliance, restarts, who is late and why.
+
+    Takes some seconds: the engine itself runs ahead on a copy of the state. Nothing is changed.
+    """
+    _check_rings(names, all_rings)
+    with session.engine() as engine:
+        found = engine.forecast(Approve(kb, names, "", not_before, expires))
+        if session.as_json:
+            output.document(documents.forecast(found))
+        else:
+            _show_forecast(session, found, engine.now())
+    return ExitCode.DONE
+
+
+def _show_forecast(session: Session, found: Forecast, now: datetime) -> None:
+    style = session.style
+    output.heading(f"If {text.kb(found.kb)} is approved now, {text.moment_long(found.made_at)}", style)
+    output.table(RING_FORECASTS, found.rings, now, style)
+    output.line()
+    output.heading("Protected after release", style)
+    output.table(MILESTONES, found.milestones, now, style)
+    reached = found.target_reached_at
+    words = f"reached {text.moment_long(reached)}" if reached else f"not reached by {text.moment_long(found.until)}"
+    output.line(f"95 % of the devices that can take it: {words}.")
+    output.line(f"Restarts: {text.count(found.restarts)}.")
+    output.line()
+    if found.misses:
+        output.heading("Without it at the deadline of their ring", style)
+        output.table(MISSES, found.misses, now, style)
+    else:
+        output.line("No device misses its deadline.")
+    diagnostics.notes(found.notes)
+
+
+# --- rules ------------------------------------------------------------------------------------------
+
+
+@click.group(cls=FactsGroup, invoke_without_command=True)
+@session_of
+@click.pass_context
+def policy(context: click.Context, session: Session) -> int | None:
+    """The rules for approvals: whether a second person signs, what may be approved, what is approved by itself."""
+    if context.invoked_subcommand is not None:
+        return None
+    with session.engine() as engine:
+        found = engine.reads.policy()
+    if session.as_json:
+        output.document(documents.policy(found))
+        return ExitCode.DONE
+    output.pairs(
+        [
+            ("Second person", "signs every approval" if found.second_person else "not needed"),
+            ("Releases", "only those a Microsoft document confirms" if found.confirmed_only else "all in the catalog"),
+            ("Approved by itself", f"for {', '.join(found.auto_approve)}" if found.auto_approve else "nothing"),
+        ],
+        session.style,
+    )
+    return ExitCode.DONE
+
+
+@policy.command("set", cls=ChangeCommand)
+@click.option("--second-person/--one-person", default=None, help="Whether somebody else must sign each approval.")
+@click.option("--confirmed-only/--any-release", default=None, help="Whether only confirmed releases may be approved.")
+@click.option("--auto-approve", "rings", multiple=True, metavar="RING", help="New releases are approved for it.")
+@click.option("--no-auto-approve", "no_rings", is_flag=True, help="Nothing is approved by itself.")
+@click.option("--reason", default="", metavar="TEXT", help="Why; kept in the audit.")
+@session_of
+def set_policy(
+    session: Session,
+    second_person: bool | None,
+    confirmed_only: bool | None,
+    rings: tuple[str, ...],
+    no_rings: bool,
+    reason: str,
+) -> int:
+    """Change the rules for approvals; those that stand keep the rules they were given under.
+
+    --auto-approve may be repeated; together they are all the rings for which new releases are approved.
+    """
+    if rings and no_rings:
+        raise BadInput("--auto-approve and --no-auto-approve exclude each other.", "", "Choose one.")
+    auto_approve = rings if rings or no_rings else None
+    if second_person is None and confirmed_only is None and auto_approve is None:
+        raise BadInput("Which rule is to change?", "", "For example: hotpatch policy set --second-person")
+    return change(session, SetPolicy(second_person, confirmed_only, auto_approve, reason))

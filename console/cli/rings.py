@@ -1,0 +1,200 @@
+"""Commands about rings: progress and gates, their rules, who is late, and whom several rings claim."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from console import columns, text
+from console.cli import diagnostics, documents, output
+from console.cli.changing import change, kb_number
+from console.cli.diagnostics import ExitCode
+from console.cli.lists import LATE, RING_CONFLICTS
+from console.cli.session import ChangeCommand, Command, FactsGroup, Session, session_of
+from engine.errors import BadInput
+from engine.intents import SetRing
+from engine.model import Gate
+from engine.records import RingProgress, Urgency
+
+if TYPE_CHECKING:
+    from engine import Engine
+    from engine.rollout_records import HealthRow, LateDevice
+
+_ALL = 10_000_000
+"""More devices than a ring can have: counts are whole."""
+
+
+@click.group(cls=FactsGroup, invoke_without_command=True)
+@click.option("--release", "kb", type=kb_number, metavar="KB", help="Only this release.")
+@session_of
+@click.pass_context
+def rings(context: click.Context, session: Session, kb: int | None) -> int | None:
+    """How far releases have come, ring by ring, and what each gate says.
+
+    Without --release: the current release of each platform and whatever is approved. Ends with 3 when a gate fails
+    or something is halted.
+    """
+    if context.invoked_subcommand is not None:
+        return None
+    with session.engine() as engine:
+        rows = engine.reads.rings()
+        progress = engine.reads.ring_progress(kb)
+        late, health = _late(engine, progress), _health(engine, progress)
+        if session.as_json:
+            output.document(documents.rings(rows, progress, late, health))
+        else:
+            now, style = engine.now(), session.style
+            output.table(columns.RINGS, rows, now, style)
+            output.line()
+            output.table(columns.RING_PROGRESS, progress, now, style)
+            diagnostics.notes(_notes(engine, late, health))
+        urgent = [each for each in engine.reads.attention() if each.urgency is Urgency.NOW and each.screen == "rings"]
+    if not session.as_json:
+        diagnostics.notes(f"Now: {each.text}." for each in urgent)
+    return ExitCode.ATTENTION if urgent else ExitCode.DONE
+
+
+def _late(engine: Engine, progress: Sequence[RingProgress]) -> tuple[LateDevice, ...]:
+    """Devices past their deadline; releases that no ring has opened for have none."""
+    kbs = dict.fromkeys(each.kb for each in progress if each.opened_at is not None)
+    return tuple(each for kb in kbs for each in engine.reads.late_devices(kb, limit=_ALL))
+
+
+def _health(engine: Engine, progress: Sequence[RingProgress]) -> tuple[HealthRow, ...]:
+    kbs = dict.fromkeys(each.kb for each in progress if each.opened_at is not None)
+    return tuple(row for kb in kbs for row in engine.reads.health(kb))
+
+
+def _notes(engine: Engine, late: Sequence[LateDevice], health: Sequence[HealthRow]) -> list[str]:
+    """What the tables have no column for."""
+    found = [f"Health of ring {row.ring} with {text.kb(row.kb)}: {words}" for row in health for words in row.anomalies]
+    if late:
+        found.append(f"{text.plural(len(late), 'device')} past the deadline. Who, and why: hotpatch rings overdue")
+    conflicts = len(engine.reads.ring_conflicts(_ALL))
+    if conflicts:
+        found.append(f"Claimed by other rings too: {text.plural(conflicts, 'device')}. See: hotpatch rings conflicts")
+    return found
+
+
+@rings.command("overdue", cls=Command)
+@click.option("--release", "kb", type=kb_number, metavar="KB", help="Only this release.")
+@click.option("--all", "every", is_flag=True, help="Those too whose deadline is still to come.")
+@session_of
+def overdue(session: Session, kb: int | None, every: bool) -> int:
+    """Devices that have not got a release by the deadline of their ring, and why.
+
+    Ends with 3 when there are any past it.
+    """
+    with session.engine() as engine:
+        progress = engine.reads.ring_progress(kb)
+        kbs = dict.fromkeys(each.kb for each in progress if each.opened_at is not None)
+        rows = [row for one in kbs for row in engine.reads.late_devices(one, overdue_only=not every, limit=_ALL)]
+        if session.as_json:
+            output.document([documents.late_device(each) for each in rows])
+        elif rows:
+            output.table(LATE, rows, engine.now(), session.style)
+        else:
+            diagnostics.note("No device is late." if kbs else "No ring has opened for a release.")
+    return ExitCode.ATTENTION if any(each.lateness == "overdue" for each in rows) else ExitCode.DONE
+
+
+@rings.command("conflicts", cls=Command)
+@session_of
+def conflicts(session: Session) -> int:
+    """Devices that the filters of several rings match, or that were placed by hand elsewhere than where they match.
+
+    Each is in one ring all the same: where it was placed by hand, else the first that claims it.
+    """
+    with session.engine() as engine:
+        rows = engine.reads.ring_conflicts(_ALL)
+        if session.as_json:
+            output.document([documents.ring_conflict(each) for each in rows])
+        elif rows:
+            output.table(RING_CONFLICTS, rows, engine.now(), session.style)
+        else:
+            diagnostics.note("No device is claimed by more than one ring.")
+    return ExitCode.DONE
+
+
+# --- rules ------------------------------------------------------------------------------------------
+
+
+def share(words: str) -> float:
+    """A share, ``25%`` or ``0.25``, as 0.0 to 1.0, for click.
+
+    Raises:
+        BadInput: it is none.
+    """
+    plain = words.strip()
+    try:
+        found = float(plain.removesuffix("%")) / (100 if plain.endswith("%") else 1)
+    except ValueError:
+        found = -1.0
+    if not 0.0 <= found <= 1.0:
+        raise BadInput(f"{words!r} is no share.", "", "Write it like 25% or 0.25.")
+    return found
+
+
+def wave_shares(words: str) -> tuple[float, ...]:
+    """Rising shares, ``1%,10%,50%,100%``, for click; ``none`` is one wave.
+
+    Raises:
+        BadInput: one of them is no share.
+    """
+    if words.strip().casefold() in ("", "none"):
+        return (1.0,)
+    return tuple(share(each) for each in words.split(","))
+
+
+_PERCENT = click.FloatRange(0, 100)
+
+
+@rings.command("set", cls=ChangeCommand)
+@click.argument("name", metavar="NAME")
+@click.option("--deferral", "deferral_days", type=int, metavar="DAYS", help="Days after release before it is offered.")
+@click.option("--deadline", "deadline_days", type=int, metavar="DAYS", help="Days until it must be installed.")
+@click.option("--grace", "grace_days", type=int, metavar="DAYS", help="Days for devices that come back.")
+@click.option("--max-in-flight", type=int, metavar="N", help="Installs at once; 0 is no limit.")
+@click.option("--max-share-in-flight", type=share, metavar="SHARE", help="The same as a share, 25%; 0 is no limit.")
+@click.option("--waves", type=wave_shares, metavar="SHARES", help="Rising to all: 1%,10%,50%,100%; none is one wave.")
+@click.option("--wave-soak-hours", type=int, metavar="HOURS", help="Hours that a wave is watched before the next.")
+@click.option("--window", metavar="TEXT", help="Restarts happen then: 'sat,sun 22:00-04:00 Europe/Berlin'; or none.")
+@click.option("--members", metavar="FILTER", help="Its devices; '' leaves them to assign and import.")
+@click.option("--min-installed", type=_PERCENT, metavar="PERCENT", help="Gate: least share installed.")
+@click.option("--max-failed", type=_PERCENT, metavar="PERCENT", help="Gate: largest share failed.")
+@click.option("--min-sample", type=click.IntRange(0), metavar="N", help="Gate: installs before failures are judged.")
+@click.option("--soak", "soak_hours", type=click.IntRange(0), metavar="HOURS", help="Gate: hours to wait after that.")
+@click.option("--health/--no-health", "judge_health", default=None, help="Gate: whether patched devices must be well.")
+@click.option("--reason", default="", metavar="TEXT", help="Why; kept in the audit.")
+@session_of
+def set_ring(
+    session: Session,
+    name: str,
+    min_installed: float | None,
+    max_failed: float | None,
+    min_sample: int | None,
+    soak_hours: int | None,
+    judge_health: bool | None,
+    **rules: object,
+) -> int:
+    """Change a ring's rules; a ring that has opened stays open, its gate and limits count at once."""
+    wanted = {
+        "min_installed_share": None if min_installed is None else min_installed / 100,
+        "max_failed_share": None if max_failed is None else max_failed / 100,
+        "min_sample": min_sample,
+        "soak_hours": soak_hours,
+        "judge_health": judge_health,
+    }
+    given = {rule: value for rule, value in wanted.items() if value is not None}
+    return change(session, SetRing(name, gate=_changed_gate(session, name, given) if given else None, **rules))  # type: ignore[arg-type]
+
+
+def _changed_gate(session: Session, name: str, given: dict[str, float]) -> Gate | None:
+    """The ring's gate with what was given; None for a ring that does not exist, which the plan then says."""
+    from dataclasses import replace
+
+    with session.engine() as engine:
+        found = [row.ring for row in engine.reads.rings() if row.ring.name.casefold() == name.strip().casefold()]
+    return replace(found[0].gate, **given) if found else None  # type: ignore[arg-type]

@@ -1,0 +1,78 @@
+"""Copies what a forecast needs into another store: everything decided, and the fleet or a cross-section of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from engine.store.values import seconds
+
+if TYPE_CHECKING:
+    from engine.store import Store
+
+_LEFT_BEHIND = frozenset({"audit", "change", "cve", "device_count", "document", "fix", "lease", "release", "device"})
+"""Kept by the target itself, not needed by decisions, or copied in their own way."""
+_NOT_COPIED_SETTINGS = ("audit-head", "demo")
+
+
+def copy_for_forecast(source: Store, target: Store, now: datetime, per_ring: int) -> Mapping[int, float]:
+    """Fill an empty store with the state of another, as one consistent picture; the source is not changed.
+
+    Releases that are not published yet stay behind: a forecast must not know them. Rings of more than `per_ring`
+    devices are thinned evenly. Devices in no ring stay behind: no release reaches them.
+    Returns ring id → how many real devices one copied device stands for.
+    """
+    read, write = source.connection, target.connection
+    read.execute("BEGIN")
+    try:
+        with target.transaction():
+            write.execute("PRAGMA defer_foreign_keys = ON")
+            of_devices, whole = _tables(target)
+            write.execute("DELETE FROM setting")
+            for table in whole:
+                _copy(source, target, table, "1", ())
+            _copy(source, target, "release", "released_at <= ?", (seconds(now),))
+            marks = ", ".join("?" * len(_NOT_COPIED_SETTINGS))
+            write.execute(f"DELETE FROM setting WHERE name IN ({marks})", _NOT_COPIED_SETTINGS)
+            weights = {}
+            for ring_id, devices in read.execute("SELECT ring_id, count(*) FROM device GROUP BY 1").fetchall():
+                if ring_id is None:
+                    continue
+                step = math.ceil(devices / per_ring)
+                chosen = "SELECT id FROM device WHERE ring_id = ? AND id % ? = 0"
+                _copy(source, target, "device", f"id IN ({chosen})", (ring_id, step))
+                for table in of_devices:
+                    _copy(source, target, table, f"device_id IN ({chosen})", (ring_id, step))
+                copied = write.execute("SELECT count(*) FROM device WHERE ring_id = ?", (ring_id,)).fetchone()[0]
+                weights[ring_id] = devices / copied if copied else 1.0
+            # Devices of every system are simulated, so that they go on checking in while time passes.
+            write.execute(
+                "UPDATE device SET external_id = provider || '/' || external_id, provider = 'simulated' "
+                "WHERE provider <> 'simulated'"
+            )
+    finally:
+        read.execute("ROLLBACK")
+    return weights
+
+
+def _tables(store: Store) -> tuple[list[str], list[str]]:
+    """Tables with a row a device, and those that are copied whole; a new table is copied without being named here."""
+    of_devices, whole = [], []
+    for row in store.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall():
+        name = row["name"]
+        if name in _LEFT_BEHIND or name.startswith(("sqlite_", "_")):
+            continue
+        columns = [each["name"] for each in store.connection.execute(f"PRAGMA table_info({name})")]
+        (of_devices if "device_id" in columns else whole).append(name)
+    return of_devices, whole
+
+
+def _copy(source: Store, target: Store, table: str, where: str, params: tuple[object, ...]) -> None:
+    columns = [row["name"] for row in source.connection.execute(f"PRAGMA table_info({table})")]
+    marks = ", ".join("?" * len(columns))
+    rows = source.connection.execute(f"SELECT {', '.join(columns)} FROM {table} WHERE {where}", params)
+    target.connection.executemany(
+        f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({marks})", (tuple(row) for row in rows)
+    )
