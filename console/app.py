@@ -113,9 +113,7 @@ class HotpatchApp(Shell):
 
     @on(InfoRead)
     def _keep_info(self, message: InfoRead) -> None:
-        first = self.info is None
-        self.info = message.info
-        if first:
+        if self.refusals != message.refusals:
             self.refusals = message.refusals
             self.refresh_bindings()
         if self._front is not None:

@@ -16,17 +16,18 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from console.messages import Answered, FleetChanged, InfoRead, ReadFailed, RunnerTrouble
+from console.messages import Answered, InfoRead, ReadFailed, RunnerTrouble
+from console.watch import Watch
 from engine.errors import EngineError
-from engine.intents import Intent, Refusal
 
 if TYPE_CHECKING:
     from engine import Engine
+    from engine.records import StateInfo
 
 T = TypeVar("T")
 Opener = Callable[[], "Engine"]
@@ -34,7 +35,6 @@ Question = Callable[["Engine"], T]
 
 POLL_SECONDS = 0.25
 """How often the state file is looked at for changes, and how often a driving console does a turn."""
-_INFO_SECONDS = 1.0
 _LONGEST_TICK = 1.0
 """A demo's clock moves at most so many seconds of life at once; a laptop that slept does not jump."""
 _READER_PATIENCE = 0.5
@@ -71,6 +71,8 @@ class Background:
         self._writer = _Worker("writer", self)
         self._runner = _Runner(self) if driving else None
         self._closed = False
+        self.info: StateInfo | None = None
+        """What was last read of the state file itself; there before the first answer is."""
 
     # --- for the application ------------------------------------------------------------------------
 
@@ -154,14 +156,6 @@ class Background:
         """Whether no newer question of this kind has been asked since."""
         return self._newest.get((id(to), kind)) == serial
 
-    def forget(self, to: MessagePump, kind: str) -> None:
-        """Give up a question: it is interrupted and its answer dropped."""
-        key = (id(to), kind)
-        with self._lock:
-            self._newest.pop(key, None)
-        for reader in (self._rows, self._totals):
-            reader.interrupt(key)
-
     async def fetch(self, question: Question[T], *, slow: bool = False) -> T:
         """Ask and wait for the answer; for dialogs, which run in workers.
 
@@ -224,6 +218,8 @@ class Background:
             to.post_message(message)
 
     def _post_to_app(self, message: Message) -> None:
+        if isinstance(message, InfoRead):
+            self.info = message.info
         if self._app is not None:
             self._post(self._app, message)
 
@@ -247,7 +243,7 @@ class _Worker(threading.Thread):
     def __init__(self, name: str, owner: Background, *, watching: bool = False) -> None:
         super().__init__(name=f"hotpatch-{name}", daemon=True)
         self._owner = owner
-        self._watch = _Watch(owner) if watching else None
+        self._watch = Watch(owner._post_to_app) if watching else None
         self._wake = threading.Condition()
         self._waiting: list[_Task] = []
         self._running: _Task | None = None
@@ -268,14 +264,6 @@ class _Worker(threading.Thread):
             self._waiting.append(task)
             self._interrupt_locked(task.key)
             self._wake.notify()
-
-    def interrupt(self, key: tuple[int, str]) -> None:
-        """Drop what waits and interrupt what runs for this key."""
-        with self._wake:
-            for each in [each for each in self._waiting if each.key == key]:
-                self._waiting.remove(each)
-                self._owner._lower_busy()
-            self._interrupt_locked(key)
 
     def _interrupt_locked(self, key: tuple[int, str] | None) -> None:
         running = self._running
@@ -326,6 +314,7 @@ class _Worker(threading.Thread):
             self._engine = self._owner._opener()
             if self._watch is not None:
                 self._watch.begin(self._engine)
+                self._look()
         return self._engine
 
     def _answer(self, task: _Task) -> None:
@@ -344,41 +333,6 @@ class _Worker(threading.Thread):
             self._owner._lower_busy()
         if self._watch is not None and self._watch.is_due(self._owner._poll_seconds):
             self._look()
-
-
-class _Watch:
-    """Notices that the state file has changed, and what the title line has to show."""
-
-    def __init__(self, owner: Background) -> None:
-        self._owner = owner
-        self._version = -1
-        self._number = -1
-        self._looked_at = 0.0
-        self._told_at = 0.0
-        self._refusals: dict[type[Intent], Refusal] | None = None
-
-    def begin(self, engine: Engine) -> None:
-        """Note the state before the first question is answered: what changes later is told."""
-        self._number = engine.change_number()
-
-    def is_due(self, after: float) -> bool:
-        return time.monotonic() - self._looked_at > after
-
-    def look(self, engine: Engine) -> None:
-        self._looked_at = time.monotonic()
-        version = engine.data_version()
-        moved = version != self._version
-        if not moved and self._looked_at - self._told_at < _INFO_SECONDS:
-            return
-        self._version, self._told_at = version, self._looked_at
-        if self._refusals is None:
-            found = {kind: engine.may(kind) for kind in get_args(Intent)}
-            self._refusals = {kind: refusal for kind, refusal in found.items() if refusal is not None}
-        info = engine.info()
-        self._owner._post_to_app(InfoRead(info, self._refusals))
-        if info.change_number != self._number:
-            self._number = info.change_number
-            self._owner._post_to_app(FleetChanged(info.change_number))
 
 
 class _Runner(threading.Thread):

@@ -89,14 +89,14 @@ class ConsoleProvider(Provider):
     async def discover(self) -> Hits:
         for name, words, run in self._entries:
             if not name.startswith("Release"):
-                yield DiscoveryHit(plain(name), run, help=words)
+                yield DiscoveryHit(plain(name), run, help=_as_it_is(words))
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
         for name, words, run in self._entries:
             score = matcher.match(name)
             if score > 0:
-                yield Hit(score, matcher.highlight(name), run, help=words)
+                yield Hit(score, matcher.highlight(name), run, help=_as_it_is(words))
 
 
 class DeviceProvider(Provider):
@@ -119,4 +119,9 @@ class DeviceProvider(Provider):
         for index, row in enumerate(rows):
             words = " ".join(part for part in (person(row.user), row.ring, str(row.build or "")) if part)
             run = partial(self._console.go, "devices", f"#{row.id}")
-            yield Hit(0.5 - index / 100, plain(f"Device {row.name}"), run, text=clean(row.name), help=clean(words))
+            yield Hit(0.5 - index / 100, plain(f"Device {row.name}"), run, text=clean(row.name), help=_as_it_is(words))
+
+
+def _as_it_is(words: str) -> str:
+    """Words for a hit's help: Textual reads a string there as markup, and takes content as it is."""
+    return cast(str, plain(words))

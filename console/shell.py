@@ -32,12 +32,15 @@ class Shell(App[None]):
         super().__init__()
         self.background = background
         self.settings = settings
-        self.info: StateInfo | None = None
-        """None until the state file has been read once."""
         self.refusals: Mapping[type[Intent], Refusal] = {}
         """The kinds of intent that this person may not have carried out."""
         self.change_number = 0
         """The newest change that was noticed."""
+
+    @property
+    def info(self) -> StateInfo | None:
+        """What was last read of the state file itself; None until it has been read once."""
+        return self.background.info
 
     def present(self) -> datetime:
         """The present of the state file, as last read."""

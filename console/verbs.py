@@ -150,7 +150,7 @@ VERBS: tuple[Verb, ...] = (
         "Halt a bad hotpatch and lead every device back from it; each of them restarts.",
         "Rollout",
         changes=True,
-        rank=29,
+        rank=35,
         intents=(Recover,),
     ),
     Verb(

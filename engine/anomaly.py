@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 MIN_PATCHED = 4
 """Below this many patched devices nothing is judged."""
@@ -60,7 +61,8 @@ _EVENTS: Mapping[str, str] = {
 _OVERHEADS: Mapping[str, str] = {"cpu": "CPU load", "memory": "memory use"}
 
 
-def compare(patched: Sequence[KindHealth], control: Sequence[KindHealth]) -> HealthVerdict:
+@lru_cache(256)
+def compare(patched: tuple[KindHealth, ...], control: tuple[KindHealth, ...]) -> HealthVerdict:
     """Judge the patched devices by what would be usual for devices of their kinds."""
     count = sum(each.devices for each in patched)
     others = sum(each.devices for each in control)

@@ -176,7 +176,7 @@ class Failures:
         for each in self._store.problems.in_force():
             if each.id == problem_id:
                 return each
-        raise NotFound(f"There is no known problem {problem_id}.", (), "List them with: hotpatch known-problems")
+        raise NotFound(f"There is no known problem {problem_id}.", (), "List them with: hotpatch known-problem")
 
     # --- what waits for a person --------------------------------------------------------------------
 

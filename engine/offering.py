@@ -75,9 +75,11 @@ class Offering:
 
     def _open(self, kb: int, standing: Standing, before: Sequence[Standing], now: datetime) -> None:
         ring = standing.facts.ring
+        # The same ring as in `rollout.standings`: the nearest one that takes part.
+        last = [each for each in before if each.facts.approval is not None or each.facts.opened_at is not None][-1:]
         gate = [
             f"{each.facts.ring.name}: {c.name} {c.value}, needed {c.needed}"
-            for each in before[-1:]
+            for each in last
             for c in each.gate.conditions
         ]
         with self._store.transaction():
@@ -90,7 +92,7 @@ class Offering:
                 kb=kb,
                 rings=(ring.name,),
                 devices=standing.facts.counts.pending,
-                details={"gate": gate},
+                details={"gate": gate, "gate_held": all(each.gate.holds for each in last)},
             )
             self._store.state.count_change()
 
@@ -146,7 +148,7 @@ class Offering:
         queued = 0
         for release in releases:
             wave = situation.wave(standing.facts, release.kb)
-            left = room(ring, standing.facts.counts, wave, in_flight, BATCH) - queued
+            left = room(ring, standing.facts.counts, standing.facts.failed, wave, in_flight, BATCH) - queued
             if left <= 0:
                 break
             devices = self._store.rollout.offerable(

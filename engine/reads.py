@@ -289,7 +289,8 @@ class Reads(FailureReads, RolloutReads):
         for progress in self.ring_progress():
             failing = next((c for c in progress.gate if not c.holds and c.name in ("failed", "health")), None)
             if failing is not None and progress.opened_at is not None:
-                text = f"Gate of ring {progress.ring.name} fails for {kb_text(progress.kb)}: {failing.name} {failing.value}"
+                told = f"{failing.name} {failing.value}"
+                text = f"Gate of ring {progress.ring.name} fails for {kb_text(progress.kb)}: {told}"
                 found.append(Attention(Urgency.NOW, text, "rings"))
         found += self._failures().attention()
         found += self._waiting_releases(situation)

@@ -44,6 +44,17 @@ class RingCounts:
         excluded = min(devices, self.pending)
         return replace(self, not_ready=self.not_ready + excluded, pending=self.pending - excluded)
 
+    def with_failed(self, devices: int) -> RingCounts:
+        """The same, when so many of those that do not have the release have failed to install this very release."""
+        of_pending = min(devices, self.pending)
+        of_others = min(devices - of_pending, self.not_ready)
+        return replace(
+            self,
+            failed=self.failed + of_pending + of_others,
+            pending=self.pending - of_pending,
+            not_ready=self.not_ready - of_others,
+        )
+
     def plus(self, other: RingCounts) -> RingCounts:
         return RingCounts(
             self.installed + other.installed,
@@ -259,9 +270,11 @@ def next_change_at(found: Sequence[Standing], now: datetime) -> datetime | None:
 def count_ring(cells: Iterable[tuple[bool, bool, str, int]], release: Release) -> RingCounts:
     """The five counts from ``(has the build, ready, state, devices)`` of one ring and platform.
 
-    A hotpatch reaches ready devices; an ordinary LCU those that are not; a baseline every device.
+    A hotpatch reaches ready devices; an ordinary LCU those that are not; a baseline every device. A device with a
+    failed install waits or is not ready here like any other: whether it was this release that failed, `with_failed`
+    is told.
     """
-    installed = failed = active = not_ready = pending = 0
+    installed = active = not_ready = pending = 0
     for has_build, ready, state, devices in cells:
         if has_build:
             installed += devices
@@ -269,17 +282,15 @@ def count_ring(cells: Iterable[tuple[bool, bool, str, int]], release: Release) -
             not_ready += devices  # some earlier change waits for a restart; a hotpatch itself never does
         elif state in _UNDER_WAY:
             active += devices
-        elif state == "failed":
-            failed += devices
         elif release.kind.is_hotpatch:
-            if ready and state == "idle":
+            if ready and state in ("idle", "failed"):
                 pending += devices
             else:
                 not_ready += devices
         elif release.kind.is_baseline or not ready:
             pending += devices
         # A ready device is never offered an ordinary LCU: it takes the hotpatch, so it does not count here.
-    return RingCounts(installed, failed, active, not_ready, pending)
+    return RingCounts(installed, 0, active, not_ready, pending)
 
 
 _UNDER_WAY = frozenset({"queued", "installing", "uninstalling", "restart-pending"})

@@ -69,7 +69,8 @@ class Runner:
         did += tell_deadlines(self._store, now)
         did += self._offering.roll_out(now)
         did += await self._work.do_due(now)
-        return TurnResult(did, self._next_at(now), driving=True)
+        # After a step another may be due at once, so when the next one is need not be worked out.
+        return TurnResult(did, now if did else self._next_at(now), driving=True)
 
     def _next_at(self, now: datetime) -> datetime | None:
         moments = (

@@ -191,6 +191,8 @@ class Situation:
                 release, self.now, self.withheld(release.kb)
             ).items():
                 found[ring_id] = found.get(ring_id, RingCounts()).without(devices)
+        for ring_id, devices in self._store.rollout.failed_devices(releases[0].kb).items():
+            found[ring_id] = found.get(ring_id, RingCounts()).with_failed(devices)
         return found
 
     def _progress(self, release: Release) -> tuple[ProgressCell, ...]:
@@ -247,12 +249,12 @@ class Situation:
         """Ring id → how its patched devices fare; rings without a reading are not in it."""
         if kb not in self._health:
             _, readings = self._store.health.latest(kb)
-            control = [each.health for each in readings if each.ring_id == CONTROL]
+            control = tuple(each.health for each in readings if each.ring_id == CONTROL)
             patched: dict[int, list[KindHealth]] = {}
             for each in readings:
                 if each.ring_id != CONTROL:
                     patched.setdefault(each.ring_id, []).append(each.health)
-            self._health[kb] = {ring_id: compare(kinds, control) for ring_id, kinds in patched.items()}
+            self._health[kb] = {ring_id: compare(tuple(kinds), control) for ring_id, kinds in patched.items()}
         return self._health[kb]
 
     def withheld(self, kb: int) -> Condition:

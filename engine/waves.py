@@ -58,13 +58,16 @@ def wave_standing(
     return WaveStanding(len(ring.waves), len(ring.waves), 1.0, counts.offerable, "", None)
 
 
-def room(ring: Ring, counts: RingCounts, wave: WaveStanding, in_flight: int, batch: int) -> int:
-    """How many more devices of a ring may be offered a release now."""
+def room(ring: Ring, counts: RingCounts, failed: int, wave: WaveStanding, in_flight: int, batch: int) -> int:
+    """How many more devices of a ring may be offered a release now.
+
+    `failed` counts failures of this release; a device that failed at an earlier one has not been offered this.
+    """
     limits = [batch]
     if ring.max_in_flight:
         limits.append(ring.max_in_flight - in_flight)
     if ring.max_share_in_flight:
         limits.append(max(1, int(ring.max_share_in_flight * counts.offerable)) - in_flight)
     if wave.number < wave.of:
-        limits.append(wave.devices - counts.installed - counts.failed - counts.active)
+        limits.append(wave.devices - counts.installed - failed - counts.active)
     return max(0, min(limits))

@@ -11,8 +11,9 @@ from console import text
 from console.cli import diagnostics, documents, output
 from console.cli.changing import change, kb_number, utc_moment
 from console.cli.diagnostics import ExitCode
-from console.cli.lists import APPROVALS, MILESTONES, MISSES, RING_FORECASTS
+from console.cli.lists import APPROVALS
 from console.cli.session import ChangeCommand, Command, FactsGroup, Session, session_of
+from console.cli.work_lists import MILESTONES, MISSES, RING_FORECASTS
 from engine.errors import BadInput
 from engine.intents import Approve, Countersign, SetPolicy, Withdraw
 
@@ -124,6 +125,8 @@ def forecast(
 
 
 def _show_forecast(session: Session, found: Forecast, now: datetime) -> None:
+    from engine.forecast import TARGET
+
     style = session.style
     output.heading(f"If {text.kb(found.kb)} is approved now, {text.moment_long(found.made_at)}", style)
     output.table(RING_FORECASTS, found.rings, now, style)
@@ -132,7 +135,7 @@ def _show_forecast(session: Session, found: Forecast, now: datetime) -> None:
     output.table(MILESTONES, found.milestones, now, style)
     reached = found.target_reached_at
     words = f"reached {text.moment_long(reached)}" if reached else f"not reached by {text.moment_long(found.until)}"
-    output.line(f"95 % of the devices that can take it: {words}.")
+    output.line(f"{TARGET:.0%} of the devices that can take it: {words}.")
     output.line(f"Restarts: {text.count(found.restarts)}.")
     output.line()
     if found.misses:

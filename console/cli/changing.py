@@ -18,7 +18,7 @@ from console.cli.session import Session
 from console.text import Severity
 from engine.build import parse_kb
 from engine.errors import BadInput, Refused
-from engine.intents import Apply, Approve, Intent, Plan, Refusal, Resume, Retry, Target, Uninstall
+from engine.intents import Apply, Approve, Countersign, Intent, Plan, Recover, Refusal, Resume, Retry, Target, Uninstall
 
 if TYPE_CHECKING:
     from engine import Engine
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 RESTARTS_UNASKED = 1_000
 """A change with more restarts than this is not carried out without a person or --yes."""
 _TYPED_FROM = 1_000
+_WORK = Approve | Countersign | Apply | Uninstall | Recover | Retry | Resume
 
 
 def change(session: Session, intent: Intent) -> ExitCode:
@@ -78,7 +79,7 @@ def _tell(session: Session, plan: Plan, summary: str) -> None:
 
 def _say_what_drives(engine: Engine, intent: Intent) -> None:
     """Work moves only while something drives it; nobody must wait for it in vain."""
-    if isinstance(intent, Approve | Apply | Uninstall | Retry | Resume) and not engine.info().driver:
+    if isinstance(intent, _WORK) and not engine.info().driver:
         diagnostics.note("Nothing drives the work now. Let it happen with: hotpatch run --until-idle")
 
 

@@ -128,7 +128,6 @@ SCENARIOS = ("none", "failing-patch", "bad-patch", "offline-wave", "baseline-mon
 """The engine's scenarios, named here so that the help needs no engine; a test compares them."""
 
 
-
 @click.command(cls=Command)
 @click.option("--prepare", is_flag=True, help="Write the state file and end.")
 @click.option("--devices", type=click.IntRange(20, 10_000_000), metavar="N", help="How many devices; 500.")

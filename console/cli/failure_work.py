@@ -9,8 +9,8 @@ import click
 from console.cli import diagnostics, documents, output
 from console.cli.changing import change, kb_number, target, targets, utc_moment
 from console.cli.diagnostics import ExitCode
-from console.cli.lists import ESCALATIONS, KNOWN_PROBLEMS
 from console.cli.session import ChangeCommand, Command, FactsGroup, Session, session_of
+from console.cli.work_lists import ESCALATIONS, KNOWN_PROBLEMS
 from engine.errors import BadInput
 from engine.intents import (
     EndEscalation,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -10,60 +11,63 @@ from console import text
 from console.cli import diagnostics, documents, output
 from console.cli.diagnostics import ExitCode
 from console.cli.filtering import FilterCommand, filter_text
-from console.cli.lists import FAILURE_GROUPS
 from console.cli.session import Command, Session, configuration_file, session_of
-from console.text import Severity
+from console.cli.work_lists import FAILURE_GROUPS
 
 if TYPE_CHECKING:
-    from engine import Engine
-    from engine.triage import FailureGroup, Sla
+    from engine.triage import FailureGroupView
 
 
 @click.command(cls=FilterCommand)
 @click.argument("words", nargs=-1, metavar="[FILTER]...")
 @session_of
 def failures(session: Session, words: tuple[str, ...]) -> int:
-    """Open failures grouped by cause and code, with what their devices share and the next step."""
+    """Open failures grouped by cause and code: what their devices share, the next step, by when, who has it."""
     with session.engine() as engine:
-        groups = engine.reads.failure_groups(filter_text(words))
+        views, now = engine.reads.failure_views(filter_text(words)), engine.now()
         if session.as_json:
-            output.document([documents.failure_group(each, _sla(engine, each)) for each in groups])
+            output.document([documents.failure_group(each, now) for each in views])
             return ExitCode.DONE
-        if not groups:
+        if not views:
             diagnostics.note("No open failure matches.")
             return ExitCode.DONE
-        output.table(FAILURE_GROUPS, groups, engine.now(), session.style)
-        for group in groups:
+        output.table(FAILURE_GROUPS, views, now, session.style)
+        for view in views:
             output.line()
-            _show(session, group)
+            _show(session, view, now)
     return ExitCode.DONE
 
 
-def _show(session: Session, group: FailureGroup) -> None:
-    from engine.errorcodes import explain
-
-    title = f"{text.error_code(group.code)} {group.symbol or group.cause.label}: {text.plural(group.devices, 'device')}"
-    output.heading(title, session.style)
+def _show(session: Session, view: FailureGroupView, now: datetime) -> None:
+    group, style = view.group, session.style
+    title = f"{view.code} {group.symbol or group.cause.label}: {text.plural(group.devices, 'device')}"
+    output.heading(title, style)
     output.line(f"    {group.meaning}")
     for factor in group.common:
-        output.line(f"    In common: {factor.sentence}", Severity.NONE)
+        output.line(f"    In common: {factor.sentence}")
+    for problem in view.known_problems:
+        held = f", which holds {text.kb(problem.kb)} back" if problem.holds else ""
+        output.line(f"    Known problem {problem.id}: {problem.title}{held}. {problem.note}".rstrip())
     output.line(f"    To do: {group.remedy}")
-    output.line(f"    Retry: {explain(group.code).retry_text}")
+    output.line(f"    Retry: {_retry(view, now)}")
+    if view.excluded:
+        output.line(f"    Excluded: {text.plural(view.excluded, 'failure')}")
+    for each in view.escalations:
+        late = ", overdue" if each.is_overdue(now) else ""
+        output.line(f"    Escalated to {each.owner}, due {text.moment_long(each.due_at)}{late} (escalation {each.id})")
     more = group.devices - len(group.sample)
     output.line(f"    Devices: {', '.join(group.sample)}{f' and {more:,} more' if more > 0 else ''}")
 
 
-def _sla(engine: Engine, group: FailureGroup) -> Sla:
-    """How the group stands against the targets of its worst release, counted from its first failure."""
-    from engine.model import Severity as Rating
-    from engine.triage import FailureTimes, judge, severity_for
+def _retry(view: FailureGroupView, now: datetime) -> str:
+    """Whether to, and for how many devices when."""
+    from engine.errorcodes import explain
 
-    rows = [row for kb in group.kbs for row in engine.reads.release(kb)]
-    order = list(Rating)
-    worst = min((Rating(row.worst) for row in rows if row.worst), key=order.index, default=Rating.UNRATED)
-    rating = severity_for(worst, exploited=any(row.exploited for row in rows))
-    times = FailureTimes(group.first_failed_at, detected_at=group.first_failed_at)
-    return judge(times, rating, "", engine.now())
+    outlook, words = view.retry, explain(view.group.code).retry_text
+    parts = [f"{outlook.now:,} now"] if outlook.now else []
+    parts += [f"{outlook.waiting:,} from {text.moment(outlook.next_at, now)}"] if outlook.waiting else []
+    parts += [f"{outlook.refused:,} not again"] if outlook.refused else []
+    return f"{words} ({', '.join(parts)})" if parts else words
 
 
 @click.command(cls=Command)

@@ -1,8 +1,7 @@
-"""Commands about devices: the list, one device, readiness over the fleet, saved views."""
+"""Commands about the fleet: the list of devices, readiness over all of them, saved views."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -12,19 +11,16 @@ from console import columns, text
 from console.cli import diagnostics, documents, output
 from console.cli.diagnostics import ExitCode
 from console.cli.filtering import FilterCommand, filter_text
-from console.cli.lists import INSTALLS, VIEWS
+from console.cli.lists import VIEWS
 from console.cli.session import Command, Session, session_of
 from console.columns import Cell, Column
-from console.text import NOTHING, Severity
 from engine.errors import BadInput, NotFound
 from engine.nearest import nearest
-from engine.records import DeviceDetail, DeviceQuery
+from engine.records import DeviceQuery
 
 if TYPE_CHECKING:
     from engine import Engine
     from engine.filters import View
-    from engine.model import Cve
-    from engine.readiness import Check, Readiness
 
 TABLE_LIMIT = 1_000
 """Rows of a table that nobody limited; JSON and CSV are whole."""
@@ -90,105 +86,6 @@ def _table(session: Session, engine: Engine, query: DeviceQuery, limit: int | No
         diagnostics.note(f"{len(rows):,} of {total:,} devices. All of them: --limit 0")
     else:
         diagnostics.note(text.plural(total, "device"))
-
-
-# --- one device -------------------------------------------------------------------------------------
-
-
-@click.command(cls=Command)
-@click.argument("name", metavar="NAME")
-@session_of
-def device(session: Session, name: str) -> int:
-    """One device by name, user, serial or asset tag: readiness check by check, what to do, history."""
-    with session.engine() as engine:
-        detail = engine.reads.find_device(name)
-        readiness = engine.reads.readiness(detail.id)
-        open_cves = _open_cves(engine, detail)
-        if session.as_json:
-            output.document(documents.device(detail, readiness, open_cves))
-        else:
-            _show_device(session, engine, detail, readiness, open_cves)
-    return ExitCode.DONE
-
-
-def _open_cves(engine: Engine, detail: DeviceDetail) -> tuple[Cve, ...]:
-    facts = detail.facts
-    if facts.platform is None or facts.architecture is None:
-        return ()
-    return engine.reads.catalog().open_cves(facts.platform, facts.architecture, facts.build, engine.now())
-
-
-def _show_device(
-    session: Session, engine: Engine, detail: DeviceDetail, readiness: Readiness, open_cves: tuple[Cve, ...]
-) -> None:
-    facts, now, style = detail.facts, engine.now(), session.style
-    output.heading(facts.name, style)
-    for words, severity in _answer(detail, readiness):
-        output.line(words, severity, style)
-    output.line()
-    exploited = sum(each.exploited for each in open_cves)
-    output.pairs(
-        [
-            ("User", " ".join(part for part in (facts.user_name, f"<{facts.user}>" if facts.user else "") if part)),
-            ("Device", ", ".join(part for part in (text.words(facts.form), facts.model, facts.site) if part)),
-            ("Serial, tag", f"{facts.serial or NOTHING}, {facts.asset_tag or NOTHING}"),
-            ("Windows", _windows(detail)),
-            ("Ring, track", f"{detail.ring or NOTHING}, {text.words(detail.track)}"),
-            ("Managed by", ", ".join(part for part in (text.words(facts.management), facts.policy_name) if part)),
-            ("Last seen", f"{text.moment_long(facts.last_seen_at)} ({text.age(facts.last_seen_at, now)})"),
-            ("Started", f"{text.moment_long(facts.boot_at)} ({text.age(facts.boot_at, now)})"),
-            ("Open CVEs", f"{len(open_cves)}, {exploited} of them exploited"),
-        ],
-        style,
-    )
-    output.line()
-    output.heading("Readiness", style)
-    for check in readiness.checks:
-        _show_check(session, check)
-    if detail.installs:
-        output.line()
-        output.heading("History", style)
-        output.table(INSTALLS, detail.installs, now, style)
-
-
-def _windows(detail: DeviceDetail) -> str:
-    facts = detail.facts
-    label = facts.platform.label if facts.platform else "a Windows version without hotpatches"
-    parts = (label, facts.edition, str(facts.architecture or ""), f"build {text.build(facts.build)}")
-    return ", ".join(part for part in parts if part)
-
-
-def _answer(detail: DeviceDetail, readiness: Readiness) -> Iterator[tuple[str, Severity]]:
-    """What a person with a caller on the line says first."""
-    if detail.protected:
-        yield "Protected: it runs the current release of its track.", Severity.OK
-    else:
-        yield "Not protected: the current release is not on it yet.", Severity.DUE
-    if detail.facts.restart_pending:
-        yield "It waits for a restart.", Severity.AT_RISK
-    if readiness.verdict == "ready":
-        yield "Ready for hotpatches: it takes them without a restart.", Severity.OK
-    elif readiness.verdict == "not-ready":
-        yield f"Not ready for hotpatches ({', '.join(readiness.reasons)}): LCUs restart it.", Severity.AT_RISK
-    else:
-        yield f"Readiness is not known ({', '.join(readiness.reasons)}).", Severity.UNKNOWN
-    for hold in detail.holds:
-        yield f"Held off hotpatches: {hold}", Severity.AT_RISK
-
-
-_CHECKS = {"met": Severity.OK, "not-met": Severity.AT_RISK, "unknown": Severity.UNKNOWN}
-
-
-def _show_check(session: Session, check: Check) -> None:
-    if check.result == "not-applicable":
-        return
-    severity = _CHECKS[check.result]
-    output.line(f"{check.title}: {check.found or text.words(check.result)}", severity, session.style)
-    if check.result != "met":
-        output.line(f"    Needed: {check.needed}")
-        if check.fix:
-            output.line(f"    To do: {check.fix}")
-        output.line(f"    Source: {check.source}")
 
 
 # --- the fleet --------------------------------------------------------------------------------------

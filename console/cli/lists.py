@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from engine.filters import View
     from engine.model import Install
     from engine.records import Compliance
-    from engine.triage import FailureGroup
 
 
 def _approval_state(row: Approval) -> Cell:
     if row.withdrawn_at is not None:
         return Cell(f"withdrawn by {row.withdrawn_by}", Severity.UNKNOWN)
-    return Cell("approved", Severity.OK)
+    if not row.is_signed:
+        return Cell("needs a second signature", Severity.AT_RISK)
+    return Cell(f"approved, with {row.seconded_by}" if row.seconded_by else "approved", Severity.OK)
 
 
 APPROVALS: tuple[Column[Approval], ...] = (
@@ -78,15 +79,6 @@ CALENDAR: tuple[Column[MonthPlan], ...] = (
         from_width=110,
         grow=1,
     ),
-)
-
-FAILURE_GROUPS: tuple[Column[FailureGroup], ...] = (
-    Column("cause", "Cause", 22, lambda row, _: Cell(row.cause.label)),
-    Column("code", "Code", 12, lambda row, _: Cell(text.error_code(row.code), Severity.FAILED)),
-    Column("devices", "Devices", 7, lambda row, _: number_cell(row.devices), "right"),
-    Column("symbol", "Symbol", 20, lambda row, _: Cell(row.symbol or NOTHING), from_width=90, grow=1),
-    Column("retry", "Retry", 14, lambda row, _: Cell(text.words(row.retry)), from_width=70),
-    Column("last", "Last", 10, lambda row, now: Cell(text.age(row.last_failed_at, now)), "right"),
 )
 
 INSTALLS: tuple[Column[Install], ...] = (

@@ -24,8 +24,12 @@ _URGENCIES = {Urgency.NOW: Severity.FAILED, Urgency.TODAY: Severity.AT_RISK, Urg
 
 
 def attention_code(attention: tuple[Attention, ...]) -> ExitCode:
-    """ATTENTION when something cannot wait: a gate fails, something is halted."""
-    return ExitCode.ATTENTION if any(each.urgency is Urgency.NOW for each in attention) else ExitCode.DONE
+    """ATTENTION when the rollout cannot go on without a person: a gate fails, something is paused or halted.
+
+    Failures past their service level are told, but do not make every call of a script end with 3 for weeks.
+    """
+    stuck = any(each.urgency is Urgency.NOW and each.screen == "rings" for each in attention)
+    return ExitCode.ATTENTION if stuck else ExitCode.DONE
 
 
 @click.command(cls=Command)

@@ -11,8 +11,8 @@ from console import text
 from console.cli import diagnostics, documents, output
 from console.cli.changing import change, kb_number, target, targets, utc_moment
 from console.cli.diagnostics import ExitCode
-from console.cli.lists import HANDS, HOLDS
 from console.cli.session import ChangeCommand, Command, Session, session_of
+from console.cli.work_lists import HANDS, HOLDS
 from console.text import Severity
 from engine.errors import BadInput
 from engine.intents import After, Exclude, LiftHold, Readmit, Recover, SetHold

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,12 +12,13 @@ from console import columns, text
 from console.cli import diagnostics, documents, output
 from console.cli.changing import change, kb_number
 from console.cli.diagnostics import ExitCode
-from console.cli.lists import LATE, RING_CONFLICTS
 from console.cli.session import ChangeCommand, Command, FactsGroup, Session, session_of
+from console.cli.work_lists import LATE, RING_CONFLICTS
 from engine.errors import BadInput
 from engine.intents import SetRing
-from engine.model import Gate
+from engine.model import Gate, Ring
 from engine.records import RingProgress, Urgency
+from engine.windows import window_text
 
 if TYPE_CHECKING:
     from engine import Engine
@@ -49,11 +51,30 @@ def rings(context: click.Context, session: Session, kb: int | None) -> int | Non
             output.table(columns.RINGS, rows, now, style)
             output.line()
             output.table(columns.RING_PROGRESS, progress, now, style)
+            for words in filter(None, (_own_rules(row.ring) for row in rows)):
+                output.line(words)
             diagnostics.notes(_notes(engine, late, health))
         urgent = [each for each in engine.reads.attention() if each.urgency is Urgency.NOW and each.screen == "rings"]
     if not session.as_json:
         diagnostics.notes(f"Now: {each.text}." for each in urgent)
     return ExitCode.ATTENTION if urgent else ExitCode.DONE
+
+
+def _own_rules(ring: Ring) -> str:
+    """The rules for which the table has no column, where a ring has any; "" where not."""
+    parts = []
+    if len(ring.waves) > 1:
+        waves = ", ".join(f"{share:.4g}" for share in (100 * each for each in ring.waves))
+        parts.append(f"waves of {waves} %, each watched for {ring.wave_soak_hours} h")
+    if ring.max_share_in_flight:
+        parts.append(f"at most {100 * ring.max_share_in_flight:.4g} % at once")
+    if ring.window is not None:
+        parts.append(f"restarts {window_text(ring.window)}")
+    if ring.members:
+        parts.append(f"members {ring.members}")
+    if not ring.gate.judge_health:
+        parts.append("health is not judged")
+    return f"Ring {ring.name}: {'; '.join(parts)}." if parts else ""
 
 
 def _late(engine: Engine, progress: Sequence[RingProgress]) -> tuple[LateDevice, ...]:
@@ -148,7 +169,16 @@ def wave_shares(words: str) -> tuple[float, ...]:
     return tuple(share(each) for each in words.split(","))
 
 
-_PERCENT = click.FloatRange(0, 100)
+def percent(words: str) -> float:
+    """A share in per cent, ``90`` or ``90%``, as 0.0 to 1.0, for click.
+
+    Raises:
+        BadInput: it is none.
+    """
+    return share(words.strip().removesuffix("%") + "%")
+
+
+_GATE_RULES = tuple(each.name for each in fields(Gate))
 
 
 @rings.command("set", cls=ChangeCommand)
@@ -162,39 +192,25 @@ _PERCENT = click.FloatRange(0, 100)
 @click.option("--wave-soak-hours", type=int, metavar="HOURS", help="Hours that a wave is watched before the next.")
 @click.option("--window", metavar="TEXT", help="Restarts happen then: 'sat,sun 22:00-04:00 Europe/Berlin'; or none.")
 @click.option("--members", metavar="FILTER", help="Its devices; '' leaves them to assign and import.")
-@click.option("--min-installed", type=_PERCENT, metavar="PERCENT", help="Gate: least share installed.")
-@click.option("--max-failed", type=_PERCENT, metavar="PERCENT", help="Gate: largest share failed.")
+@click.option(
+    "--min-installed", "min_installed_share", type=percent, metavar="PERCENT", help="Gate: least share installed."
+)
+@click.option("--max-failed", "max_failed_share", type=percent, metavar="PERCENT", help="Gate: largest share failed.")
 @click.option("--min-sample", type=click.IntRange(0), metavar="N", help="Gate: installs before failures are judged.")
 @click.option("--soak", "soak_hours", type=click.IntRange(0), metavar="HOURS", help="Gate: hours to wait after that.")
 @click.option("--health/--no-health", "judge_health", default=None, help="Gate: whether patched devices must be well.")
 @click.option("--reason", default="", metavar="TEXT", help="Why; kept in the audit.")
 @session_of
-def set_ring(
-    session: Session,
-    name: str,
-    min_installed: float | None,
-    max_failed: float | None,
-    min_sample: int | None,
-    soak_hours: int | None,
-    judge_health: bool | None,
-    **rules: object,
-) -> int:
+def set_ring(session: Session, /, name: str, reason: str, **rules: Any) -> int:
     """Change a ring's rules; a ring that has opened stays open, its gate and limits count at once."""
-    wanted = {
-        "min_installed_share": None if min_installed is None else min_installed / 100,
-        "max_failed_share": None if max_failed is None else max_failed / 100,
-        "min_sample": min_sample,
-        "soak_hours": soak_hours,
-        "judge_health": judge_health,
-    }
-    given = {rule: value for rule, value in wanted.items() if value is not None}
-    return change(session, SetRing(name, gate=_changed_gate(session, name, given) if given else None, **rules))  # type: ignore[arg-type]
+    gate = {rule: rules.pop(rule) for rule in _GATE_RULES}
+    given = {rule: value for rule, value in gate.items() if value is not None}
+    changed = _changed_gate(session, name, given) if given else None
+    return change(session, SetRing(name, gate=changed, reason=reason, **rules))
 
 
-def _changed_gate(session: Session, name: str, given: dict[str, float]) -> Gate | None:
+def _changed_gate(session: Session, name: str, given: Mapping[str, Any]) -> Gate | None:
     """The ring's gate with what was given; None for a ring that does not exist, which the plan then says."""
-    from dataclasses import replace
-
     with session.engine() as engine:
         found = [row.ring for row in engine.reads.rings() if row.ring.name.casefold() == name.strip().casefold()]
-    return replace(found[0].gate, **given) if found else None  # type: ignore[arg-type]
+    return replace(found[0].gate, **given) if found else None

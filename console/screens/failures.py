@@ -301,9 +301,18 @@ class FailuresScreen(DeviceVerbs, FilterLine, SteadyScreen):
         """What is shown about the line under the cursor; of an install its ticket."""
         row = self.table.cursor_row
         if isinstance(row, FailureRow):
-            copy_text(self.app, self.panes.facts_plain + "\n", f"the ticket of {row.device_name}")
+            self._copy_ticket(row)
         elif isinstance(row, FailureLine):
             copy_text(self.app, self.panes.plain + "\n", f"what is known of {name_of(row)}")
+
+    @work(exclusive=True, group="ticket")
+    async def _copy_ticket(self, row: FailureRow) -> None:
+        try:
+            ticket = await self.shell.background.fetch(lambda engine: engine.reads.ticket(row.device_id))
+        except EngineError as error:
+            self.shell.say_error(error)
+        else:
+            copy_text(self.app, ticket.text(), f"the ticket of {row.device_name}")
 
     def verb_copy_row(self) -> None:
         row = self.table.cursor_row

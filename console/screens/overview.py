@@ -47,6 +47,8 @@ class Totals:
     """What costs next to nothing to read."""
 
     counts: tuple[Count, ...]
+    progress: tuple[RingProgress, ...]
+    """How far the current releases have come, ring by ring."""
     compliance: tuple[Compliance, ...]
     plans: Mapping[Platform, tuple[MonthPlan, ...]]
     """This year's months and the last year's, for the platforms of the fleet."""
@@ -57,22 +59,15 @@ class Totals:
     """The newest few decisions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rollout:
-    """How far the current releases have come, and what waits for a person."""
-
-    attention: tuple[Attention, ...]
-    progress: tuple[RingProgress, ...]
-
-
 def read_totals(engine: Engine) -> Totals:
-    """Counts, compliance and calendar."""
+    """Counts, rings, compliance, calendar, and what goes on."""
     counts = engine.reads.counts()
     present = {each.platform for each in counts}
     platforms = [platform for platform in Platform if platform in present]
     year = engine.now().year
     return Totals(
         counts=counts,
+        progress=engine.reads.ring_progress(),
         compliance=engine.reads.compliance(),
         plans={
             each: (*engine.reads.year_plan(each, year - 1), *engine.reads.year_plan(each, year)) for each in platforms
@@ -81,11 +76,6 @@ def read_totals(engine: Engine) -> Totals:
         active=read_active(engine, _ACTIVE_READ)[:_LATELY_READ],
         audit=engine.reads.audit(_LATELY_READ),
     )
-
-
-def read_rollout(engine: Engine) -> Rollout:
-    """Attention and ring progress."""
-    return Rollout(engine.reads.attention(), engine.reads.ring_progress())
 
 
 class OverviewScreen(SteadyScreen):
@@ -99,7 +89,7 @@ class OverviewScreen(SteadyScreen):
     def __init__(self) -> None:
         super().__init__()
         self._totals: Totals | None = None
-        self._rollout: Rollout | None = None
+        self._attention: tuple[Attention, ...] | None = None
         self._reasons: tuple[ReasonCount, ...] = ()
         self._groups: tuple[FailureGroup, ...] | None = None
         self._unready: object = None
@@ -147,7 +137,7 @@ class OverviewScreen(SteadyScreen):
 
     def load(self) -> None:
         self.ask_steadily("totals", read_totals, self._keep_totals)
-        self.ask_steadily("rollout", read_rollout, self._keep_rollout, slow=True)
+        self.ask_steadily("attention", lambda engine: engine.reads.attention(), self._keep_attention, slow=True)
 
     def _keep_totals(self, found: Totals) -> None:
         self._totals = found
@@ -169,8 +159,8 @@ class OverviewScreen(SteadyScreen):
             self._failed = failed
             self.ask_steadily("causes", lambda engine: engine.reads.failure_groups(), self._keep_groups, slow=True)
 
-    def _keep_rollout(self, found: Rollout) -> None:
-        self._rollout = found
+    def _keep_attention(self, found: tuple[Attention, ...]) -> None:
+        self._attention = found
         self._show_all()
 
     def _keep_reasons(self, found: tuple[ReasonCount, ...]) -> None:
@@ -188,8 +178,8 @@ class OverviewScreen(SteadyScreen):
         elif kind == "causes":
             self._failed = None
         never = {
-            "totals": (self._totals, ("readiness", "compliance", "restarts")),
-            "rollout": (self._rollout, ("needs", "rings")),
+            "totals": (self._totals, ("rings", "readiness", "compliance", "restarts", "failures")),
+            "attention": (self._attention, ("needs",)),
             "causes": (self._groups, ("failures",)),
         }
         if kind in never and never[kind][0] is None:
@@ -229,12 +219,11 @@ class OverviewScreen(SteadyScreen):
             self._show_lately(totals)
 
     def _show_rollout(self, totals: Totals) -> None:
-        if self._rollout is None:
-            return
-        now, brief, attention = self.shell.present(), self._brief, self._rollout.attention
-        self._panel("needs").show(lambda _: draw.needs_lines(attention))
+        now, brief, attention = self.shell.present(), self._brief, self._attention
+        if attention is not None:
+            self._panel("needs").show(lambda _: draw.needs_lines(attention))
         plans = [plan for months in totals.plans.values() for plan in months]
-        blocks = sums.release_blocks(self._rollout.progress, plans)
+        blocks = sums.release_blocks(totals.progress, plans)
         legend = clean(draw.legend(blocks))
         self._panel("rings").show(lambda width: draw.ring_lines(blocks, now, width, brief=brief), remark=legend)
 

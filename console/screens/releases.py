@@ -140,12 +140,11 @@ class ReleasesScreen(RolloutVerbs):
         return f"{count(waiting)} {'waits' if waiting == 1 else 'wait'} for approval" if waiting else ""
 
     def read_failed(self, kind: str, error: EngineError) -> None:
+        super().read_failed(kind, error)
         if kind == "releases" and not self._listed.rows:
             self.table.show_error(error)
         elif kind == "coverage":
             self.panes.say(str(error))
-        else:
-            super().read_failed(kind, error)
 
     def info_read(self, info: StateInfo) -> None:
         super().info_read(info)

@@ -123,10 +123,9 @@ class RingsScreen(RolloutVerbs):
             notice.hide()
 
     def read_failed(self, kind: str, error: EngineError) -> None:
+        super().read_failed(kind, error)
         if kind == "rollout" and self._kb is None:
             self.query_one(Notice).failed(error)
-        else:
-            super().read_failed(kind, error)
 
     def info_read(self, info: StateInfo) -> None:
         super().info_read(info)

@@ -71,11 +71,6 @@ class DetailPanes(Horizontal):
         self.query_one("#facts", TextPane).focus()
 
     @property
-    def facts_plain(self) -> str:
-        """What stands on the left, one paragraph a line, without its looks."""
-        return unwrapped(self._facts)
-
-    @property
     def plain(self) -> str:
         """All that is shown, one paragraph a line, without its looks."""
         return unwrapped((*self._facts, BLANK, *self._more) if self._more else self._facts)

@@ -62,8 +62,9 @@ class Painter(Generic[Row]):
             return self._strip(pieces, style)
         return self._strip(pieces, self.look.base)
 
-    def header(self, sort: str, *, descending: bool) -> Strip:
-        """The titles, and the sign of the order on its column."""
+    def header(self, sort: str, *, descending: bool, places: Sequence[str] = ()) -> Strip:
+        """The titles, the sign of the order on its column, and at the right the first of `places` that has room:
+        which rows are in view."""
         up, down = ("^", "v") if is_ascii() else ("▲", "▼")
         titles = []
         for placed in self.placed:
@@ -71,7 +72,14 @@ class Painter(Generic[Row]):
             if sort and placed.column.sort == sort:
                 title = fit(title, min(cells(title), placed.width - 1)) + (down if descending else up)
             titles.append(fit(title, placed.width, placed.column.align))
-        return self._strip([(" " * PREFIX + (" " * GAP).join(titles), self.look.header)], self.look.header)
+        text = " " * PREFIX + (" " * GAP).join(titles)
+        titles_end = cells(text.rstrip())
+        for place in places:
+            room = self.width - cells(place) - 1
+            if titles_end < room:
+                text = fit(text.rstrip(), room) + place + " "
+                break
+        return self._strip([(text, self.look.header)], self.look.header)
 
     def words(self, text: str, style: Style | None = None) -> Strip:
         """A line of words instead of a row."""

@@ -99,7 +99,7 @@ def _way_on(row: RingProgress, recovery: RecoveryProgress | None) -> Iterable[Pa
     """What has been done about a bad release, or can be."""
     if recovery is not None:
         done = f"{count(recovery.done)} of {plural(recovery.devices, 'device')} led back"
-        hands = [("   ", ""), severity_text(Severity.FAILED, f"{count(recovery.needs_hands)} need hands")]
+        hands: list[Part] = ["   ", severity_text(Severity.FAILED, f"{count(recovery.needs_hands)} need hands")]
         state = Severity.OK if recovery.ended_at is not None else Severity.DUE
         yield field("recovery", severity_text(state, done), *(hands if recovery.needs_hands else []))
     elif gate_fails(row):

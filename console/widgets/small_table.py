@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from console.columns import Column
+from console.text import count
 from console.widgets.table import Table
 from engine.errors import EngineError
 
@@ -63,6 +64,16 @@ class SmallTable(Table[Row]):
         rows = self._ordered()
         self._window.replace(rows, first=0, at_top=True, at_end=True, keep=keep)
         self.refresh_changed()
+
+    def _scrolled(self) -> None:
+        self._refresh_line(0)
+
+    def _places(self) -> Sequence[str]:
+        shown = self._window.place()
+        if shown is None:
+            return ()
+        numbers = f"{count(shown[0])}-{count(shown[1])}"
+        return (f"{numbers} of {count(len(self._window.rows))}", numbers)
 
     def _ordered(self) -> list[Row]:
         rows = list(self._given)

@@ -313,7 +313,7 @@ class Table(Widget, Generic[Row], can_focus=True):
     def _line(self, y: int) -> Strip:
         painter = self._paint()
         if y == 0:
-            return painter.header(self.sort, descending=self.descending)
+            return painter.header(self.sort, descending=self.descending, places=self._places())
         index = self._window.offset + y - 1
         if index < len(self._window.rows) and y <= self._window.height:
             row = self._window.rows[index]
@@ -335,6 +335,10 @@ class Table(Widget, Generic[Row], can_focus=True):
         if not self._answered:
             return (f"Reading {self._noun} …",)
         return tuple(sentence for sentence in self.empty_words if sentence)
+
+    def _places(self) -> Sequence[str]:
+        """Which rows are in view, longest words first, for the header's right end."""
+        return ()
 
     def _refresh_line(self, y: int) -> None:
         self.refresh(Region(0, y, self.size.width, 1))

@@ -59,7 +59,8 @@ def copy_for_forecast(source: Store, target: Store, now: datetime, per_ring: int
 
 def _tables(store: Store) -> tuple[list[str], list[str]]:
     """Tables with a row a device, and those that are copied whole; a new table is copied without being named here."""
-    of_devices, whole = [], []
+    of_devices: list[str] = []
+    whole: list[str] = []
     for row in store.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall():
         name = row["name"]
         if name in _LEFT_BEHIND or name.startswith(("sqlite_", "_")):

@@ -227,6 +227,16 @@ class RolloutStore:
         ).fetchone()
         return int(row[0]), int(row[1])
 
+    def failed_devices(self, kb: int) -> dict[int, int]:
+        """Ring id → devices whose install of this release has failed and is neither put right nor being retried."""
+        rows = self._db.execute(
+            "SELECT d.ring_id, count(DISTINCT d.id) AS devices FROM install i JOIN device d ON d.id = i.device_id "
+            "WHERE i.open_failure = 1 AND i.kb = ? AND i.action = 'apply' AND d.state = 'failed' "
+            "AND d.ring_id IS NOT NULL GROUP BY d.ring_id",
+            (kb,),
+        )
+        return {row["ring_id"]: row["devices"] for row in rows}
+
     def nth_success_at(self, kb: int, ring_id: int, n: int) -> datetime | None:
         """When the n-th install of a release in a ring had succeeded, 1 for the first."""
         row = self._db.execute(

@@ -206,7 +206,7 @@ def _accounts(connection: sqlite3.Connection, asked: _Asked) -> Iterator[tuple[i
         {"account": asked.account, "last": _LAST, "qualified": f"{asked.domain}\\{asked.account}"},
     )
     for device_id, user_key, domain in rows:
-        behind = user_key.rpartition("@")[2] if "@" in user_key else ""
+        behind = user_key.rpartition("@")[2] if "@" in user_key else user_key.rpartition("\\")[0]
         own = {domain.casefold(), behind, behind.partition(".")[0]} - {""}
         yield device_id, not asked.domain or asked.domain in own or asked.domain.partition(".")[0] in own
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from engine import open_engine
 from engine.records import Anchor, AnchorKind, DeviceQuery
 from tests.bench.fleets import SMALL, Fleet, hotpatch
 from tests.bench.table import Line, Section, duration
-from tests.bench.timing import compare
+from tests.bench.timing import Timed, compare, timed
 
 
 def measure(full: Fleet, small: Fleet, variables: Mapping[str, str], *, quick: bool) -> Section:
@@ -38,12 +38,11 @@ def _some_name(fleet: Fleet) -> str:
         return engine.reads.device_page(DeviceQuery(), Anchor(AnchorKind.NAME, name="m"), 1).rows[0].name
 
 
-def _call(command: Sequence[str], variables: Mapping[str, str]) -> Callable[[], object]:
-    def run() -> object:
+def _call(command: Sequence[str], variables: Mapping[str, str]) -> Timed:
+    def run() -> None:
         # `status` ends with 3 when something needs attention: that is no failure here.
         done = subprocess.run(command, env=dict(variables), stdout=subprocess.DEVNULL, check=False)
         if done.returncode not in (0, 3):
             done.check_returncode()
-        return done
 
-    return run
+    return timed(run)

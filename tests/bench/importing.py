@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -16,23 +15,26 @@ from engine.catalog import load_bundled
 from engine.demo import DEMO_BEGINS
 from engine.inventory import COLUMNS
 from engine.providers.simulated.fleet import generate
+from engine.rings import preset
 from engine.store import Store
 from engine.store.devices import FACT_COLUMNS, fact_values
 from tests.bench.fleets import CACHE, SMALL, Fleet
 from tests.bench.table import Line, Section, at_most, duration
+from tests.bench.timing import compare
 
 if TYPE_CHECKING:
     from engine.providers.simulated.sample import SampleDevice
 
-_CHUNK = 2_000
 _MOST = 2.5
-LARGEST_IMPORT = 100_000
+_ROWS, _QUICK_ROWS = 100_000, 10_000
+
+_Row = tuple[Any, ...]
 
 
 def measure(full: Fleet, small: Fleet, *, quick: bool) -> Section:
     """The section on taking in."""
-    rows = min(full.size, 10_000 if quick else LARGEST_IMPORT)
-    return Section("Taking in", (_import_line(rows), *_preparing_lines(full, small)))
+    rows, repetitions = (_QUICK_ROWS, 1) if quick else (_ROWS, 3)
+    return Section("Taking in", (_import_line(min(rows, full.size), repetitions), *_preparing_lines(full, small)))
 
 
 def _preparing_lines(full: Fleet, small: Fleet) -> Iterable[Line]:
@@ -52,77 +54,73 @@ def _preparing_lines(full: Fleet, small: Fleet) -> Iterable[Line]:
     )
 
 
-def _import_line(rows: int) -> Line:
+def _import_line(size: int, repetitions: int) -> Line:
     with TemporaryDirectory(dir=CACHE) as place:
-        file, target = Path(place) / "devices.csv", Path(place) / "import.db"
-        bare = _write(file, Path(place) / "bare.db", rows)
-        with open_engine(target, create=True) as engine:
-            begin = time.perf_counter()
-            report = engine.import_devices(file)
-            seconds = time.perf_counter() - begin
-        assert report.added.devices == rows, report
-    ratio = seconds / bare
+        file = Path(place) / "devices.csv"
+        rows = _write(file, size)
+        pair = compare(
+            lambda: _import(file, Path(place) / "import.db", size),
+            lambda: _insert(rows, Path(place) / "bare.db"),
+            repetitions,
+            warm=False,
+        )
     return Line(
-        f"import of {rows:,} rows from CSV",
-        f"{rows / seconds:,.0f} rows/s, {duration(seconds)}",
-        f"{rows / bare:,.0f} rows/s, {duration(bare)} (bare `executemany`, same table and indexes)",
-        ratio,
-        (at_most(_MOST, ratio),),
+        f"import of {size:,} rows from CSV",
+        f"{size / pair.full:,.0f} rows/s, {duration(pair.full)}",
+        f"{size / pair.base:,.0f} rows/s, {duration(pair.base)} (bare `executemany`, same table and indexes)",
+        pair.ratio,
+        (at_most(_MOST, pair.ratio),),
     )
 
 
-def _write(file: Path, bare: Path, rows: int) -> float:
-    """Write a device list; the same rows go into an empty state file, and its bare seconds are the answer."""
+def _write(file: Path, size: int) -> list[_Row]:
+    """Write a device list; the answer is its rows as the table wants them."""
     names = [column.name for column in COLUMNS]
     known = [each for each in load_bundled().releases if each.released_at <= DEMO_BEGINS]
-    store = Store(bare)
+    ring_ids = {ring.name: ring.id for ring in preset()}
+    rows: list[_Row] = []
+    with file.open("w", encoding="utf-8", newline="") as written:
+        writer = csv.writer(written)
+        writer.writerow(names)
+        for each in generate(known, size=size, now=DEMO_BEGINS):
+            writer.writerow(_cells(names, each))
+            rows.append((*fact_values(each.external_id, each.facts), ring_ids[each.ring]))
+    return rows
+
+
+def _import(file: Path, target: Path, size: int) -> float:
+    _remove(target)
+    with open_engine(target, create=True) as engine:
+        begin = time.perf_counter()
+        report = engine.import_devices(file)
+        seconds = time.perf_counter() - begin
+    assert report.added.devices == size, report
+    return seconds
+
+
+def _insert(rows: list[_Row], target: Path) -> float:
+    """One `executemany` in one transaction: nothing is read, nothing counted, nothing judged."""
+    _remove(target)
+    columns = [*FACT_COLUMNS, "ring_id"]
+    insert = f"INSERT INTO device ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+    store = Store(target)
     try:
-        with _Bare(store) as load, file.open("w", encoding="utf-8", newline="") as written:
-            writer = csv.writer(written)
-            writer.writerow(names)
-            for chunk in _chunks(generate(known, size=rows, now=DEMO_BEGINS)):
-                writer.writerows(_cells(names, each) for each in chunk)
-                load.add(chunk)
-        return load.seconds
+        for ring in preset():
+            store.rollout.save_ring(ring)
+        for event in ("insert", "delete", "update"):
+            store.connection.execute(f"DROP TRIGGER device_count_{event}")
+        begin = time.perf_counter()
+        store.connection.execute("BEGIN IMMEDIATE")
+        store.connection.executemany(insert, rows)
+        store.connection.execute("COMMIT")
+        return time.perf_counter() - begin
     finally:
         store.close()
 
 
-class _Bare:
-    """One `executemany` after the other in one transaction; nothing is counted, nothing judged."""
-
-    def __init__(self, store: Store) -> None:
-        from engine.rings import preset
-
-        for ring in preset():
-            store.rollout.save_ring(ring)
-        self._ring_ids = {ring.name: ring.id for ring in store.rollout.rings()}
-        self._db = store.connection
-        columns = [*FACT_COLUMNS, "ring_id"]
-        self._sql = f"INSERT INTO device ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
-        self.seconds = 0.0
-
-    def __enter__(self) -> _Bare:
-        for event in ("insert", "delete", "update"):
-            self._db.execute(f"DROP TRIGGER device_count_{event}")
-        self._db.execute("BEGIN IMMEDIATE")
-        return self
-
-    def add(self, devices: list[SampleDevice]) -> None:
-        rows = [(*fact_values(each.external_id, each.facts), self._ring_ids[each.ring]) for each in devices]
-        begin = time.perf_counter()
-        self._db.executemany(self._sql, rows)
-        self.seconds += time.perf_counter() - begin
-
-    def __exit__(self, *_: object) -> None:
-        begin = time.perf_counter()
-        self._db.execute("COMMIT")
-        self.seconds += time.perf_counter() - begin
-
-
-def _chunks(fleet: Iterator[SampleDevice]) -> Iterator[list[SampleDevice]]:
-    while chunk := list(islice(fleet, _CHUNK)):
-        yield chunk
+def _remove(path: Path) -> None:
+    for each in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        each.unlink(missing_ok=True)
 
 
 def _cells(names: list[str], device: SampleDevice) -> list[str]:

@@ -11,7 +11,7 @@ from engine.records import Anchor, AnchorKind, DeviceQuery
 from engine.store.walk import SORT_KEYS
 from tests.bench.fleets import SMALL
 from tests.bench.table import Aim, Line, Section, at_most, duration
-from tests.bench.timing import Pair, compare
+from tests.bench.timing import Pair, compare, timed
 
 ROWS = 60
 """What the table asks for at 80x24."""
@@ -36,7 +36,7 @@ def _lines(engine: Engine, base: Engine, *, quick: bool) -> list[Line]:
     often, seldom = (15, 3) if quick else (61, 9)
 
     def time_of(question: Question, repetitions: int) -> Pair:
-        return compare(lambda: question(engine), lambda: question(base), repetitions)
+        return compare(timed(lambda: question(engine)), timed(lambda: question(base)), repetitions)
 
     def line(what: str, question: Question, repetitions: int, *aims: Callable[[Pair], Aim]) -> Line:
         pair = time_of(question, repetitions)

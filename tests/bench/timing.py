@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-Action = Callable[[], object]
+Timed = Callable[[], float]
+"""Does something and tells how many seconds the measured part of it took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,19 +23,24 @@ class Pair:
         return self.full / self.base if self.base else 0.0
 
 
-def once(action: Action) -> float:
-    """Seconds that one call takes."""
-    begin = time.perf_counter()
-    action()
-    return time.perf_counter() - begin
+def timed(action: Callable[[], object]) -> Timed:
+    """The same action, telling the seconds it takes."""
+
+    def run() -> float:
+        begin = time.perf_counter()
+        action()
+        return time.perf_counter() - begin
+
+    return run
 
 
-def compare(full: Action, base: Action, repetitions: int) -> Pair:
+def compare(full: Timed, base: Timed, repetitions: int, *, warm: bool = True) -> Pair:
     """Medians of both. They take turns, so that whatever else the machine does hits both alike."""
-    once(base)
-    once(full)
+    if warm:
+        base()
+        full()
     bases, fulls = [], []
     for _ in range(repetitions):
-        bases.append(once(base))
-        fulls.append(once(full))
+        bases.append(base())
+        fulls.append(full())
     return Pair(statistics.median(fulls), statistics.median(bases))

@@ -182,18 +182,6 @@ async def test_a_moving_clock_is_no_change_of_the_fleet() -> None:
         assert not stage.ear.of(FleetChanged)
 
 
-async def test_forgotten_questions_are_not_answered() -> None:
-    hold = threading.Event()
-    fleet = FakeFleet(hold=hold)
-    async with Stage(fleet) as stage:
-        stage.ask_page()
-        await stage.until(lambda: bool(fleet.threads))
-        stage.background.forget(stage.pump, "page")
-        await stage.background.idle()
-        assert not stage.ear.of(Answered)
-        assert not stage.ear.of(ReadFailed)
-
-
 async def test_holding_counts_as_busy() -> None:
     background = Background(FakeFleet().open)
     background.hold()

@@ -147,6 +147,9 @@ def test_approvals_are_listed_and_withdrawn(demo_state: Path) -> None:
         "expires": "2026-05-20T16:00:00Z",
         "withdrawn": None,
         "withdrawn_by": None,
+        "needs_second": False,
+        "seconded_by": None,
+        "seconded": None,
         "valid": False,
     }
     assert withdrawn.code == 0

@@ -167,6 +167,6 @@ async def test_a_tiny_terminal_says_so(demo_state: Path) -> None:
 async def test_enter_opens_the_pane_and_it_follows_the_cursor(demo_state: Path) -> None:
     async with desk(demo_state, size=LARGE) as d:
         await d.press("enter")
-        assert d.shows("Readiness", "History", d.cursor().name)
+        assert d.shows("Next", "Readiness", "CVE", d.cursor().name)
         await d.press("j", "j")
         assert f"› {d.cursor().name}" in d.title_line()

@@ -11,6 +11,8 @@ from typing import Any, cast
 import pytest
 
 from console.overview_sums import funnel, release_blocks
+from console.text import use_ascii
+from console.widgets.drawing import fitted, line
 from console.widgets.lead_list import Lead, LeadList
 from console.widgets.overview_lines import cause_lines, funnel_lines, needs_lines, ring_lines, short_count
 from engine import Engine, open_engine
@@ -227,6 +229,17 @@ def test_lines_keep_to_their_width(width: int) -> None:
 
 def test_counts_that_do_not_fit_are_shortened_never_cut() -> None:
     assert [short_count(number, 6) for number in (0, 12_345, 123_456, 1_234_567)] == ["0", "12,345", "123k", "1.2M"]
+
+
+@pytest.mark.parametrize(("ascii_only", "cut"), [(False, "abc…"), (True, "abc~")])
+def test_a_line_that_is_cut_says_so(ascii_only: bool, cut: str) -> None:
+    use_ascii(ascii_only)
+    try:
+        assert fitted(line("abc", ("defgh", "bold")), 4).plain == cut
+        assert fitted(line("ab"), 4).plain == "ab  "
+        assert fitted(line("ab"), 0).plain == ""
+    finally:
+        use_ascii(False)
 
 
 async def test_it_says_when_nothing_waits(demo_state: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from console.widgets.detail_panes import DetailPanes
 from console.widgets.release_text import matches, release_cves, release_facts
 from engine import Engine, open_engine
 from engine.catalog import Coverage
+from engine.errors import EngineError
 from engine.intents import Apply, Approve, Role, Target, Withdraw
 from engine.model import Approval
 from engine.records import ReleaseRow
@@ -264,6 +265,25 @@ async def test_copy_and_export(demo_state: Path, tmp_path: Path, monkeypatch: py
         await d.type("out.json")
         await d.press("enter")
         assert len(json.loads((tmp_path / "out.json").read_text())) == 120
+
+
+async def test_a_failed_read_is_told_and_the_next_one_mends_it(
+    demo_state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> object:
+        raise EngineError("The disk is gone.", "Nothing answers.", "Plug it in.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("console.screens.releases.read_listed", broken)
+        async with desk(demo_state, start="releases") as d:
+            assert d.shows("The disk is gone.", "Plug it in.", "not read")
+            patched.undo()
+            screen = d.screen
+            assert isinstance(screen, ReleasesScreen)
+            screen.load()
+            await d.idle()
+            assert d.shows("KB5089466")
+            assert "not read" not in d.title_line()
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -52,7 +53,7 @@ def test_a_bar_is_as_wide_as_asked(one: int, other: int, width: int) -> None:
 
 
 def progress(**counts: int) -> RingProgress:
-    numbers = {"installed": 0, "failed": 0, "active": 0, "not_ready": 0, "pending": 0, **counts}
+    numbers: dict[str, Any] = {"installed": 0, "failed": 0, "active": 0, "not_ready": 0, "pending": 0, **counts}
     return RingProgress(
         ring=Ring(1, "Fast", 3, 2, 5, 2, 0, Gate()),
         kb=5089466,

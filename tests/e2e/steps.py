@@ -48,9 +48,9 @@ def pace(console: Terminal, times: int) -> None:
             console.press("]").expect(f"×{step}")
 
 
-def devices(state: Path, home: Path, text: str) -> dict[str, dict[str, Any]]:
+def devices(state: Path, home: Path, text: str = "") -> dict[str, dict[str, Any]]:
     """The devices that a filter matches, by name, as the command line tells them."""
-    return {each["name"]: each for each in facts("--db", state, "devices", text, home=home)}
+    return {each["name"]: each for each in facts("--db", state, "devices", *text.split(), home=home)}
 
 
 def offered(state: Path, home: Path, ring: str) -> list[str]:
@@ -72,7 +72,7 @@ def installs(state: Path) -> dict[str, list[tuple[str, str, bool]]]:
     return found
 
 
-def audit(state: Path, home: Path) -> list[dict[str, Any]]:
-    """The audit trail, oldest first."""
-    trail: list[dict[str, Any]] = facts("--db", state, "activity", home=home)["audit"]
-    return trail[::-1]
+def activity(state: Path, home: Path) -> dict[str, Any]:
+    """What is under way, and the audit trail, newest first; with the demo's present."""
+    document: dict[str, Any] = facts("--db", state, "activity", home=home)
+    return document

@@ -57,7 +57,7 @@ async def test_waves_offer_a_ring_its_shares_one_after_the_other(folder: Path) -
 
         await engine.run_until_idle(progress=note)
         sizes = sorted({queued for _, queued in moments})
-        assert sizes[0] == first
+        assert sizes[0] == first, (sizes, moments)
         assert any(first < size <= reachable * 0.5 + 1 for size in sizes)
         begun = {size: min(now for now, queued in moments if queued == size) for size in sizes}
         assert begun[sizes[1]] - begun[first] >= timedelta(hours=6), "a wave soaks"

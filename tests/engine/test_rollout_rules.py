@@ -79,14 +79,14 @@ def test_waves_let_through_one_share_after_the_other() -> None:
     staged = ring(waves=(0.1, 0.5, 1.0))
     first = wave_standing(staged, RingCounts(pending=100), lambda _: None, NOW)
     assert (first.number, first.devices, first.words) == (1, 10, "wave 1 of 3 (10%): 0 of 8 installed")
-    assert room(staged, RingCounts(pending=100), first, 0, 500) == 10
+    assert room(staged, RingCounts(pending=100), 0, first, 0, 500) == 10
     counts = RingCounts(installed=8, active=2, pending=90)
     second = wave_standing(staged, counts, lambda n: NOW if n <= 8 else None, NOW)
     assert (second.number, second.devices) == (2, 50)
-    assert room(staged, counts, second, 2, 500) == 40
+    assert room(staged, counts, 0, second, 2, 500) == 40
     last = wave_standing(staged, RingCounts(installed=40, pending=60), lambda n: NOW, NOW)
     assert (last.number, last.waits_for) == (3, "")
-    assert room(staged, RingCounts(installed=40, pending=60), last, 0, 500) == 500
+    assert room(staged, RingCounts(installed=40, pending=60), 0, last, 0, 500) == 500
 
 
 def test_a_wave_that_soaks_says_when_the_next_begins() -> None:
@@ -107,7 +107,7 @@ def test_never_more_under_way_than_a_limit_allows(pending: int, in_flight: int, 
     limited = Ring(1, "R", 1, 0, 2, 2, limit, Gate(), max_share_in_flight=share)
     counts = RingCounts(pending=pending, active=in_flight)
     wave = wave_standing(limited, counts, lambda _: None, NOW)
-    more = room(limited, counts, wave, in_flight, 500)
+    more = room(limited, counts, 0, wave, in_flight, 500)
     assert 0 <= more <= 500
     if limit and more:
         assert in_flight + more <= limit
@@ -138,21 +138,21 @@ def kind(name: str, devices: int, *, crashed: int = 0, restarted: int = 0, cpu: 
 
 
 def test_an_anomaly_says_in_words_what_happened_to_how_many() -> None:
-    found = compare([kind("laptop", 20, crashed=8)], [kind("laptop", 200, crashed=2)])
+    found = compare((kind("laptop", 20, crashed=8),), (kind("laptop", 200, crashed=2),))
     assert found.anomalies == ("crashes on 8 of 20 patched devices (40%), on 2 of 200 not patched (1%)",)
 
 
 def test_ordinary_days_small_samples_and_bad_kinds_do_not_fire() -> None:
-    assert compare([kind("laptop", 200, crashed=4)], [kind("laptop", 200, crashed=2)]).anomalies == ()
-    few = compare([kind("laptop", 3, crashed=3)], [kind("laptop", 200)])
+    assert compare((kind("laptop", 200, crashed=4),), (kind("laptop", 200, crashed=2),)).anomalies == ()
+    few = compare((kind("laptop", 3, crashed=3),), (kind("laptop", 200),))
     assert (few.anomalies, few.is_judged) == ((), False)
     # Servers crash often by themselves here; that they do so when patched proves nothing.
-    servers = [kind("server", 40, crashed=20), kind("laptop", 200, crashed=1)]
-    assert compare([kind("server", 20, crashed=10)], servers).anomalies == ()
+    servers = (kind("server", 40, crashed=20), kind("laptop", 200, crashed=1))
+    assert compare((kind("server", 20, crashed=10),), servers).anomalies == ()
 
 
 def test_overheads_are_compared_as_means() -> None:
-    found = compare([kind("laptop", 20, cpu=20 * 0.08)], [kind("laptop", 100, cpu=100 * 0.01)])
+    found = compare((kind("laptop", 20, cpu=20 * 0.08),), (kind("laptop", 100, cpu=100 * 0.01),))
     assert found.anomalies == ("CPU load +8.0% on patched devices, +1.0% on those not patched",)
 
 
@@ -168,7 +168,7 @@ def facts(**more: object) -> RingFacts:
 
 
 def test_an_anomaly_fails_the_gate_unless_the_gate_does_not_judge_health() -> None:
-    bad = compare([kind("laptop", 20, crashed=8)], [kind("laptop", 200, crashed=2)])
+    bad = compare((kind("laptop", 20, crashed=8),), (kind("laptop", 200, crashed=2),))
     verdict = judge_gate(facts(health=bad), NOW)
     assert verdict.failing is not None
     assert (verdict.failing.name, verdict.holds_at) == ("health", None)

@@ -6,7 +6,17 @@ Pure. Times are ISO 8601 in UTC, builds and KBs as people write them, unknown va
 from __future__ import annotations
 
 from console.cli.documents.devices import Totals, device, device_row, install, readiness, totals
-from console.cli.documents.events import active, attention, audit, compliance, failure_group, state_info
+from console.cli.documents.events import active, attention, audit, compliance, state_info
+from console.cli.documents.failures import answer, escalation, failure_case, failure_group, known_problem
+from console.cli.documents.recovery import (
+    forecast,
+    health,
+    hold,
+    late_device,
+    policy,
+    recovery,
+    ring_conflict,
+)
 from console.cli.documents.releases import (
     architectures_of,
     catalog_changes,
@@ -24,6 +34,7 @@ __all__ = [
     "Document",
     "Totals",
     "active",
+    "answer",
     "approval",
     "architectures_of",
     "attention",
@@ -34,18 +45,28 @@ __all__ = [
     "cve",
     "device",
     "device_row",
+    "escalation",
+    "failure_case",
     "failure_group",
+    "forecast",
+    "health",
+    "hold",
     "install",
     "iso",
+    "known_problem",
+    "late_device",
     "month_plan",
     "named_release",
     "outcome",
     "plan",
+    "policy",
     "readiness",
+    "recovery",
     "refusal",
     "release_row",
     "restart_count",
     "ring",
+    "ring_conflict",
     "rings",
     "state_info",
     "totals",

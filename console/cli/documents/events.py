@@ -1,41 +1,10 @@
-"""Failures, work under way, the audit and the state of things as JSON. Pure; every key is relied on by scripts."""
+"""Work under way, the audit and the state of things as JSON. Pure; every key is relied on by scripts."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from console.cli.documents.values import Document, code_text, iso, optional_kb, plain
+from console.cli.documents.values import Document, iso, optional_kb
 from engine.build import kb_text
 from engine.records import ActiveInstall, Attention, AuditRow, Compliance, StateInfo
-
-if TYPE_CHECKING:
-    from engine.triage import FailureGroup, Sla
-
-
-def failure_group(group: FailureGroup, sla: Sla | None) -> Document:
-    return {
-        "cause": group.cause,
-        "code": code_text(group.code),
-        "symbol": group.symbol or None,
-        "meaning": group.meaning,
-        "devices": group.devices,
-        "sample": list(group.sample),
-        "kbs": [kb_text(each) for each in group.kbs],
-        "attempts": group.attempts,
-        "common": [common(each) for each in group.common],
-        "remedy": group.remedy,
-        "retry": {"worth_it": group.retry, "after": group.retry_after or None},
-        "sla": None if sla is None else plain(sla),
-        "known": group.known,
-        "first_failed": iso(group.first_failed_at),
-        "last_failed": iso(group.last_failed_at),
-    }
-
-
-def common(factor: object) -> Document:
-    found = plain(factor)
-    sentence = getattr(factor, "sentence", "")
-    return {"sentence": sentence, **(found if isinstance(found, dict) else {})}
 
 
 def active(each: ActiveInstall) -> Document:

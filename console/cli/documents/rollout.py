@@ -6,14 +6,20 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from console.cli.documents.recovery import health
 from console.cli.documents.values import Document, iso
 from engine.build import kb_text
 from engine.intents import Plan, Refusal
 from engine.model import Approval, Gate
 from engine.records import RingProgress, RingRow
+from engine.rollout_records import HealthRow, LateDevice
+from engine.windows import window_text
 
 if TYPE_CHECKING:
     from engine.changes import Outcome
+
+_SAMPLE = 20
+"""Names that stand beside a count."""
 
 
 def gate_rule(gate: Gate) -> Document:
@@ -22,12 +28,29 @@ def gate_rule(gate: Gate) -> Document:
         "max_failed_share": gate.max_failed_share,
         "min_sample": gate.min_sample,
         "soak_hours": gate.soak_hours,
+        "judge_health": gate.judge_health,
     }
 
 
-def rings(rows: Sequence[RingRow], progress: Sequence[RingProgress]) -> list[Document]:
+def rings(
+    rows: Sequence[RingRow],
+    progress: Sequence[RingProgress],
+    late: Sequence[LateDevice] = (),
+    wellness: Sequence[HealthRow] = (),
+) -> list[Document]:
     """One object for each release and ring, in ring order; a ring that no release is about stands alone."""
-    found = [ring(row, each) for each in progress for row in rows if row.ring.id == each.ring.id]
+    overdue: dict[tuple[int, str], list[str]] = {}
+    for device in late:
+        overdue.setdefault((device.kb, device.ring), []).append(device.device_name)
+    well = {(each.kb, each.ring): health(each) for each in wellness}
+    found = []
+    for each in progress:
+        for row in rows:
+            if row.ring.id == each.ring.id:
+                key = (each.kb, row.ring.name)
+                names = overdue.get(key, [])
+                extra = {"overdue": len(names), "overdue_sample": names[:_SAMPLE], "health": well.get(key)}
+                found.append(ring(row, each) | extra)
     named = {each.ring.id for each in progress}
     return found + [ring(row, None) for row in rows if row.ring.id not in named]
 
@@ -46,6 +69,11 @@ def ring(row: RingRow, progress: RingProgress | None) -> Document:
         "deadline_days": rule.deadline_days,
         "grace_days": rule.grace_days,
         "max_in_flight": rule.max_in_flight or None,
+        "max_share_in_flight": rule.max_share_in_flight or None,
+        "waves": list(rule.waves),
+        "wave_soak_hours": rule.wave_soak_hours,
+        "window": window_text(rule.window) or None,
+        "members": rule.members or None,
         "gate_rule": gate_rule(rule.gate),
     }
     return found if progress is None else found | _progress(progress)
@@ -87,6 +115,9 @@ def approval(each: Approval, now: datetime) -> Document:
         "expires": iso(each.expires_at),
         "withdrawn": iso(each.withdrawn_at),
         "withdrawn_by": each.withdrawn_by or None,
+        "needs_second": each.needs_second,
+        "seconded_by": each.seconded_by or None,
+        "seconded": iso(each.seconded_at),
         "valid": each.is_valid(now),
     }
 

@@ -1,0 +1,555 @@
+"""What people do about failures: exclude, escalate, mark a known problem, take back; each planned, audited, undone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from engine import Engine
+from engine.build import OsBuild
+from engine.errors import NotFound, Refused
+from engine.intents import (
+    Apply,
+    Approve,
+    EndEscalation,
+    Escalate,
+    EscalationEnd,
+    Exclude,
+    FailureIntent,
+    HoldForProblem,
+    Intent,
+    LiftHold,
+    LiftKnownProblem,
+    MarkKnownProblem,
+    Readmit,
+    Retry,
+    Role,
+    TakeBack,
+    Target,
+)
+from engine.model import DeviceState, InstallState
+from engine.records import DeviceQuery, DeviceRow, Urgency
+from tests.engine.failure_states import APRIL, CLIENTS, MAY, carry_out, fail, forget_failures, opened
+
+MAY_LCU = 5089549
+SERVER_MAY = 5087423
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+def ready(engine: Engine, count: int = 1, ring: str = "Test") -> list[DeviceRow]:
+    query = DeviceQuery(f"ring:{ring} readiness:ready state:idle")
+    rows = [row for row in engine.reads.each_device(query) if row.platform in CLIENTS]
+    assert len(rows) >= count
+    return rows[:count]
+
+
+def approve(engine: Engine, *rings: str, kb: int = MAY) -> None:
+    carry_out(engine, Approve(kb, rings, "tested on the bench"))
+
+
+def on(*rows: DeviceRow) -> Target:
+    return Target(ids=tuple(row.id for row in rows))
+
+
+def refusal(engine: Engine, intent: Intent) -> str:
+    plan = engine.plan(intent)
+    assert plan.refusal is not None
+    assert plan.refusal.instead
+    with pytest.raises(Refused):
+        engine.carry_out(plan)
+    return f"{plan.refusal.what} {plan.refusal.why}"
+
+
+# --- exclude ------------------------------------------------------------------------------------------
+
+
+async def test_an_excluded_device_is_not_offered_the_release_and_says_why(demo_state: Path) -> None:
+    with opened(demo_state) as engine:
+        device, other = ready(engine, 2)
+        plan = engine.plan(Exclude(on(device), "the owner presents at a fair", MAY, engine.now() + 5 * DAY))
+        assert (plan.devices, plan.restarts, plan.sample) == (1, 0, (device.name,))
+        assert plan.command == (
+            f"hotpatch exclude --release KB5089466 --ids {device.id} --reason 'the owner presents at a fair' "
+            "--until 2026-05-18T09:00:00+00:00"
+        )
+        engine.carry_out(plan)
+        detail = engine.reads.device(device.id)
+        assert detail.state is DeviceState.HELD
+        assert detail.holds == ("KB5089466: the owner presents at a fair, by mia, until 2026-05-18 09:00 UTC",)
+        approve(engine, "Test")
+        applied = engine.plan(Apply(MAY, on(device)))
+        assert applied.refusal is not None
+        assert applied.refusal.why == "It is excluded: the owner presents at a fair."
+        await engine.run_until_idle(until=engine.now() + DAY)
+        assert engine.reads.device(device.id).installs[0].kb != MAY
+        assert engine.reads.device(other.id).installs[0].kb == MAY
+        record = next(row for row in engine.reads.audit() if row.action == "exclude")
+        assert (record.actor, record.kb, record.devices, record.reason) == (
+            "mia",
+            MAY,
+            1,
+            "the owner presents at a fair",
+        )
+
+
+async def test_an_exclusion_ends_at_its_time_and_the_rollout_goes_on(demo_state: Path) -> None:
+    with opened(demo_state) as engine:
+        (device,) = ready(engine)
+        approve(engine, "Test")
+        carry_out(engine, Exclude(on(device), "until the audit is over", MAY, engine.now() + 3 * DAY))
+        await engine.run_until_idle()
+        after = engine.reads.device(device.id)
+        assert after.installs[0].kb == MAY
+        assert after.holds == ()
+        ended = next(row for row in engine.reads.audit(500) if row.action == "exclusion-ended")
+        assert ended.summary.startswith("1 device was readmitted")
+        assert engine.reads.store.audit.verify() is None
+
+
+def test_between_two_turns_the_time_of_an_exclusion_counts_too(demo_state: Path) -> None:
+    with opened(demo_state) as engine:
+        approve(engine, "Test")
+        (device,) = ready(engine)
+        carry_out(engine, Exclude(on(device), "over lunch", MAY, engine.now() + HOUR))
+        assert engine.demo is not None
+        engine.demo.step(2 * HOUR)
+        assert engine.plan(Apply(MAY, on(device))).refusal is None
+        assert engine.reads.exclusions(device.id) == ()
+
+
+async def test_readmitting_lets_the_device_in_again(demo_state: Path) -> None:
+    with opened(demo_state) as engine:
+        device, other = ready(engine, 2)
+        carry_out(engine, Exclude(on(device), "a mistake", MAY))
+        plan = engine.plan(Readmit(on(device, other), "it was a mistake"))
+        assert plan.device_ids == (device.id,)
+        assert [each.why for each in plan.left_out] == ["It is not excluded."]
+        engine.carry_out(plan)
+        assert engine.reads.device(device.id).state is DeviceState.IDLE
+        approve(engine, "Test")
+        await engine.run_until_idle(until=engine.now() + DAY)
+        assert engine.reads.device(device.id).installs[0].kb == MAY
+        assert "not excluded" in refusal(engine, Readmit(on(device)))
+
+
+async def test_excluded_from_everything_means_baselines_too(demo_state: Path) -> None:
+    with opened(demo_state) as engine:
+        rows = engine.reads.each_device(DeviceQuery("ring:broad track:behind state:idle seen<2d"))
+        kept, other = [row for row in rows if row.platform in CLIENTS][:2]
+        plan = engine.plan(Exclude(on(kept), "sealed for evidence"))
+        assert "Baselines are kept from them too" in plan.warnings[0]
+        engine.carry_out(plan)
+        carry_out(engine, Approve(APRIL, (), "catch up"))
+        refused = engine.plan(Apply(APRIL, on(kept)))
+        assert refused.refusal is not None
+        assert refused.refusal.why == "It is excluded: sealed for evidence."
+        carry_out(engine, Apply(APRIL, on(other)))
+        await engine.run_until_idle(until=engine.now() + 3 * DAY)
+        assert engine.reads.device(kept.id).installs[:1] == () or engine.reads.device(kept.id).installs[0].kb != APRIL
+        assert engine.reads.device(other.id).installs[0].kb == APRIL
+
+
+def test_excluded_devices_do_not_keep_a_baselines_gate_waiting(demo_state: Path) -> None:
+    with opened(demo_state) as engine:
+        before = {row.ring.name: row for row in engine.reads.ring_progress(APRIL)}["Broad"]
+        rows = [
+            row
+            for row in engine.reads.each_device(DeviceQuery("ring:broad track:behind state:idle"))
+            if row.platform in CLIENTS
+        ]
+        assert rows
+        carry_out(engine, Exclude(on(*rows), "retired next week", APRIL))
+        after = {row.ring.name: row for row in engine.reads.ring_progress(APRIL)}["Broad"]
+        assert after.pending == before.pending - len(rows)
+        assert after.not_ready == before.not_ready + len(rows)
+        assert after.devices == before.devices
+
+
+def test_waiting_installs_are_cancelled_and_started_ones_are_let_go_on(demo_state: Path) -> None:
+    with opened(demo_state) as engine:
+        approve(engine, "Test")
+        waiting, started = ready(engine, 2)
+        carry_out(engine, Apply(MAY, on(waiting, started)))
+        with engine.reads.store.transaction():
+            engine.reads.store.connection.execute(
+                "UPDATE install SET state = 'downloading' WHERE device_id = ? AND kb = ?", (started.id, MAY)
+            )
+        plan = engine.plan(Exclude(on(waiting, started), "stop it", MAY))
+        assert any("1 install will be cancelled" in step for step in plan.steps)
+        done = engine.carry_out(plan)
+        assert done.installs == 1
+        assert engine.reads.device(waiting.id).installs[0].state is InstallState.CANCELLED
+        assert [each.device_id for each in engine.reads.active()] == [started.id]
+
+
+def test_what_cannot_be_excluded_is_left_out_by_reason(demo_state: Path) -> None:
+    with opened(demo_state) as engine:
+        (client,) = ready(engine)
+        server = next(row for row in engine.reads.each_device(DeviceQuery("platform:server-2025")))
+        plan = engine.plan(Exclude(on(client, server), "no", MAY))
+        assert plan.device_ids == (client.id,)
+        assert [each.why for each in plan.left_out] == ["KB5089466 is not for Server 2025."]
+        engine.carry_out(plan)
+        assert "already" in refusal(engine, Exclude(on(client), "no", MAY))
+        assert "needs a reason" in refusal(engine, Exclude(on(client), "  ", MAY))
+        assert "has passed" in refusal(engine, Exclude(on(client), "no", MAY, engine.now() - HOUR))
+        assert "later already" in refusal(engine, Exclude(on(client), "no", APRIL))
+        with pytest.raises(NotFound):
+            engine.plan(Exclude(on(client), "no", 1234567))
+
+
+def test_another_exclusion_from_the_same_release_takes_the_place_of_the_first(demo_state: Path) -> None:
+    with opened(demo_state) as engine:
+        (device,) = ready(engine)
+        carry_out(engine, Exclude(on(device), "for a day", MAY, engine.now() + DAY))
+        carry_out(engine, Exclude(on(device), "for a week", MAY, engine.now() + 7 * DAY))
+        carry_out(engine, Exclude(on(device), "from all", None))
+        assert [each.reason for each in engine.reads.exclusions(device.id)] == ["for a week", "from all"]
+        carry_out(engine, Readmit(on(device), kb=MAY))
+        assert [each.reason for each in engine.reads.exclusions(device.id)] == ["from all"]
+
+
+async def test_an_exclusion_from_one_release_ends_when_it_is_replaced(demo_state: Path) -> None:
+    with opened(demo_state) as engine:
+        (device,) = ready(engine)
+        carry_out(engine, Exclude(on(device), "printer trouble", MAY))
+        assert engine.demo is not None
+        engine.demo.step(timedelta(days=28))
+        await engine.run_due()
+        assert engine.reads.exclusions(device.id) == ()
+        assert engine.reads.device(device.id).state is not DeviceState.HELD
+        ended = next(row for row in engine.reads.audit(500) if row.action == "exclusion-ended")
+        assert "is replaced" in ended.summary
+        assert ended.kb == MAY
+
+
+async def test_an_exclusion_from_another_release_does_not_keep_the_hotpatch_away(demo_state: Path) -> None:
+    with opened(demo_state) as engine:
+        (device,) = ready(engine)
+        carry_out(engine, Exclude(on(device), "no LCU here", MAY_LCU))
+        assert engine.reads.device(device.id).state is DeviceState.HELD
+        approve(engine, "Test")
+        await engine.run_until_idle(until=engine.now() + DAY)
+        assert engine.reads.device(device.id).installs[0].kb == MAY
+
+
+def test_the_hold_after_an_uninstall_is_not_readmitted(demo_state: Path) -> None:
+    with opened(demo_state) as engine:
+        (device,) = ready(engine)
+        store = engine.reads.store
+        with store.transaction():
+            store.rollout.hold_until_baseline(
+                [device.id], "KB5089466 was uninstalled: label printer", "mia", engine.now()
+            )
+            store.installs.refresh_device_states([device.id])
+        assert "held off hotpatches" in refusal(engine, Readmit(on(device)))
+        assert engine.reads.device(device.id).holds == (
+            "KB5089466 was uninstalled: label printer, by mia, until the next baseline is installed",
+        )
+
+
+def test_excluded_failures_are_told_apart_and_cannot_be_retried(demo_state: Path) -> None:
+    with opened(demo_state) as engine:
+        group = engine.reads.failure_views()[0]
+        chosen = group.group.device_ids[:4]
+        carry_out(engine, Exclude(Target(ids=chosen), "new hardware is ordered", APRIL))
+        after = engine.reads.failure_views()[0]
+        assert (after.devices, after.excluded, after.sla.open) == (11, 4, 7)
+        assert all(engine.reads.device(each).state is DeviceState.FAILED for each in chosen)
+        plan = engine.plan(Retry(Target(ids=chosen)))
+        assert {each.why for each in plan.left_out} <= {
+            "It is excluded: new hardware is ordered.",
+            "It failed 3 times, 3 is the limit. Escalate it.",
+        }
+        assert plan.devices == 0
+
+
+# --- take back ----------------------------------------------------------------------------------------
+
+
+def test_a_retry_is_taken_back_while_nothing_has_started(demo_state: Path) -> None:
+    with opened(demo_state) as engine:
+        failure = next(row for row in engine.reads.failures() if row.kb == APRIL and row.attempt < 3)
+        carry_out(engine, Retry(Target(ids=(failure.device_id,)), reason="disk is free again"))
+        assert engine.reads.device(failure.device_id).state is DeviceState.QUEUED
+        plan = engine.plan(TakeBack(Target(ids=(failure.device_id,)), reason="wrong device"))
+        assert plan.devices == 1
+        assert plan.command == f"hotpatch take-back --ids {failure.device_id} --reason 'wrong device'"
+        assert engine.carry_out(plan).installs == 1
+        detail = engine.reads.device(failure.device_id)
+        assert detail.state is DeviceState.FAILED, "the failure is open as it was"
+        assert (detail.installs[0].state, detail.installs[0].stage) == (InstallState.CANCELLED, "taken back")
+        assert engine.plan(Retry(Target(ids=(failure.device_id,)))).refusal is None
+        assert "No install waits" in refusal(engine, TakeBack(Target(ids=(failure.device_id,))))
+
+
+def test_the_help_desk_takes_back_its_own_only(demo_state: Path) -> None:
+    with opened(demo_state) as engine:
+        approve(engine, "Test")
+        mine, theirs = ready(engine, 2)
+        carry_out(engine, Apply(MAY, on(theirs)))
+    failing = mine.id
+    with opened(demo_state, "tom", Role.HELP_DESK) as desk:
+        fail(desk, [failing], at=desk.now() - 3 * DAY)
+        carry_out(desk, Retry(Target(ids=(failing,))))
+        plan = desk.plan(TakeBack(Target(ids=(failing, theirs.id))))
+        assert plan.device_ids == (failing,)
+        assert [each.why for each in plan.left_out] == ["mia has asked for it."]
+        desk.carry_out(plan)
+        assert [each.device_id for each in desk.reads.active()] == [theirs.id]
+    with opened(demo_state, "ops", Role.OPERATOR) as ops:
+        carry_out(ops, TakeBack(Target(ids=(theirs.id,))))
+        assert ops.reads.active() == ()
+
+
+async def test_what_the_rollout_offers_is_not_taken_back(demo_state: Path) -> None:
+    with opened(demo_state) as engine:
+        approve(engine, "Test")
+        await engine.run_due()
+        queued = engine.reads.active()
+        assert queued
+        assert "nobody has asked for it" in refusal(engine, TakeBack(Target(ids=(queued[0].device_id,))))
+
+
+# --- escalate -----------------------------------------------------------------------------------------
+
+
+def test_escalating_a_group_sets_owner_and_due_time_and_shows_when_it_is_overdue(demo_state: Path) -> None:
+    with opened(demo_state) as engine:
+        forget_failures(engine)
+        devices = ready(engine, 3, "Broad")
+        fail(engine, [row.id for row in devices])
+        due = engine.reads.failure_views()[0].sla
+        plan = engine.plan(Escalate("ngozi.okafor", group="component-store/0x800F0831", reason="imaging team"))
+        assert (plan.devices, plan.restarts) == (3, 0)
+        assert plan.title == "Escalate 3 devices with 0x800F0831 CBS_E_STORE_CORRUPTION to ngozi.okafor"
+        assert plan.command == (
+            "hotpatch escalate component-store/0x800F0831 --owner ngozi.okafor --reason 'imaging team'"
+        )
+        engine.carry_out(plan)
+        (escalation,) = engine.reads.escalations()
+        assert (escalation.owner, escalation.devices, escalation.open_devices) == ("ngozi.okafor", 3, 3)
+        assert escalation.due_at > due.due_at, "the fix is due later than the first action"
+        view = engine.reads.failure_views()[0]
+        assert [each.id for each in view.escalations] == [escalation.id]
+        assert engine.demo is not None
+        engine.demo.step(escalation.due_at - engine.now() + HOUR)
+        overdue = [each for each in engine.reads.attention() if "Escalation to ngozi.okafor" in each.text]
+        assert [(each.urgency, each.filter) for each in overdue] == [(Urgency.NOW, "error:0x800F0831")]
+        assert "3 of 3 devices still fail" in overdue[0].text
+        assert next(row for row in engine.reads.audit() if row.action == "escalate").devices == 3
+
+
+def test_a_fix_that_is_overdue_already_gives_the_owner_time_to_act(demo_state: Path) -> None:
+    with opened(demo_state) as engine:
+        plan = engine.plan(Escalate("ngozi", group="0x800F0922"))
+        assert "was to be put right by" in plan.warnings[0]
+        engine.carry_out(plan)
+        (escalation,) = engine.reads.escalations()
+        assert HOUR <= escalation.due_at - engine.now() <= DAY
+
+
+def test_single_devices_are_escalated_and_refusals_say_why(demo_state: Path) -> None:
+    with opened(demo_state) as engine:
+        one, other = (row.device_id for row in engine.reads.failures()[:2])
+        (healthy,) = ready(engine)
+        carry_out(engine, Escalate("ngozi", target=Target(ids=(one, healthy.id))))
+        (escalation,) = engine.reads.escalations()
+        assert (escalation.code, escalation.devices, escalation.group_key) == (None, 1, "")
+        assert "has it already" in refusal(engine, Escalate("Ngozi", target=Target(ids=(one,))))
+        both = engine.plan(Escalate("ngozi", target=Target(ids=(one, other))))
+        assert both.refusal is None
+        assert "ngozi has it too" in both.warnings[-1]
+        assert "open failure" in refusal(engine, Escalate("ngozi", target=on(healthy)))
+        assert "needs an owner" in refusal(engine, Escalate(" ", target=Target(ids=(one,))))
+        late = Escalate("ngozi", target=Target(ids=(other,)), due_at=engine.now() - HOUR)
+        assert "has passed" in refusal(engine, late)
+        excluded = engine.reads.failures()[0]
+        carry_out(engine, Exclude(Target(ids=(other,)), "away"))
+        assert "excluded" in refusal(engine, Escalate("tom", target=Target(ids=(other,))))
+        assert excluded.device_id in (one, other)
+
+
+def test_a_part_of_a_group_stays_with_its_devices(demo_state: Path) -> None:
+    with opened(demo_state) as engine:
+        ids = engine.reads.failure_groups()[0].device_ids[:2]
+        carry_out(engine, Escalate("ngozi", group="0x800F0922", target=Target(ids=ids)))
+        (escalation,) = engine.reads.escalations()
+        assert (escalation.code, escalation.devices) == (None, 2)
+
+
+def test_an_escalation_is_undone_and_then_never_was_an_action(demo_state: Path) -> None:
+    with opened(demo_state) as engine:
+        forget_failures(engine)
+        (device,) = ready(engine, 1, "Broad")
+        fail(engine, [device.id])
+        carry_out(engine, Escalate("ngozi", target=on(device)))
+        (escalation,) = engine.reads.escalations()
+        assert engine.reads.cases_of(device.id)[0].times.acted_at is not None
+        plan = engine.plan(EndEscalation(escalation.id, EscalationEnd.TAKEN_BACK, "wrong person"))
+        assert plan.command == f"hotpatch end-escalation {escalation.id} --taken-back --reason 'wrong person'"
+        engine.carry_out(plan)
+        assert engine.reads.escalations() == ()
+        assert engine.reads.cases_of(device.id)[0].times.acted_at is None
+        assert engine.reads.escalations(open_only=False)[0].outcome == "taken-back"
+        assert "mia has ended it" in refusal(engine, EndEscalation(escalation.id))
+        with pytest.raises(NotFound, match="no escalation 99"):
+            engine.plan(EndEscalation(99))
+
+
+async def test_an_escalation_ends_by_itself_when_the_last_device_is_put_right(demo_state: Path) -> None:
+    with opened(demo_state) as engine:
+        forget_failures(engine)
+        one, other = ready(engine, 2, "Broad")
+        fail(engine, [one.id, other.id])
+        carry_out(engine, Escalate("ngozi", group="0x800F0831"))
+        with engine.reads.store.transaction():
+            engine.reads.store.installs.close_failures(one.id)
+        await engine.run_due()
+        (escalation,) = engine.reads.escalations()
+        assert escalation.open_devices == 1
+        with engine.reads.store.transaction():
+            engine.reads.store.installs.close_failures(other.id)
+        await engine.run_due()
+        assert engine.reads.escalations() == ()
+        ended = engine.reads.audit()[0]
+        assert (ended.action, ended.actor, ended.devices) == ("end-escalation", "engine", 2)
+
+
+# --- known problems -----------------------------------------------------------------------------------
+
+
+async def test_a_known_problem_with_a_hold_keeps_the_release_from_matching_devices(demo_state: Path) -> None:
+    with opened(demo_state) as engine:
+        forget_failures(engine)
+        devices = ready(engine, 4)
+        model = devices[0].model
+        fail(engine, [row.id for row in ready(engine, 2, "Broad")])
+        matching = [row for row in ready(engine, 4) if row.model == model]
+        approve(engine, "Test")
+        carry_out(engine, Apply(MAY, on(matching[0])))
+        intent = MarkKnownProblem(
+            "Graphics driver dies", group="0x800F0831", filter=f'model="{model}"', hold=True, note="update the driver"
+        )
+        plan = engine.plan(intent)
+        concerned = [
+            row
+            for row in engine.reads.each_device(DeviceQuery(f'model="{model}"'))
+            if row.platform in CLIENTS and row.build is not None and row.build < OsBuild(row.build.number, 8390)
+        ]
+        assert plan.devices == len(concerned)
+        assert any("1 install will be cancelled" in step for step in plan.steps)
+        assert "--hold" in plan.command
+        engine.carry_out(plan)
+        (problem,) = engine.reads.known_problems()
+        assert (problem.kb, problem.holds, problem.group_key) == (MAY, True, "component-store/0x800F0831")
+        assert engine.reads.failure_views()[0].known_problems == (problem,)
+        (hold,) = engine.reads.safeguards()
+        assert hold.reason == f"known problem {problem.id}: Graphics driver dies"
+        blocked = engine.plan(Apply(MAY, on(matching[0])))
+        assert blocked.refusal is not None
+        assert "safeguard hold" in blocked.refusal.why
+        assert any("Graphics driver dies" in each for each in engine.reads.device(matching[0].id).holds)
+        await engine.run_until_idle(until=engine.now() + DAY)
+        for row in matching:
+            tried = [each for each in engine.reads.device(row.id).installs if each.kb == MAY]
+            assert all(each.state is InstallState.CANCELLED for each in tried)
+        others = [row for row in devices if row.model != model]
+        assert all(engine.reads.device(row.id).installs[0].kb == MAY for row in others)
+
+
+def test_a_known_problem_becomes_a_hold_later_and_both_are_lifted(demo_state: Path) -> None:
+    with opened(demo_state) as engine:
+        carry_out(engine, MarkKnownProblem("Licensing folder", group="0x800F0922"))
+        (problem,) = engine.reads.known_problems()
+        assert (problem.kb, problem.holds) == (APRIL, False)
+        assert engine.reads.safeguards() == ()
+        plan = engine.plan(HoldForProblem(problem.id))
+        assert "withheld from every device" in plan.warnings[0]
+        engine.carry_out(plan)
+        assert engine.reads.known_problems()[0].holds
+        assert "already" in refusal(engine, HoldForProblem(problem.id))
+        carry_out(engine, LiftKnownProblem(problem.id, only_hold=True))
+        assert (engine.reads.safeguards(), engine.reads.known_problems()[0].holds) == ((), False)
+        assert "holds no release back" in refusal(engine, LiftKnownProblem(problem.id, only_hold=True))
+        carry_out(engine, HoldForProblem(problem.id))
+        carry_out(engine, LiftHold(engine.reads.safeguards()[0].id))
+        assert not engine.reads.known_problems()[0].holds, "a hold that is lifted by itself is none of the problem's"
+        carry_out(engine, LiftKnownProblem(problem.id, "the vendor has shipped a fix"))
+        assert engine.reads.known_problems() == ()
+        assert engine.reads.failure_views()[0].known_problems == ()
+        with pytest.raises(NotFound):
+            engine.plan(LiftKnownProblem(problem.id))
+        assert [row.action for row in engine.reads.audit(4)] == [
+            "lift-known-problem",
+            "lift-hold",
+            "hold-for-problem",
+            "lift-known-problem",
+        ]
+
+
+def test_marking_is_refused_with_a_reason(demo_state: Path) -> None:
+    with opened(demo_state) as engine:
+        assert "needs a title" in refusal(engine, MarkKnownProblem(" ", group="0x800F0922"))
+        assert "Neither failures nor a release" in refusal(engine, MarkKnownProblem("Something"))
+        carry_out(engine, MarkKnownProblem("Something", kb=MAY))
+        assert "has marked it before" in refusal(engine, MarkKnownProblem("something ", kb=MAY))
+        (problem,) = engine.reads.known_problems()
+        assert (problem.code, problem.kb) == (None, MAY)
+        with pytest.raises(NotFound):
+            engine.plan(MarkKnownProblem("x", kb=1234567))
+
+
+# --- policy, audit, commands --------------------------------------------------------------------------
+
+EVERY: tuple[FailureIntent, ...] = (
+    Exclude(Target(ids=(1,)), "x"),
+    Readmit(Target(ids=(1,))),
+    TakeBack(Target(ids=(1,))),
+    Escalate("ngozi", target=Target(ids=(1,))),
+    EndEscalation(1),
+    MarkKnownProblem("x", kb=MAY),
+    HoldForProblem(1),
+    LiftKnownProblem(1),
+)
+
+
+def test_the_help_desk_may_retry_and_escalate_and_no_more(demo_state: Path) -> None:
+    with opened(demo_state, role=Role.HELP_DESK) as engine:
+        allowed = {type(each) for each in EVERY if engine.may(type(each)) is None}
+        assert allowed == {TakeBack, Escalate, EndEscalation}
+        carry_out(engine, Escalate("ngozi", group="0x800F0922"))
+        device = engine.reads.failures()[0].device_id
+        plan = engine.plan(Exclude(Target(ids=(device,)), "because"))
+        assert plan.refusal is not None
+        assert "Your role is help-desk; this needs operator." in plan.refusal.why
+    with opened(demo_state, role=Role.VIEWER) as engine:
+        assert all(engine.may(type(each)) is not None for each in EVERY)
+    with opened(demo_state, read_only=True) as engine:
+        assert all("read-only" in engine.may(type(each)).why for each in EVERY)  # type: ignore[union-attr]
+
+
+def test_every_change_is_in_the_audit_with_its_command_and_the_chain_holds(demo_state: Path) -> None:
+    with opened(demo_state) as engine:
+        device = engine.reads.failures()[0].device_id
+        carry_out(engine, Escalate("ngozi", group="0x800F0922"))
+        carry_out(engine, EndEscalation(1))
+        carry_out(engine, MarkKnownProblem("x", kb=MAY, hold=True))
+        carry_out(engine, LiftKnownProblem(1))
+        carry_out(engine, Exclude(Target(ids=(device,)), "x"))
+        carry_out(engine, Readmit(Target(ids=(device,))))
+        rows = list(reversed(engine.reads.audit(6)))
+        assert [row.action for row in rows] == [
+            "escalate",
+            "end-escalation",
+            "mark-known-problem",
+            "lift-known-problem",
+            "exclude",
+            "readmit",
+        ]
+        assert all(str(row.details["command"]).startswith("hotpatch ") for row in rows)
+        assert all(row.origin == "jump01 test" for row in rows)
+        assert engine.reads.store.audit.verify() is None
