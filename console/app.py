@@ -109,7 +109,7 @@ class HotpatchApp(Shell):
     def _front(self) -> ConsoleScreen | None:
         """The screen of the present mode, below any dialog."""
         screen = self.screen_stack[0] if self.screen_stack else None
-        return screen if isinstance(screen, ConsoleScreen) and screen.is_mounted else None
+        return screen if isinstance(screen, ConsoleScreen) and screen.is_composed else None
 
     @on(InfoRead)
     def _keep_info(self, message: InfoRead) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from engine.build import kb_text
 from engine.intents import StopKind
 from engine.model import InstallAction, Release
-from engine.rollout import Standing, next_change_at, valid_approval
+from engine.rollout import ConditionState, Standing, next_change_at, valid_approval
 from engine.self_audit import ACTOR, record
 from engine.situation import Situation
 from engine.store import Store
@@ -92,7 +92,10 @@ class Offering:
                 kb=kb,
                 rings=(ring.name,),
                 devices=standing.facts.counts.pending,
-                details={"gate": gate, "gate_held": all(each.gate.holds for each in last)},
+                details={
+                    "gate": gate,
+                    "held": [c.state is ConditionState.HOLDS for each in last for c in each.gate.conditions],
+                },
             )
             self._store.state.count_change()
 

@@ -63,6 +63,8 @@ class ConsoleScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
+        self.is_composed = False
+        """Whether its widgets are there."""
         self._loaded_number = -1
         self._read_at: datetime | None = None
         self._true_at: datetime | None = None
@@ -138,6 +140,7 @@ class ConsoleScreen(Screen[None]):
     # --- staying true -------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
+        self.is_composed = True
         self.trail()
         if self.shell.info is not None:
             self.info_read(self.shell.info)

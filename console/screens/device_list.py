@@ -53,8 +53,7 @@ class DeviceList(DeviceVerbs):
         self._marked_under: set[str] = set()
         self._rings: tuple[str, ...] = ()
 
-    def on_mount(self) -> None:
-        super().on_mount()
+    def on_mount(self) -> None:  # in addition to that of the base class, which Textual calls by itself
         self.watch(self.table, "place", self._show_remark, init=False)
 
     @property

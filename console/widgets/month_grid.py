@@ -64,6 +64,7 @@ class MonthGrid(Widget, can_focus=True):
         self._cursor = 0
         self._zoomed = False
         self._cards: dict[int, list[Content]] = {}
+        self._cards_fit = self.size
 
     # --- for its screen -----------------------------------------------------------------------------
 
@@ -134,6 +135,9 @@ class MonthGrid(Widget, can_focus=True):
             self.refresh(Region(x, (row - first) * height, self._card_width(column), height))
 
     def _card(self, index: int) -> list[Content]:
+        if self._cards_fit != self.size:  # lines are drawn before the news of another size arrives
+            self._cards_fit = self.size
+            self._cards.clear()
         if index not in self._cards:
             plan, now = self._plans[index], cast(Shell, self.app).present()
             width, height = self._card_width(index % COLUMNS), self._card_height

@@ -68,6 +68,6 @@ def plan_lift_hold(intent: LiftHold, hold: Hold, devices: int, change_number: in
         steps=(f"{plural(devices, 'device')} join the rollout again where their ring is open.",),
         devices=devices,
         restarts=0,
-        command=shlex.join(["hotpatch", "hold", "--lift", str(intent.hold_id)]),
+        command=shlex.join(["hotpatch", "unhold", str(intent.hold_id)]),
         change_number=change_number,
     )

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from engine.filters import Comparison, parse
 from engine.intents import Assign, Plan, Refusal, SetRing
-from engine.model import Ring
+from engine.model import Gate, Ring
 from engine.plans.apply import target_words
 from engine.plans.candidates import plural
 from engine.windows import parse_window, window_text
@@ -87,18 +87,37 @@ def _set_refusal(ring: Ring, after: Ring, changes: Sequence[str]) -> Refusal | N
 
 def _set_command(intent: SetRing, ring: Ring) -> str:
     words = ["hotpatch", "rings", "set", ring.name]
-    for rule in (*_NUMBERS, "max_share_in_flight"):
+    for rule in _NUMBERS:
         if getattr(intent, rule) is not None:
             words += [f"--{rule.removesuffix('_days').replace('_', '-')}", str(getattr(intent, rule))]
+    if intent.max_share_in_flight is not None:
+        words += ["--max-share-in-flight", f"{100 * intent.max_share_in_flight:g}%"]
     words += ["--waves", _shown("waves", intent.waves)] if intent.waves is not None else []
-    words += ["--window", intent.window] if intent.window is not None else []
+    words += ["--window", intent.window or "none"] if intent.window is not None else []
     words += ["--members", intent.members] if intent.members is not None else []
+    words += _gate_words_of_command(intent.gate, ring.gate) if intent.gate is not None else []
+    words += ["--reason", intent.reason] if intent.reason else []
     return shlex.join(words)
+
+
+def _gate_words_of_command(gate: Gate, before: Gate) -> list[str]:
+    """Only what changes; shares in per cent, as the command takes them."""
+    words: list[str] = []
+    for option, new, old in (
+        ("--min-installed", 100 * gate.min_installed_share, 100 * before.min_installed_share),
+        ("--max-failed", 100 * gate.max_failed_share, 100 * before.max_failed_share),
+        ("--min-sample", gate.min_sample, before.min_sample),
+        ("--soak", gate.soak_hours, before.soak_hours),
+    ):
+        words += [option, f"{new:g}"] if new != old else []
+    if gate.judge_health != before.judge_health:
+        words.append("--health" if gate.judge_health else "--no-health")
+    return words
 
 
 def _shown(rule: str, value: object) -> str:
     if rule == "waves" and isinstance(value, tuple):
-        return ",".join(f"{share:.0%}" for share in value)
+        return ",".join(f"{100 * share:g}%" for share in value)
     return str(value) if value != "" else "none"
 
 

@@ -32,7 +32,14 @@ def plan_countersign(intent: Countersign, approval: Approval, actor: str, device
         devices=devices,
         restarts=0,
         refusal=refusal,
-        command=shlex.join(["hotpatch", "countersign", str(intent.approval_id)]),
+        command=shlex.join(
+            [
+                "hotpatch",
+                "countersign",
+                str(intent.approval_id),
+                *(["--reason", intent.reason] if intent.reason else []),
+            ]
+        ),
         change_number=change_number,
     )
 

@@ -118,15 +118,6 @@ class ExclusionStore:
         )
         return _by_device(rows)
 
-    def concerning(self, kb: int, now: datetime) -> Mapping[int, tuple[Exclusion, ...]]:
-        """Device → the exclusions in force that name this release or every release; baseline holds are left out."""
-        rows = self._db.execute(
-            f"SELECT x.* FROM exclusion x WHERE {IN_FORCE} AND x.until_baseline = 0 "
-            "AND (x.kb IS NULL OR x.kb = ?) ORDER BY x.id",
-            (seconds(now), kb),
-        )
-        return _by_device(rows)
-
     def waiting_on(self, device_ids: Sequence[int], kb: int | None = None) -> tuple[WaitingInstall, ...]:
         """Installs of these devices that have not started; None is any release."""
         found: list[WaitingInstall] = []

@@ -129,12 +129,6 @@ class Exclusion:
     reason: str
     excluded_by: str
 
-    def concerns(self, kb: int, *, is_hotpatch: bool) -> bool:
-        """Whether it keeps this release from the device."""
-        if self.kb is not None:
-            return self.kb == kb
-        return is_hotpatch or not self.until_baseline
-
     @property
     def words(self) -> str:
         """``KB5089466: printer trouble, by mia, until 2026-06-01 10:00 UTC``."""

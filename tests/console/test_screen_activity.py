@@ -9,72 +9,24 @@ import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from console import activity_filter
 from console.activity_reads import read_activity
-from console.columns import ACTIVE
-from console.screens.activity import ActivityScreen, filter_mistake, suggestions
-from console.widgets.activity_text import audit_record, audit_text, command_of, install_text
+from console.screens.activity import ActivityScreen
 from console.widgets.ask_line import AskLine
-from console.widgets.paragraphs import unwrapped
 from console.widgets.text_pane import TextPane
 from engine import Engine, open_engine
 from engine.audit import AuditEntry
-from engine.errors import BadInput, StateUnusable
+from engine.errors import StateUnusable
 from engine.intents import Actor, Approve, Scope, Stop, StopKind
-from engine.model import InstallAction, InstallState
-from engine.records import ActiveInstall, AuditRow
+from engine.model import InstallState
+from tests.console.activity_records import active, audit
 from tests.console.driver import LARGE, SMALL, Desk, desk
 from tests.console.pictures import SIZES, same_picture
 
 CLIENT, SERVER = 5089466, 5087423
 NOW = datetime(2026, 5, 13, 9, tzinfo=UTC)
-
-
-def active(**changes: Any) -> ActiveInstall:
-    facts: dict[str, Any] = {
-        "install_id": 1,
-        "device_id": 7,
-        "device_name": "LON-LT-0042",
-        "ring": "Fast",
-        "kb": CLIENT,
-        "action": InstallAction.APPLY,
-        "state": InstallState.INSTALLING,
-        "stage": "drain old calls",
-        "progress": 74,
-        "requested_at": NOW - timedelta(hours=1),
-        "requested_by": "maria.keller",
-        "next_at": NOW + timedelta(minutes=2),
-    }
-    return ActiveInstall(**{**facts, **changes})
-
-
-def audit(**changes: Any) -> AuditRow:
-    facts: dict[str, Any] = {
-        "seq": 12,
-        "at": NOW,
-        "actor": "maria.keller",
-        "origin": "jump01 console",
-        "action": "approve",
-        "summary": "Approve KB5089466 for ring Test",
-        "reason": "change CHG0042118",
-        "kb": CLIENT,
-        "rings": ("Test",),
-        "devices": 4,
-        "details": {
-            "steps": ["Ring Test: at once; 4 devices."],
-            "restarts": 0,
-            "installs": 0,
-            "sample": ["BER-DT-0003"],
-            "left_out": [{"devices": 2, "why": "They are not ready."}],
-            "command": "hotpatch approve KB5089466 --ring Test --reason 'change CHG0042118'",
-        },
-        "hash": "0123456789abcdef" * 4,
-    }
-    return AuditRow(**{**facts, **changes})
 
 
 def approve(kb: int = CLIENT, *rings: str, reason: str = "pilot") -> Callable[[Engine], object]:
@@ -253,45 +205,6 @@ async def test_a_wrong_field_says_which_exist_and_escape_brings_the_list_back(de
         assert d.app.focused is d.table("#audit")
 
 
-@pytest.mark.parametrize(
-    ("text", "matches"),
-    [
-        ("", (True, True)),
-        ("lon-lt", (True, False)),
-        ("kb5089466", (True, True)),
-        ("kb:5089466 ring:fast", (True, False)),
-        ("KB:KB5089466", (True, True)),
-        ("by:maria", (True, True)),
-        ("who:keller action:approve", (False, True)),
-        ("state:drain", (True, False)),
-        ("why:CHG0042118", (False, True)),
-        ('why:"change chg"', (False, True)),
-        ("device:ber-dt-0003", (False, True)),
-        ("-device:lon", (False, True)),
-        ("at:2026-05-13", (True, True)),
-        ("-", (True, True)),
-        ("-lon", (False, True)),
-    ],
-)
-def test_what_a_filter_matches(text: str, matches: tuple[bool, bool]) -> None:
-    found = activity_filter.parse(text)
-    assert (activity_filter.matches(found, active()), activity_filter.matches(found, audit())) == matches
-
-
-def test_wrong_filters() -> None:
-    with pytest.raises(BadInput, match="colour"):
-        activity_filter.parse("colour:red")
-    assert "says nothing yet" in filter_mistake("ring:")
-    assert filter_mistake("ring:fast") == ""
-
-
-def test_suggestions_are_fields() -> None:
-    assert [each.text for each in suggestions("ring:fast -de")] == ["ring:fast -device:"]
-    assert [each.label for each in suggestions("a")] == ["action:", "at:"]
-    assert suggestions("ring:f") == ()
-    assert suggestions("") == ()
-
-
 # --- take away --------------------------------------------------------------------------------------
 
 
@@ -326,41 +239,7 @@ async def test_copy_sends_the_command_and_the_record(demo_state: Path) -> None:
         assert json.loads(sent[1])["summary"] == "Approve KB5089466 for ring Test"
 
 
-# --- words ------------------------------------------------------------------------------------------
-
-
-def test_the_record_in_words() -> None:
-    text = unwrapped(audit_text(audit()))
-    for part in ("Wed 13 May 2026 09:00 UTC", "jump01 console", "restarts   none", "2 devices: They are not ready."):
-        assert part in text
-    assert "1. Ring Test: at once; 4 devices." in text
-    assert "record 12  0123456789abcdef" in text
-    assert command_of(audit(details={})) == ""
-    assert json.loads(json.dumps(audit_record(audit())))["kb"] == "KB5089466"
-
-
-def test_strange_details_are_shown_as_they_are() -> None:
-    odd = {"steps": "none", "left_out": [3], "gate": ["a", "b"], "before": {"deferral_days": 1}, "empty": [], "n": 0}
-    text = unwrapped(audit_text(audit(details=odd, kb=None, rings=(), devices=0)))
-    assert "gate       a, b" in text
-    assert "before     deferral days 1" in text
-    assert "empty" not in text
-
-
-def test_an_install_in_words() -> None:
-    text = unwrapped(install_text(active(), NOW))
-    for part in ("LON-LT-0042", "drain old calls", "━━━━━━━━━━━━━━────── 74%", "maria.keller", "in 2 min"):
-        assert part in text
-
-
-def test_text_from_data_cannot_colour_or_break_the_screen() -> None:
-    hostile = "[red]x[/] \x1b[2J\u202e\nnext"
-    for paras in (
-        audit_text(audit(summary=hostile, reason=hostile, details={"command": hostile, hostile: hostile})),
-        install_text(active(device_name=hostile, stage=hostile), NOW),
-    ):
-        for each in paras:
-            assert not {"\x1b", "\u202e", "\n"} & set(each.plain)
+# --- hostile ----------------------------------------------------------------------------------------
 
 
 async def test_a_hostile_record_on_the_screen(demo_state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -398,11 +277,6 @@ async def test_a_failed_read_says_so_in_words(demo_state: Path, monkeypatch: pyt
         assert d.shows("The state file is damaged.", "Restore a backup.", "not read")
         await d.press("enter", "tab", "d", "escape")
         assert isinstance(d.screen, ActivityScreen)
-
-
-def test_every_column_of_the_work_says_something() -> None:
-    for column in ACTIVE:
-        assert column.cell(active(), NOW).text
 
 
 # --- looks ------------------------------------------------------------------------------------------

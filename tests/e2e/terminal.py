@@ -319,6 +319,6 @@ def hotpatch(*words: object, home: Path, expect: int | None = 0) -> str:
     return done.stdout
 
 
-def facts(*words: object, home: Path, expect: int = 0) -> Any:
+def facts(*words: object, home: Path, expect: int | None = 0) -> Any:
     """The JSON document that a command prints."""
     return json.loads(hotpatch(*words, "--json", home=home, expect=expect))

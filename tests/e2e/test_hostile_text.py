@@ -137,9 +137,8 @@ def test_no_command_lets_anything_through(home: Path, poisoned: Path, words: str
 
 
 def test_an_import_takes_markup_as_text_and_refuses_controls(home: Path, state: Path) -> None:
-    rows = "".join(
-        f'"A{n:02}{text}","{text}x","{text}",Test,win11-24h2\n' for n, text in enumerate(HOSTILE[: _MARKUP + 1])
-    )
+    taken = enumerate(HOSTILE[: _MARKUP + 1])
+    rows = "".join(f'"A{number:02}{text}","{text}x","{text}",Test,win11-24h2\n' for number, text in taken)
     home.joinpath("list.csv").write_text(f"name,user,model,ring,platform\n{rows}", encoding="utf-8")
     printed = hotpatch("--db", state, "import", "list.csv", home=home, expect=3)
     assert "added: 4 devices" in printed
