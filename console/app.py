@@ -108,7 +108,9 @@ class HotpatchApp(Shell):
     @property
     def _front(self) -> ConsoleScreen | None:
         """The screen of the present mode, below any dialog."""
-        screen = self.screen_stack[0] if self.screen_stack else None
+        if not self.is_running or not self.screen_stack:
+            return None  # it is ending: the widgets of screens go before the last news arrives
+        screen = self.screen_stack[0]
         return screen if isinstance(screen, ConsoleScreen) and screen.is_composed else None
 
     @on(InfoRead)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, Generic, TypeVar
 
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
@@ -82,6 +83,10 @@ class Dialog(ModalScreen[T | None], Generic[T]):
     def show_hints(self) -> None:
         """The keys have changed."""
         self.query_one("#dialog-hints", Static).update(self.hint_line())
+
+    def dismiss(self, result: T | None = None) -> AwaitComplete:
+        """Leave with a result, once: what a key repeats would take the screen below away too."""
+        return super().dismiss(result) if self.is_active else AwaitComplete()
 
     def action_back(self) -> None:
         """Leave; nothing happens."""

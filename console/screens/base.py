@@ -114,7 +114,7 @@ class ConsoleScreen(Screen[None]):
     @on(Answered)
     def _hand_over(self, message: Answered) -> None:
         message.stop()
-        if not self.shell.background.is_newest(self, message.kind, message.serial):
+        if not self.app.is_running or not self.shell.background.is_newest(self, message.kind, message.serial):
             return
         self._read_at = self.shell.present()
         self._failing.discard(message.kind)
@@ -124,6 +124,8 @@ class ConsoleScreen(Screen[None]):
     @on(ReadFailed)
     def _hand_over_failure(self, message: ReadFailed) -> None:
         message.stop()
+        if not self.app.is_running:
+            return
         if message.serial and not self.shell.background.is_newest(self, message.kind, message.serial):
             return
         self._failing.add(message.kind)

@@ -78,7 +78,7 @@ class _Writer:
         searched = text.rpartition("\\")[2] or text
         if "*" in searched:
             return " OR ".join(_TEXTS[column](self, searched) for column in ("name", "user"))
-        return f"d.search_key LIKE {self.bind(_like(f'*{searched.casefold()}*'))} ESCAPE '!'"
+        return f"d.search_key GLOB {self.bind(holding(searched.casefold()))}"
 
     def folded(self, column: str, text: str) -> str:
         """A column that is stored case-folded."""
@@ -220,6 +220,11 @@ class _Writer:
             f"AND u.id > i.id AND u.state = '{InstallState.UNINSTALLED}'))"
         )
         return f"({by_build}) OR {by_install}"
+
+
+def holding(text: str) -> str:
+    """A GLOB pattern for texts that hold this one; quicker than LIKE, since `search_key` is case-folded already."""
+    return "*" + text.replace("[", "[[]").replace("?", "[?]").replace("*", "[*]") + "*"
 
 
 def _like(text: str) -> str:

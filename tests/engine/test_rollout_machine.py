@@ -93,6 +93,8 @@ class RolloutMachine(RuleBasedStateMachine):
         self.path = Path(shutil.copy(prepared(), self.folder / "machine.db"))
         self.provider = Moody(SEED, Faults(failure_share=0.15, crashing_kbs=frozenset({SERVER})))
         self.engine: Engine = self._opened("mia")
+        self.pace = timedelta(0)
+        """How much time passes after each command."""
 
     def _opened(self, who: str) -> Engine:
         return open_engine(self.path, actor=Actor(who, "test"), providers={"simulated": self.provider})
@@ -114,13 +116,26 @@ class RolloutMachine(RuleBasedStateMachine):
                 self.engine.carry_out(plan)
         except EngineError as error:
             assert error.what
+        self._live(self.pace)
+
+    def _live(self, span: timedelta) -> None:
+        """Let the runner work while time passes."""
+        assert self.engine.demo is not None
+        until = self.engine.now() + span
+        asyncio.run(self.engine.run_until_idle(until=until))
+        self.engine.demo.step_to(until)
 
     # --- what an operator does ----------------------------------------------------------------------
 
-    @initialize(names=_names, policy=st.booleans())
-    def begin(self, names: tuple[str, ...], policy: bool) -> None:
+    @initialize(
+        names=st.sampled_from(((), (), ("Test", "First"), ("First", "Broad"))),
+        policy=st.sampled_from((False, False, True)),
+        hours=st.sampled_from((0, 2, 11, 30)),
+    )
+    def begin(self, names: tuple[str, ...], policy: bool, hours: int) -> None:
         if policy:
             self._do(SetPolicy(second_person=True))
+        self.pace = timedelta(hours=hours)
         self._do(Approve(MAY, names, "May"))
 
     @rule(kb=_kb, names=_names, days=st.sampled_from((None, 1, 4)))
@@ -195,16 +210,16 @@ class RolloutMachine(RuleBasedStateMachine):
     def change_mood(self, mood: str) -> None:
         self.provider.mood = mood
 
-    @rule(minutes=st.sampled_from((1, 30, 240, 1440, 4 * 1440)), turns=st.integers(1, 4))
-    def time_passes(self, minutes: int, turns: int) -> None:
+    @rule(hours=st.sampled_from((1, 4, 24, 96)), turns=st.integers(0, 3))
+    def nobody_looks(self, hours: int, turns: int) -> None:
         assert self.engine.demo is not None
-        self.engine.demo.step(timedelta(minutes=minutes))
+        self.engine.demo.step(timedelta(hours=hours))
         for _ in range(turns):
             asyncio.run(self.engine.run_due())
 
-    @rule()
-    def run_a_day(self) -> None:
-        asyncio.run(self.engine.run_until_idle(until=self.engine.now() + timedelta(days=1)))
+    @rule(hours=st.sampled_from((1, 8, 24, 96)))
+    def the_runner_works(self, hours: int) -> None:
+        self._live(timedelta(hours=hours))
 
     @rule()
     def the_process_is_killed(self) -> None:
@@ -289,7 +304,7 @@ class RolloutMachine(RuleBasedStateMachine):
 
 RolloutMachine.TestCase.settings = settings(
     max_examples=20,
-    stateful_step_count=24,
+    stateful_step_count=16,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
