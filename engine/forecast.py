@@ -32,6 +32,8 @@ from engine.store.copying import copy_for_forecast
 
 PER_RING = 400
 """Devices simulated of each ring; larger rings are thinned and their counts scaled up."""
+PER_RING_OF_LARGE = 150
+"""The same in a fleet of more than five such rings, so that an answer takes seconds."""
 HORIZON = timedelta(days=35)
 """How far ahead: beyond the next Patch Tuesday nothing is known."""
 STEP = timedelta(minutes=1)
@@ -58,13 +60,14 @@ def forecast(source: Store, intent: Approve, now: datetime, actor: Actor) -> For
         try:
             # Nobody needs the copy after a crash.
             store.hurry()
-            weights = copy_for_forecast(source, store, now, PER_RING)
+            fleet = sum(each.devices for each in source.devices.counts({}))
+            per_ring = PER_RING if fleet <= 5 * PER_RING else PER_RING_OF_LARGE
+            weights = copy_for_forecast(source, store, now, per_ring)
             _thin_limits(store, weights)
             demo = read_demo(source)
             outlook = _Ahead(store, now, demo.seed if demo else _DEFAULT_SEED, weights)
             outlook.approve(intent, actor)
             outlook.run()
-            fleet = sum(each.devices for each in source.devices.counts({}))
             return outlook.told(intent, fleet)
         finally:
             store.close()
@@ -241,7 +244,7 @@ def _notes(sampled: int, fleet: int, kb: int) -> tuple[str, ...]:
     ]
     if sampled < fleet:
         notes.insert(
-            0, f"{sampled:,} of {fleet:,} devices were simulated, at most {PER_RING} a ring; counts are scaled."
+            0, f"{sampled:,} of {fleet:,} devices were simulated, an even part of each ring; counts are scaled."
         )
     return tuple(notes)
 

@@ -148,11 +148,13 @@ class Reads(FailureReads, RolloutReads):
             NotFound: it is not published; names the nearest.
         """
         situation = self._situation()
-        return self._release_rows(situation, list(situation.known(kb)))
+        return self._release_rows(situation, list(situation.known(kb)), kb)
 
-    def _release_rows(self, situation: Situation, releases: list[Release]) -> tuple[ReleaseRow, ...]:
+    def _release_rows(
+        self, situation: Situation, releases: list[Release], kb: int | None = None
+    ) -> tuple[ReleaseRow, ...]:
         summary = self.store.releases.cve_summary(last_document_month(situation.now))
-        installs = self.store.installs.release_counts()
+        installs = self.store.installs.release_counts(kb)
         approved: dict[int, list[str]] = {}
         for approval in situation.approvals:
             if approval.is_valid(situation.now):

@@ -169,8 +169,8 @@ class ConsoleScreen(Screen[None]):
 
     def focus_home(self) -> None:
         """Put the focus where it belongs on this screen."""
-        if self.HOME:
-            self.query_one(self.HOME).focus()
+        if self.HOME and (found := self.query(self.HOME)):
+            found.first().focus()
 
     def arrive(self, filter_text: str) -> None:
         """Somebody was led here from elsewhere, with a filter or the name of what to show."""
@@ -190,7 +190,9 @@ class ConsoleScreen(Screen[None]):
         return ""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """None dims a verb; its key then says why."""
+        """None dims a verb; its key then says why. A key that comes before the screen stands is dropped."""
+        if action == "verb" and not self.is_mounted:
+            return False
         if action == "verb" and parameters and self.why_not(str(parameters[0])):
             return None
         return True

@@ -46,6 +46,8 @@ class BulkLoad:
 
         from engine.store.schema import drop_count_triggers
 
+        # Indexes of a large fleet are sorted on disk: in memory they would cost several hundred megabytes.
+        self._db.execute("PRAGMA temp_store = FILE")
         self._db.execute("BEGIN IMMEDIATE")
         drop_count_triggers(Database(self._db, execute_plugins=False))
         self._indexes = [

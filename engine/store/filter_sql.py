@@ -223,7 +223,12 @@ class _Writer:
 
 
 def holding(text: str) -> str:
-    """A GLOB pattern for texts that hold this one; quicker than LIKE, since `search_key` is case-folded already."""
+    """A GLOB pattern for texts that hold this one.
+
+    GLOB, because it is the quickest of SQLite's ways over a million texts that are case-folded already.
+    """
+    # SQLite ends a pattern at NUL; another sign that no name has keeps it from matching everything.
+    text = text.replace("\x00", "\x01")
     return "*" + text.replace("[", "[[]").replace("?", "[?]").replace("*", "[*]") + "*"
 
 

@@ -308,12 +308,16 @@ class InstallStore:
         ).fetchone()
         return tuple(int(value) for value in row)
 
-    def release_counts(self) -> dict[tuple[int, str], dict[str, int]]:
-        """For each (KB, platform): installs by state. For lists of releases."""
+    def release_counts(self, kb: int | None = None) -> dict[tuple[int, str], dict[str, int]]:
+        """For each (KB, platform): installs by state. For lists of releases, or one."""
         found: dict[tuple[int, str], dict[str, int]] = {}
+        # Grouped as the index is sorted: nothing is sorted anew. HAVING, because a WHERE would undo that.
         for row in self._db.execute(
+            "SELECT kb, platform, state, sum(n) AS n FROM ("
             "SELECT kb, platform, state, sum(state <> 'failed' OR open_failure) AS n FROM install "
-            "WHERE action = 'apply' GROUP BY kb, platform, state"
+            f"WHERE {'1' if kb is None else 'kb = ?'} GROUP BY kb, ring_id, action, state, platform "
+            "HAVING min(action) = 'apply') GROUP BY kb, platform, state",
+            () if kb is None else (kb,),
         ):
             found.setdefault((row["kb"], row["platform"]), {})[row["state"]] = row["n"]
         return found

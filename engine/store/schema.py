@@ -168,7 +168,8 @@ def m005_installs(db: Database) -> None:
             follow_up_kb INTEGER, reason TEXT NOT NULL
         );
         CREATE INDEX install_by_device ON install (device_id, id);
-        CREATE INDEX install_by_release ON install (kb, ring_id, action, state);
+        -- The last two for the list of releases, which then counts millions of installs in this index alone.
+        CREATE INDEX install_by_release ON install (kb, ring_id, action, state, platform, open_failure);
         CREATE INDEX install_due ON install (next_at) WHERE next_at IS NOT NULL;
         CREATE INDEX install_open_failure ON install (error_code, device_id) WHERE open_failure = 1;
         CREATE UNIQUE INDEX install_one_active ON install (device_id)

@@ -17,6 +17,7 @@ from itertools import product
 from engine.nearest import nearest
 from engine.records import DeviceRow
 from engine.store.device_rows import ROW_COLUMNS, device_row
+from engine.store.filter_sql import holding
 from engine.store.values import placeholders
 
 _LAST = chr(0x10FFFF)
@@ -228,8 +229,7 @@ def _ids(connection: sqlite3.Connection, condition: str, *params: str) -> list[i
 
 def _part_condition(asked: _Asked) -> tuple[str, list[str]]:
     words = asked.account.split() if asked.is_mail else [each for each in re.split(r"[\s,;]+", asked.text) if each]
-    # instr, not LIKE: both sides are case-folded, and every sign means itself.
-    return " AND ".join("instr(search_key, ?)" for _ in words) or "0", words
+    return " AND ".join("search_key GLOB ?" for _ in words) or "0", [holding(word) for word in words]
 
 
 def _parts(connection: sqlite3.Connection, asked: _Asked, limit: int) -> list[int]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from engine.causes import Cause, Retry
@@ -117,7 +117,10 @@ def view_groups(
         devices = set(group.device_ids)
         views.append(
             FailureGroupView(
-                group=group,
+                # The group knows the attempts that are open; its failures may have begun with earlier ones.
+                group=replace(
+                    group, first_failed_at=min([group.first_failed_at, *(case.times.failed_at for case in mine)])
+                ),
                 sla=group_sla(mine, now, targets) or _unknown(group),
                 retry=retry_outlook(mine, now, group.retry_after if group.retry is Retry.AFTER_FIX else ""),
                 escalations=tuple(

@@ -59,6 +59,7 @@ def _lines(engine: Engine, base: Engine, *, quick: bool) -> list[Line]:
         line("overview: progress of the rings", lambda each: each.reads.ring_progress(), often),
         line("one device by name, with its history", _device_by("name"), often),
         line("one device by serial number", _device_by("serial"), often),
+        line("one device by a part of its name, without a match", lambda each: each.reads.search(_NOWHERE), seldom),
     ]
 
 

@@ -126,5 +126,5 @@ def _prepared(prepared_demo: Path) -> None:
     Exclusions.prepared = prepared_demo
 
 
-class TestExclusions(Exclusions.TestCase):  # type: ignore[misc, name-defined]
-    settings = settings(max_examples=15, stateful_step_count=12, deadline=None)
+TestExclusions = Exclusions.TestCase
+TestExclusions.settings = settings(max_examples=15, stateful_step_count=12, deadline=None)

@@ -269,6 +269,7 @@ def test_a_view_joins_group_service_level_and_retry(demo_state: Path) -> None:
         assert "3 is the limit" in view.retry.why
         assert view.sla.open == 11
         assert view.common == view.group.common
+        assert view.group.first_failed_at < view.sla.due_at, "it counts from the first attempt that failed"
         assert view.remedy
         assert len(engine.reads.failures(view.filter)) == 11
         forget_failures(engine)

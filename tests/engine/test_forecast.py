@@ -36,7 +36,8 @@ def agree(engine: Engine, told: Forecast) -> None:
     for mark in told.milestones:
         ends = int(mark.at.timestamp())
         had = rows.execute(
-            "SELECT count(*) FROM install WHERE kb = ? AND state = 'succeeded' AND action = 'apply' AND finished_at <= ?",
+            "SELECT count(*) FROM install WHERE kb = ? AND state = 'succeeded' AND action = 'apply' "
+            "AND finished_at <= ?",
             (told.kb, ends),
         ).fetchone()[0]
         other_ways = (

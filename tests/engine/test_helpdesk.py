@@ -4,129 +4,41 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from functools import cache
-from pathlib import Path
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import Engine
-from engine.build import Architecture, OsBuild, Platform
-from engine.calendar import MonthPlan, year_plan
-from engine.catalog import Levels, load_bundled, make_levels
-from engine.helpdesk import HelpDeskAnswer, Offer, RestartNeed, RestartReason, answer, ticket
-from engine.intents import After, Apply, Approve, Escalate, Exclude, MarkKnownProblem, Target, Uninstall
+from engine.build import OsBuild
+from engine.helpdesk import Offer, RestartNeed, RestartReason, answer, ticket
 from engine.model import (
-    DeviceFacts,
-    DeviceState,
     FormFactor,
-    Install,
     InstallAction,
     InstallState,
-    Management,
-    PolicyState,
-    Severity,
     Track,
     VbsState,
 )
 from engine.readiness import assess
-from engine.records import DeviceDetail, DeviceQuery
-from engine.triage import Escalation, FailureCase, FailureTimes, KnownProblem
-from tests.engine.failure_states import APRIL, CLIENTS, MAY, carry_out, fail, forget_failures, opened
-
-P = Platform.WIN11_24H2
-MAY_13 = datetime(2026, 5, 13, 9, 0, tzinfo=UTC)
-JUNE_10 = datetime(2026, 6, 10, 9, 0, tzinfo=UTC)
-JULY_15 = datetime(2026, 7, 15, 9, 0, tzinfo=UTC)
-JANUARY, APRIL_BUILD = OsBuild(26100, 7623), OsBuild(26100, 8246)
-MAY_BUILD, MAY_LCU_BUILD = OsBuild(26100, 8390), OsBuild(26100, 8457)
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-
-
-@cache
-def surroundings(now: datetime) -> tuple[Levels, tuple[MonthPlan, ...]]:
-    releases = load_bundled().releases
-    plans = (plan for year in (now.year, now.year + 1) for plan in year_plan(P, year, releases, now))
-    return make_levels(P, releases, now), tuple(plans)
-
-
-def facts(build: OsBuild | None, now: datetime = MAY_13, **changes: object) -> DeviceFacts:
-    plain = DeviceFacts(
-        name="LON-LT-0042",
-        platform=P,
-        architecture=Architecture.X64,
-        build=build,
-        edition="Enterprise",
-        form=FormFactor.LAPTOP,
-        user="alice@contoso.com",
-        user_name="Alice Hartley",
-        licence="m365-e3",
-        management=Management.INTUNE,
-        policy=PolicyState.ALLOW,
-        vbs=VbsState.RUNNING,
-        restart_pending=False,
-        boot_at=now - 20 * DAY,
-        last_seen_at=now - HOUR,
-    )
-    return replace(plain, **changes)  # type: ignore[arg-type]
-
-
-def install(kb: int, state: InstallState, at: datetime = MAY_13 - HOUR, **changes: object) -> Install:
-    plain = Install(
-        id=1,
-        device_id=1,
-        device_name="LON-LT-0042",
-        kb=kb,
-        platform=P,
-        action=InstallAction.APPLY,
-        state=state,
-        stage="",
-        progress=62,
-        attempt=1,
-        requested_at=at,
-        requested_by="engine",
-        started_at=at,
-        finished_at=at if state.is_final else None,
-        next_at=None if state.is_final else at + HOUR,
-        error_code=None,
-        build_before=None,
-        build_after=None,
-        restarted=False,
-        follow_up_kb=None,
-        reason="rollout",
-    )
-    return replace(plain, **changes)  # type: ignore[arg-type]
-
-
-def told(
-    device: DeviceFacts, now: datetime = MAY_13, *installs: Install, holds: tuple[str, ...] = (), **more: object
-) -> HelpDeskAnswer:
-    levels, months = surroundings(now)
-    detail = detail_of(device, now, *installs, holds=holds)
-    return answer(detail, assess(device, levels, now), levels, months, now, **more)  # type: ignore[arg-type]
-
-
-def detail_of(device: DeviceFacts, now: datetime, *installs: Install, holds: tuple[str, ...] = ()) -> DeviceDetail:
-    levels, _ = surroundings(now)
-    return DeviceDetail(
-        id=1,
-        facts=device,
-        ring="Broad",
-        track=levels.track_of(device.build),
-        protected=levels.is_current(device.build),
-        state=DeviceState.IDLE,
-        installs=installs,
-        holds=holds,
-    )
-
-
-def failure(code: int = 0x800F0831, attempts: int = 1, failed_at: datetime = MAY_13 - 5 * HOUR) -> FailureCase:
-    times = FailureTimes(failed_at, detected_at=failed_at)
-    action, severity = InstallAction.APPLY, Severity.CRITICAL
-    return FailureCase(1, 1, "LON-LT-0042", "Broad", MAY, P, action, code, attempts, failed_at, times, severity, False)
-
+from engine.triage import Escalation, KnownProblem
+from tests.engine.failure_states import APRIL, MAY
+from tests.engine.helpdesk_devices import (
+    APRIL_BUILD,
+    DAY,
+    HOUR,
+    JANUARY,
+    JULY_15,
+    JUNE_10,
+    MAY_13,
+    MAY_BUILD,
+    MAY_LCU_BUILD,
+    detail_of,
+    facts,
+    failure,
+    install,
+    surroundings,
+    told,
+)
 
 # --- is it protected ----------------------------------------------------------------------------------
 
@@ -411,67 +323,3 @@ def test_every_device_gets_an_answer_that_does_not_contradict_itself(
     assert written.title.startswith("LON-LT-0042: ")
     assert json.loads(json.dumps(written.document()))["headline"] == found.headline
     assert all(line.isprintable() for line in written.text().split("\n"))
-
-
-# --- on the sample fleet ------------------------------------------------------------------------------
-
-
-def client(engine: Engine, filter_text: str) -> int:
-    return next(row.id for row in engine.reads.each_device(DeviceQuery(filter_text)) if row.platform in CLIENTS)
-
-
-def test_from_a_name_to_the_answer_and_the_ticket(demo_state: Path) -> None:
-    with opened(demo_state) as engine:
-        device = engine.reads.find_device(r"CONTOSO\alice")
-        found = engine.reads.answer(device.id)
-        assert found.device == "LON-LT-0042"
-        assert found.what_next.startswith("KB5089466 has not reached ring Fast yet; it waits for approval.")
-        carry_out(engine, Approve(MAY, (), "tested"))
-        later = engine.reads.answer(device.id).what_next
-        assert later.startswith("KB5089466 reaches ring Fast on 2026-05-") or "waits for" in later
-        failing = engine.reads.failures()[0].device_id
-        written = engine.reads.ticket(failing)
-        assert "10 of 11 are Latitude 7450" in written.text()
-        assert "Service level" in written.text()
-
-
-async def test_the_four_reasons_on_a_living_fleet(demo_state: Path) -> None:
-    with opened(demo_state) as engine:
-        missed = client(engine, "track:behind reason:baseline seen<2d state:idle")
-        assert engine.reads.answer(missed).restart_reason is RestartReason.MISSED_BASELINE
-        off = engine.reads.find_device("MAN-LT-0011")
-        assert "VBS off" in engine.reads.answer(off.id).what_next + engine.reads.answer(off.id).restart_why
-        removed = client(engine, "ring:test readiness:ready state:idle")
-        carry_out(engine, Approve(MAY, ("Test",), "tested"))
-        carry_out(engine, Apply(MAY, Target(ids=(removed,))))
-        await engine.run_until_idle(until=engine.now() + DAY)
-        assert engine.reads.answer(removed).protected is True
-        carry_out(engine, Uninstall(MAY, Target(ids=(removed,)), "audio drops", After.STAY))
-        during = engine.reads.answer(removed)
-        assert during.headline.startswith(("Protected", "Not protected"))
-        await engine.run_until_idle(until=engine.now() + 2 * DAY)
-        after = engine.reads.answer(removed)
-        assert after.restart_reason is RestartReason.UNINSTALLED
-        assert "audio drops" in after.restart_why
-        assert engine.demo is not None
-        engine.demo.step(timedelta(days=62))
-        await engine.run_due()
-        ready = client(engine, "track:behind seen<2d state:idle")
-        assert engine.reads.answer(ready).restart_reason is RestartReason.BASELINE_MONTH
-
-
-def test_exclusions_escalations_and_known_problems_reach_the_answer(demo_state: Path) -> None:
-    with opened(demo_state) as engine:
-        forget_failures(engine)
-        device = client(engine, "ring:broad readiness:ready state:idle")
-        fail(engine, [device])
-        carry_out(engine, Escalate("ngozi", group="0x800F0831"))
-        carry_out(engine, MarkKnownProblem("Image of 2024", group="0x800F0831"))
-        found = engine.reads.answer(device)
-        assert "Image of 2024" in found.what_next
-        assert "ngozi has it" in found.what_next
-        carry_out(engine, Exclude(Target(ids=(device,)), "new laptop ordered", MAY))
-        assert "new laptop ordered" in engine.reads.answer(device).problem
-        written = engine.reads.ticket(device)
-        assert "Known problem: Image of 2024" in written.text()
-        assert "Escalated: to ngozi" in written.text()

@@ -272,7 +272,9 @@ class RolloutMachine(RuleBasedStateMachine):
             release = self.engine.reads.release(row.kb or 0)[0].release
             ring = next(each.ring for each in self.engine.reads.rings() if each.ring.name == row.rings[0])
             assert row.at >= release.released_at + timedelta(days=ring.deferral_days)
-            assert all(row.details["held"]), row.details["gate"]  # type: ignore[call-overload]
+            held = row.details["held"]
+            assert isinstance(held, list)
+            assert all(held), row.details["gate"]
 
     @invariant()
     def counts_add_up(self) -> None:
