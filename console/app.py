@@ -232,6 +232,11 @@ class HotpatchApp(Shell):
         """The looks one can choose."""
         return NAMES
 
+    def panic(self, *renderables: Any) -> None:  # noqa: ARG002 - a traceback, with values
+        """End over an error of Textual's own, such as one of the thread that reads the keys."""
+        self._return_code = 1
+        self._fatal_error()
+
     def _fatal_error(self) -> None:
         """Say where the program broke, without any value: values may hold what nobody should read in a log."""
         from rich.text import Text

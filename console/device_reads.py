@@ -15,6 +15,7 @@ from engine.model import Cve, DeviceState, Track, Verdict
 if TYPE_CHECKING:
     from engine import Engine
     from engine.catalog import Levels
+    from engine.helpdesk import HelpDeskAnswer
     from engine.readiness import Readiness
     from engine.records import DeviceDetail, RingProgress
 
@@ -24,6 +25,8 @@ class DeviceReport:
     """Everything that is shown of one device, but for its open CVEs, which take longer to find."""
 
     detail: DeviceDetail
+    answer: HelpDeskAnswer
+    """What a person with its user on the line says."""
     readiness: Readiness
     levels: Levels | None
     """None where the device's platform has no hotpatch calendar."""
@@ -55,6 +58,7 @@ def read_device(engine: Engine, device_id: int) -> DeviceReport:
     standings = reads.ring_progress(hotpatch.kb) if hotpatch is not None else ()
     return DeviceReport(
         detail=detail,
+        answer=reads.answer(device_id),
         readiness=reads.readiness(device_id),
         levels=levels,
         progress=next((each for each in standings if each.ring.name == detail.ring), None),

@@ -7,7 +7,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.intents import Apply, Approve, Assign, Intent, Recover, Resume, Retry, SetRing, Stop, Uninstall, Withdraw
+from engine.intents import (
+    Apply,
+    Approve,
+    Assign,
+    Escalate,
+    Exclude,
+    Intent,
+    MarkKnownProblem,
+    Recover,
+    Resume,
+    Retry,
+    SetRing,
+    Stop,
+    Uninstall,
+    Withdraw,
+)
 
 _LABELS = {
     "slash": "/",
@@ -101,6 +116,36 @@ VERBS: tuple[Verb, ...] = (
         changes=True,
         rank=23,
         intents=(Retry,),
+    ),
+    Verb(
+        "exclude",
+        ("x",),
+        "exclude",
+        "Keep a release that failed from the devices, until a day or the next baseline.",
+        "Do",
+        changes=True,
+        rank=24,
+        intents=(Exclude,),
+    ),
+    Verb(
+        "escalate",
+        ("E",),
+        "escalate",
+        "Give failures an owner, due by their service level.",
+        "Do",
+        changes=True,
+        rank=25,
+        intents=(Escalate,),
+    ),
+    Verb(
+        "known_problem",
+        ("K",),
+        "known problem",
+        "Note what is behind failures; it is shown beside each of them.",
+        "Do",
+        changes=True,
+        rank=36,
+        intents=(MarkKnownProblem,),
     ),
     Verb(
         "assign",
@@ -201,7 +246,14 @@ VERBS: tuple[Verb, ...] = (
     Verb("range", ("v",), "range", "Mark from here to where the cursor goes; v again ends it.", "List", action="range"),
     # Take away
     Verb("export", ("e",), "export", "Write what the list shows to a CSV or JSON file.", "Take away", rank=43),
-    Verb("copy", ("y",), "copy", "Send the name under the cursor to the terminal's clipboard.", "Take away", rank=45),
+    Verb(
+        "copy",
+        ("y",),
+        "copy",
+        "Send the name under the cursor, or the ticket beside details, to the terminal's clipboard.",
+        "Take away",
+        rank=45,
+    ),
     Verb("copy_row", ("Y",), "copy row", "Send the row as JSON to the terminal's clipboard.", "Take away"),
     # Move
     Verb("down", ("j", "down"), "down", "One row down.", "Move", action="cursor_down"),

@@ -6,8 +6,11 @@ It changes nothing else that a terminal shows, knows no widget, and leaves seque
 
 from __future__ import annotations
 
+import codecs
 import re
+import sys
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from console.text import is_ascii, to_ascii
@@ -168,7 +171,8 @@ def _change(before: Attributes | None, after: Attributes) -> str:
 
 
 def thrifty(driver_class: type[Driver]) -> type[Driver]:
-    """The same driver, writing less."""
+    """The same driver, writing less, and not ending over what it cannot read."""
+    _read_leniently(driver_class)
 
     class ThriftyDriver(driver_class):  # type: ignore[misc, valid-type]
         """Writes through a `Thrift`."""
@@ -179,3 +183,11 @@ def thrifty(driver_class: type[Driver]) -> type[Driver]:
             super().write(self._thrift.encode(data))
 
     return ThriftyDriver
+
+
+def _read_leniently(driver_class: type[Driver]) -> None:
+    """Bytes that are no UTF-8, from a terminal of another character set or a noisy line, become a sign that means
+    nothing; Textual's own decoder ends the program."""
+    names = vars(sys.modules[driver_class.__module__])
+    if "getincrementaldecoder" in names:
+        names["getincrementaldecoder"] = lambda name: partial(codecs.getincrementaldecoder(name), "replace")

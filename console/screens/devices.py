@@ -176,8 +176,22 @@ class DevicesScreen(DeviceList):
     # --- taking away --------------------------------------------------------------------------------
 
     def verb_copy(self) -> None:
-        if (row := self.table.cursor_row) is not None:
+        """The name under the cursor; beside the pane its ticket."""
+        if (row := self.table.cursor_row) is None:
+            return
+        if self._state.pane:
+            self._copy_ticket(row.id, clean(row.name))
+        else:
             copy_text(self.app, clean(row.name), row.name)
+
+    @work(exclusive=True, group="ticket")
+    async def _copy_ticket(self, device_id: int, name: str) -> None:
+        try:
+            ticket = await self.shell.background.fetch(lambda engine: engine.reads.ticket(device_id))
+        except EngineError as error:
+            self.shell.say_error(error)
+        else:
+            copy_text(self.app, ticket.text(), f"the ticket of {name}")
 
     def verb_copy_row(self) -> None:
         if (row := self.table.cursor_row) is not None:

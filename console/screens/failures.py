@@ -17,7 +17,7 @@ from console.dialogs.ask import AskDialog
 from console.export import write_list
 from console.failure_reads import Failed, read_failed_installs
 from console.messages import CursorMoved, MarksChanged, RowOpened
-from console.screens.device_verbs import DeviceVerbs
+from console.screens.failure_verbs import FailureVerbs
 from console.screens.filter_line import FilterLine, filter_mistake
 from console.screens.steady import SteadyScreen
 from console.text import count, error_code, plural
@@ -31,13 +31,16 @@ from engine.intents import Target
 from engine.records import FailureRow, StateInfo
 
 
-class FailuresScreen(DeviceVerbs, FilterLine, SteadyScreen):
+class FailuresScreen(FailureVerbs, FilterLine, SteadyScreen):
     """Causes and codes; below a code its devices."""
 
     NAME = "failures"
     HEADING = "Failures"
     HOME = "#tree"
-    VERBS: ClassVar[tuple[str, ...]] = ("retry", "filter", "copy", "mark_all", "pane", "export", "copy_row", "back")
+    VERBS: ClassVar[tuple[str, ...]] = (
+        *("retry", "exclude", "escalate", "known_problem"),
+        *("filter", "copy", "mark_all", "pane", "export", "copy_row", "back"),
+    )
     FILTER_HINT = "ring:broad   model:latitude   error:0x800F0922   enter keeps it, esc leaves it"
 
     def __init__(self) -> None:
@@ -254,7 +257,7 @@ class FailuresScreen(DeviceVerbs, FilterLine, SteadyScreen):
 
     def why_not(self, verb_id: str) -> str:
         reason = super().why_not(verb_id)
-        if reason or verb_id not in ("retry", "copy", "copy_row", "mark_all", "export", "pane"):
+        if reason or verb_id in ("filter", "back") or verb_id not in self.VERBS:
             return reason
         return "" if self._failed is not None and self._failed.rows else "No install has failed."
 
@@ -271,7 +274,7 @@ class FailuresScreen(DeviceVerbs, FilterLine, SteadyScreen):
         row = self.causes.cursor_row
         return (row,) if row is not None else ()
 
-    def _chosen_installs(self) -> tuple[FailureRow, ...]:
+    def chosen_installs(self) -> tuple[FailureRow, ...]:
         """The installs that a verb is for."""
         if self._failed is None:
             return ()
@@ -285,7 +288,7 @@ class FailuresScreen(DeviceVerbs, FilterLine, SteadyScreen):
 
     async def chosen(self) -> Target | None:
         if self._inside is not None and not self.installs.marks.everything:
-            ids = tuple(sorted({row.device_id for row in self._chosen_installs()}))
+            ids = tuple(sorted({row.device_id for row in self.chosen_installs()}))
             return Target(ids=ids) if ids else None
         codes = sorted({code for line in self._chosen_lines() for code in line.codes})
         if not codes:
@@ -294,7 +297,7 @@ class FailuresScreen(DeviceVerbs, FilterLine, SteadyScreen):
         return Target(filter=f"{self.filter} {named}".strip())
 
     def chosen_kb(self) -> int | None:
-        kbs = {row.kb for row in self._chosen_installs()}
+        kbs = {row.kb for row in self.chosen_installs()}
         return kbs.pop() if len(kbs) == 1 else None
 
     def verb_copy(self) -> None:
@@ -328,7 +331,7 @@ class FailuresScreen(DeviceVerbs, FilterLine, SteadyScreen):
         if self._failed is None:
             return
         now = self.shell.present()
-        rows = self._chosen_installs() if self.table.marks else self.installs_shown()
+        rows = self.chosen_installs() if self.table.marks else self.installs_shown()
         name = await self.app.push_screen_wait(
             AskDialog(
                 "Export the failed installs",

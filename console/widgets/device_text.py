@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from console.columns import device_state_cell, install_state_cell, readiness_cell
 from console.device_reads import DeviceReport, cves_in_words, what_next
-from console.text import NOTHING, Severity, age, build, error_code, fit, kb, moment, person, words
+from console.text import NOTHING, Severity, age, build, clean, error_code, fit, kb, moment, person, words
 from console.widgets.drawing import MUTED, STRONG, Part, cell, plain, severity_text
 from console.widgets.paragraphs import BLANK, Para, field, hung, para, title
 from engine.model import Cve, Install, InstallAction, InstallState
 from engine.model import Severity as CveSeverity
 from engine.readiness import Readiness
 from engine.readiness.model import Check, CheckResult
+
+if TYPE_CHECKING:
+    from engine.helpdesk import HelpDeskAnswer
 
 _CHECKS = {
     CheckResult.MET: Severity.OK,
@@ -29,8 +33,9 @@ _CVES_SHOWN = 5
 
 
 def device_paras(report: DeviceReport, cves: tuple[Cve, ...] | None) -> list[Para]:
-    """The whole of a device: first what needs doing, then why, then who it is. `cves` None: not found out yet."""
+    """The whole of a device: first the answer, then why, then who it is. `cves` None: not found out yet."""
     sections = (
+        _answer(report.answer),
         _head(report),
         _next(report),
         _todo(report.readiness, report.now),
@@ -50,6 +55,13 @@ def device_paras(report: DeviceReport, cves: tuple[Cve, ...] | None) -> list[Par
 def _ago(at: datetime | None, now: datetime) -> str:
     shown = age(at, now)
     return shown if shown in ("now", NOTHING) else f"{shown} ago"
+
+
+def _answer(answer: HelpDeskAnswer) -> Iterator[Para]:
+    yield para((clean(answer.headline), STRONG))
+    for name, told in (("do now", answer.do_now), ("what next", answer.what_next)):
+        if told:
+            yield field(name, clean(told))
 
 
 def _head(report: DeviceReport) -> Iterator[Para]:

@@ -256,7 +256,7 @@ def _do_now(it: _Standing) -> str:
 
 
 _USER_CAN: dict[Cause, str] = {
-    Cause.RESTART_PENDING: "Save all work and restart once; then it can be tried again.",
+    Cause.RESTART_PENDING: "Save all work and restart once.",
     Cause.DISK_SPACE: "Make room on the system drive: empty the recycle bin and the downloads folder.",
     Cause.NETWORK: "Connect it to the company network or a good line, without a captive portal.",
 }

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from console.widgets.text_pane import TextPane
+from engine import open_engine
 from engine.intents import Assign, Role, Target
 from engine.model import Verdict
 from tests.console.driver import LARGE, desk
@@ -170,3 +174,24 @@ async def test_enter_opens_the_pane_and_it_follows_the_cursor(demo_state: Path) 
         assert d.shows("Next", "Readiness", "CVE", d.cursor().name)
         await d.press("j", "j")
         assert f"› {d.cursor().name}" in d.title_line()
+
+
+async def test_the_pane_begins_with_the_answer_and_y_copies_its_ticket(
+    demo_state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk(demo_state) as d:
+        sent: list[str] = []
+        monkeypatch.setattr(d.app, "copy_to_clipboard", sent.append)
+        name, device_id = d.cursor().name, d.cursor().id
+        await d.press("y", "enter")
+        with open_engine(demo_state) as engine:
+            answer = engine.reads.answer(device_id)
+            ticket = engine.reads.ticket(device_id).text()
+        shown = " ".join(d.screen.query_one(TextPane).plain.split())
+        assert shown.startswith(" ".join(answer.headline.split()))
+        told = [answer.headline, answer.do_now, answer.what_next]
+        places = [shown.index(" ".join(each.split())) for each in told if each]
+        assert places == sorted(places)
+        assert places[-1] < shown.index("Readiness")
+        await d.press("y")
+        assert sent == [name, ticket]

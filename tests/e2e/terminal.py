@@ -224,6 +224,11 @@ class Terminal:
             self._child.send(KEYS.get(key, key))
         return self
 
+    def send(self, data: bytes) -> Terminal:
+        """Send bytes as they are."""
+        self._child.send(data)
+        return self
+
     def type(self, text: str) -> Terminal:
         """Type letters and wait until they are shown."""
         self._child.send(text)

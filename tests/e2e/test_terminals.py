@@ -44,7 +44,8 @@ def test_a_file_that_is_no_state_file_is_refused_before_the_screen_is_taken(home
 def test_without_colour_no_colour_is_sent_on_any_screen(home: Path, state: Path) -> None:
     with terminal("--db", state, home=home, environment={"NO_COLOR": "1"}) as console:
         console.expect("Overview", KB)
-        console.press("2").expect("Devices", "ready").press("enter").expect("Windows version")
+        console.press("2").expect("Devices", "ready").press("enter")
+        console.until(lambda: "›" in console.title(), "the details of a device")
         console.press("3").expect("Rings", "Test").press("4").expect("Calendar", "hotpatch")
         console.press("5").expect("Failures", "Component store").press("6").expect("Releases", KB)
         console.press("a").expect("[x] Test", "[ ] First").press("escape").expect_gone("[x] Test")
