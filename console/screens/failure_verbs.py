@@ -12,6 +12,7 @@ from textual import work
 
 from console.dialogs.ask import AskDialog
 from console.dialogs.choose import Choice, ChooseDialog
+from console.dialogs.recover import ask_recovery
 from console.screens.device_verbs import DeviceVerbs
 from console.text import clean, error_code, plural
 from console.text import kb as kb_name
@@ -99,6 +100,20 @@ class FailureVerbs(DeviceVerbs):
             # The whole of a code goes by its name, so that it stays one group of failures.
             whole = bool(group) and target == Target(filter=f"error:{group}")
             await self.confirm(Escalate(owner, group, Target() if whole else target, reason=reason))
+
+    @work(exclusive=True, group="dialog")
+    async def verb_recover(self) -> None:
+        """Plan the way back from the hotpatch that failed, where it is a bad one."""
+        rows = self.chosen_installs()
+        if not rows:
+            return
+        kb: int | None = rows[0].kb
+        if len({row.kb for row in rows}) > 1:
+            choices = [each for each in kb_choices(rows) if each.value]
+            kb = await self.app.push_screen_wait(ChooseDialog("Recover from which release?", choices))
+        intent = await ask_recovery(self.app, kb) if kb else None
+        if intent is not None:
+            await self.confirm(intent)
 
     @work(exclusive=True, group="dialog")
     async def verb_known_problem(self) -> None:

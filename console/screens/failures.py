@@ -38,7 +38,7 @@ class FailuresScreen(FailureVerbs, FilterLine, SteadyScreen):
     HEADING = "Failures"
     HOME = "#tree"
     VERBS: ClassVar[tuple[str, ...]] = (
-        *("retry", "exclude", "escalate", "known_problem"),
+        *("retry", "exclude", "escalate", "known_problem", "recover"),
         *("filter", "copy", "mark_all", "pane", "export", "copy_row", "back"),
     )
     FILTER_HINT = "ring:broad   model:latitude   error:0x800F0922   enter keeps it, esc leaves it"

@@ -14,11 +14,12 @@ from textual import work
 from console.columns import kind_cell
 from console.dialogs.ask import AskDialog
 from console.dialogs.choose import Choice, ChooseDialog
+from console.dialogs.recover import ask_recovery
 from console.screens.steady import SteadyScreen
 from console.text import kb as kb_name
 from console.text import moment, month, platform_short
 from engine.errors import EngineError
-from engine.intents import After, Recover, Resume, Scope, Stop, StopKind, Withdraw
+from engine.intents import Resume, Scope, Stop, StopKind, Withdraw
 
 if TYPE_CHECKING:
     from console.dialogs.approve import RingOffer
@@ -153,20 +154,9 @@ class RolloutVerbs(SteadyScreen):
         kb = self.chosen_kb()
         if kb is None:
             return
-        then = await self.app.push_screen_wait(
-            ChooseDialog(
-                f"Lead every device back from {kb_name(kb)}: what follows the uninstall?",
-                [
-                    Choice(
-                        After.LCU, "install that month's LCU", "one more restart; protected, off the hotpatch track"
-                    ),
-                    Choice(After.STAY, "stay on the baseline", "its fixes are open until the next baseline"),
-                ],
-            )
-        )
-        reason = await self.ask_reason(f"Recover from {kb_name(kb)}") if then is not None else None
-        if then is not None and reason is not None:
-            await self.confirm(Recover(kb, reason, then=then))
+        intent = await ask_recovery(self.app, kb)
+        if intent is not None:
+            await self.confirm(intent)
 
     @work(exclusive=True, group="dialog")
     async def verb_rules(self) -> None:

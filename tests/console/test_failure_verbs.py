@@ -221,3 +221,15 @@ def test_ends(text: str, end: datetime | None) -> None:
 @pytest.mark.parametrize("text", ["soon", "2026-13-01", "0001-01-01T00:00+14:00"])
 def test_ends_that_are_none(text: str) -> None:
     assert "Write it like" in end_mistake(text)
+
+
+async def test_recover_leads_to_the_plan_and_says_that_a_baseline_cannot_be_uninstalled(demo_state: Path) -> None:
+    async with desk(demo_state, start="failures") as d:
+        before = change_number(demo_state)
+        await d.press("j", "R")
+        assert isinstance(d.screen, ChooseDialog)
+        await d.press("enter")
+        await answer(d, "Screens stay black")
+        assert d.plan.refusal is not None
+        await d.press("escape")
+        assert change_number(demo_state) == before

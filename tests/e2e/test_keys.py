@@ -25,6 +25,8 @@ def test_keys_that_come_before_their_screen_stands_break_nothing(home: Path, sta
         console.expect("Overview", KB)
         console.press("3", "d", "g", "4", "t", "z", "5", "d", "j", "6", "d", "s", "7", "d", "j", "2", "d", "s", "1")
         console.until(lambda: "Overview" in console.title(), "the overview")
+        console.press("ctrl+p", "pagedown", "pageup", "up", "down").expect("A verb, a screen")
+        console.press("escape").expect_gone("A verb, a screen")
         console.press("2").expect("Devices", "AUS-").press("q")
         assert console.ends() == 0
 
