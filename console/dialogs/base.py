@@ -86,7 +86,16 @@ class Dialog(ModalScreen[T | None], Generic[T]):
 
     def dismiss(self, result: T | None = None) -> AwaitComplete:
         """Leave with a result, once: what a key repeats would take the screen below away too."""
+        if not self.is_mounted:  # its widgets are still being made, and are looked for when they are
+            self.call_later(self.dismiss, result)
+            return AwaitComplete()
         return super().dismiss(result) if self.is_active else AwaitComplete()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What is pressed before the dialog stands does nothing, unless it leaves."""
+        if not self.is_mounted and action != "back":
+            return False
+        return super().check_action(action, parameters)
 
     def action_back(self) -> None:
         """Leave; nothing happens."""

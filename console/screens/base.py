@@ -66,6 +66,7 @@ class ConsoleScreen(Screen[None]):
         self.is_composed = False
         """Whether its widgets are there."""
         self._loaded_number = -1
+        self._knows_info = False
         self._read_at: datetime | None = None
         self._true_at: datetime | None = None
         self._failing: set[str] = set()
@@ -165,6 +166,9 @@ class ConsoleScreen(Screen[None]):
 
     def info_read(self, info: StateInfo) -> None:
         """The present, the speed or the driver have changed; called by the application."""
+        if not self._knows_info:  # which verbs are live depends on it: a demo has a clock of its own
+            self._knows_info = True
+            self.refresh_bindings()
         self.status.show_info(info, driving=self.shell.background.driving)
 
     def focus_home(self) -> None:
