@@ -9,7 +9,17 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider, SearchIcon
+from textual.await_complete import AwaitComplete
+from textual.command import (
+    Command,
+    CommandList,
+    CommandPalette,
+    DiscoveryHit,
+    Hit,
+    Hits,
+    Provider,
+    SearchIcon,
+)
 from textual.widgets import OptionList
 
 from console.text import clean, person
@@ -40,6 +50,15 @@ class Palette(CommandPalette):
 
     def on_mount(self) -> None:
         self.query_one(SearchIcon).icon = "/"
+
+    def dismiss(self, result: None = None) -> AwaitComplete:
+        """Leave, once: what a key repeats would take the screen below away too."""
+        return super().dismiss(result) if self.is_active else AwaitComplete()
+
+    def _refresh_command_list(self, command_list: CommandList, commands: list[Command], clear_current: bool) -> None:
+        # What was still being searched may be found after the palette was left.
+        if self.is_active and self.query(CommandList):
+            super()._refresh_command_list(command_list, commands, clear_current)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The list's keys wait until it has been laid out: Textual's paging fails before."""

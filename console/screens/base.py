@@ -121,6 +121,7 @@ class ConsoleScreen(Screen[None]):
         self._failing.discard(message.kind)
         self._show_trouble()
         message.then(message.value)
+        self.refresh_bindings()  # what is there now decides which verbs can be used
 
     @on(ReadFailed)
     def _hand_over_failure(self, message: ReadFailed) -> None:
