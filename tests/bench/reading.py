@@ -55,7 +55,8 @@ def _lines(engine: Engine, base: Engine, *, quick: bool) -> list[Line]:
         line(f"search `{surname.filter}`: count", lambda each: each.reads.device_total(surname), seldom, _quick_search),
         line("search without a match, the worst case", _rows(AnchorKind.TOP, nowhere), seldom, _quick_search),
         line("fleet totals by ring, platform, readiness, state", lambda each: each.reads.counts(), often, _at_once),
-        line("overview: what waits for a person", lambda each: each.reads.attention(), seldom),
+        line("overview: what waits for a person, asked first", _attention_afresh, max(seldom // 3, 1)),
+        line("overview: what waits for a person, asked again", lambda each: each.reads.attention(), seldom),
         line("overview: progress of the rings", lambda each: each.reads.ring_progress(), often),
         line("one device by name, with its history", _device_by("name"), often),
         line("one device by serial number", _device_by("serial"), often),
@@ -83,6 +84,12 @@ def _middle(engine: Engine) -> int:
         page = engine.reads.device_page(DeviceQuery(), Anchor(AnchorKind.NAME, name=_MIDDLE), 1)
         _middles[path] = page.rows[0].id
     return _middles[path]
+
+
+def _attention_afresh(engine: Engine) -> object:
+    """As a command or a console that has just been started asks: nothing is kept from an earlier answer."""
+    with open_engine(engine.reads.store.path, read_only=True) as fresh:
+        return fresh.reads.attention()
 
 
 def _device_by(fact: str) -> Question:
