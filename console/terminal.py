@@ -67,7 +67,7 @@ def shows_unicode(environment: Mapping[str, str], encoding: str | None = None) -
 def leave_on_signals(leave: Callable[[], object]) -> None:
     """Have the running event loop call `leave` when the terminal hangs up or somebody asks the process to end."""
     loop = asyncio.get_running_loop()
-    for name in ("SIGHUP", "SIGTERM"):
+    for name in ("SIGHUP", "SIGTERM", "SIGINT"):
         with contextlib.suppress(AttributeError, NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(getattr(signal, name), leave)
 
