@@ -30,6 +30,8 @@ from console.wire import thrifty
 from engine.errors import EngineError
 
 if TYPE_CHECKING:
+    from textual.widget import AwaitMount
+
     from engine import Engine
     from engine.intents import Actor, Role
 
@@ -69,7 +71,6 @@ class HotpatchApp(Shell):
     def __init__(self, background: Background, settings: Settings | None = None, *, start: str = "overview") -> None:
         super().__init__(background, settings or Settings())
         self._start = start
-        self._led: tuple[str, str] | None = None
         self.animation_level = self.settings.animation
         for theme in THEMES:
             self.register_theme(theme)
@@ -142,12 +143,15 @@ class HotpatchApp(Shell):
     # --- going elsewhere ----------------------------------------------------------------------------
 
     def go(self, name: str, filter_text: str = "") -> None:
-        self._lead(name, filter_text)
+        # At once, and not in the worker: what is pressed next is meant for the new screen.
+        stands = self.switch_mode(name)
+        if filter_text:
+            self._lead(stands, name, filter_text)
 
     @work(exclusive=True, group="mode")
-    async def _lead(self, name: str, filter_text: str) -> None:
-        await self.switch_mode(name)
-        if filter_text and self._front is not None:
+    async def _lead(self, stands: AwaitMount, name: str, filter_text: str) -> None:
+        await stands
+        if self._front is not None and self._front.NAME == name:
             self._front.arrive(filter_text)
 
     def action_go(self, name: str) -> None:

@@ -12,7 +12,21 @@ from engine.store.values import seconds
 if TYPE_CHECKING:
     from engine.store import Store
 
-_LEFT_BEHIND = frozenset({"audit", "change", "cve", "device_count", "document", "fix", "lease", "release", "device"})
+_LEFT_BEHIND = frozenset(
+    {
+        "audit",
+        "build_seen",
+        "change",
+        "cve",
+        "device_count",
+        "document",
+        "fix",
+        "lease",
+        "provider",
+        "release",
+        "device",
+    }
+)
 """Kept by the target itself, not needed by decisions, or copied in their own way."""
 _NOT_COPIED_SETTINGS = ("audit-head", "demo")
 
@@ -63,7 +77,7 @@ def _tables(store: Store) -> tuple[list[str], list[str]]:
     whole: list[str] = []
     for row in store.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall():
         name = row["name"]
-        if name in _LEFT_BEHIND or name.startswith(("sqlite_", "_")):
+        if name in _LEFT_BEHIND or name.startswith(("sqlite_", "_", "tenant_")):
             continue
         columns = [each["name"] for each in store.connection.execute(f"PRAGMA table_info({name})")]
         (of_devices if "device_id" in columns else whole).append(name)

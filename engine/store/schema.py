@@ -261,6 +261,69 @@ def m008_failure_care(db: Database) -> None:
     )
 
 
+@migrations()
+def m009_evidence(db: Database) -> None:
+    """What was seen on devices that no install of ours explains; the proof behind compliance."""
+    db.executescript(
+        """
+        -- A build that an import or a check-in told first at this time. Steps of our installs stand in `install`.
+        CREATE TABLE build_seen (
+            device_id INTEGER NOT NULL REFERENCES device (id), at INTEGER NOT NULL, build INTEGER NOT NULL,
+            PRIMARY KEY (device_id, at)
+        ) WITHOUT ROWID;
+        """
+    )
+
+
+@migrations()
+def m010_providers(db: Database) -> None:
+    """The systems that reach devices, as an operator has named them. Never a secret: only where secrets are kept."""
+    db.executescript(
+        """
+        CREATE TABLE provider (
+            name TEXT PRIMARY KEY COLLATE NOCASE, kind TEXT NOT NULL, config TEXT NOT NULL,
+            writes INTEGER NOT NULL DEFAULT 0, added_by TEXT NOT NULL, added_at INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        """
+    )
+
+
+@migrations()
+def m011_tenant_inventory(db: Database) -> None:
+    """What a tenant has told of its devices, page by page, so that a pull goes on where it was killed."""
+    db.executescript(
+        """
+        CREATE TABLE tenant_pull (
+            provider TEXT PRIMARY KEY COLLATE NOCASE, number INTEGER NOT NULL, stage TEXT NOT NULL,
+            cursor TEXT NOT NULL, begun_at INTEGER NOT NULL, finished_at INTEGER, told TEXT NOT NULL DEFAULT '{}'
+        ) WITHOUT ROWID;
+        """
+    )
+
+
+@migrations()
+def m012_tenant_rings(db: Database) -> None:
+    """Rings as a tenant keeps them, and the requests that go to it: written with the decision, sent afterwards."""
+    db.executescript(
+        """
+        CREATE TABLE tenant_ring (
+            ring_id INTEGER PRIMARY KEY REFERENCES ring (id), provider TEXT NOT NULL COLLATE NOCASE,
+            key TEXT NOT NULL, body TEXT NOT NULL, told_at INTEGER NOT NULL, UNIQUE (provider, key)
+        );
+        CREATE TABLE tenant_request (
+            id INTEGER PRIMARY KEY, provider TEXT NOT NULL COLLATE NOCASE, wish TEXT NOT NULL,
+            method TEXT NOT NULL, path TEXT NOT NULL, body TEXT NOT NULL, why TEXT NOT NULL,
+            kb INTEGER, ring_id INTEGER, device_id INTEGER,
+            asked_by TEXT NOT NULL, asked_at INTEGER NOT NULL,
+            state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, claimed_until INTEGER, next_at INTEGER,
+            sent_at INTEGER, answered_at INTEGER, status INTEGER, request_id TEXT NOT NULL DEFAULT '',
+            said TEXT NOT NULL DEFAULT '', confirmed_at INTEGER
+        );
+        CREATE INDEX tenant_request_open ON tenant_request (next_at) WHERE state IN ('waiting', 'sending');
+        """
+    )
+
+
 _COUNT_KEY = "ring_id, platform, verdict, state, eligible, enrolled, track, protected"
 
 
