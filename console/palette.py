@@ -61,9 +61,11 @@ class Palette(CommandPalette):
             super()._refresh_command_list(command_list, commands, clear_current)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The list's keys wait until it has been laid out: Textual's paging fails before."""
-        if action == "command_list" and not self.query_one(OptionList).scrollable_content_region:
-            return False
+        """The list's keys wait until it has been laid out and has lines: Textual's paging fails before."""
+        if action == "command_list":
+            found = self.query_one(OptionList)
+            if not found.scrollable_content_region or not found.virtual_size.height:
+                return False
         return super().check_action(action, parameters)
 
 

@@ -94,11 +94,10 @@ def crash_report(error: BaseException | None = None) -> str:
     error = error or sys.exc_info()[1]
     if error is None:
         return "Hotpatch Console has stopped. Nothing of the fleet was lost."
-    places = [
-        f"  {_short(frame.filename)}:{frame.lineno} in {frame.name}"
-        for frame in traceback.extract_tb(error.__traceback__)
-        if _is_ours(frame.filename)
-    ]
+    frames = traceback.extract_tb(error.__traceback__)
+    # The innermost frame is named whosever it is: a key that only the toolkit handled leaves no frame of ours.
+    shown = [frame for frame in frames[:-1] if _is_ours(frame.filename)] + frames[-1:]
+    places = [f"  {_short(frame.filename)}:{frame.lineno} in {frame.name}" for frame in shown]
     return "\n".join(
         [
             "Hotpatch Console has stopped because of a mistake in itself. Nothing of the fleet was lost.",
@@ -115,5 +114,5 @@ def _is_ours(filename: str) -> bool:
 
 def _short(filename: str) -> str:
     parts = Path(filename).parts
-    begin = max((index for index, part in enumerate(parts) if part in _PACKAGES), default=len(parts) - 1)
+    begin = max((index for index, part in enumerate(parts) if part in _PACKAGES), default=max(len(parts) - 2, 0))
     return "/".join(parts[begin:])

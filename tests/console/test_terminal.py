@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,6 +64,14 @@ def test_a_crash_report_names_places_and_no_values() -> None:
     assert "ValueError" in report
     assert "SECRET" not in report
     assert "Nothing of the fleet was lost" in report
+
+
+def test_a_crash_report_names_where_a_library_broke() -> None:
+    try:
+        json.loads("{")
+    except ValueError as error:
+        report = crash_report(error)
+    assert "json/decoder.py" in report
 
 
 async def test_a_mistake_in_a_screen_ends_with_a_report_without_values() -> None:
