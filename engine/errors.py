@@ -11,6 +11,8 @@ EngineError                 something that a person must be told
 └── ProviderError           a system that reaches devices failed            exit code 1
     ├── Throttled           asked to wait
     ├── SignInNeeded        the credentials are missing or expired
+    ├── Denied              signed in, but a permission or role is missing
+    ├── Gone                what was asked for is not there, or not any more
     ├── NotOffered          the system cannot do this
     └── Unreachable         no connection
 """
@@ -98,6 +100,14 @@ class Throttled(ProviderError):
 
 class SignInNeeded(ProviderError):
     """The provider's credentials are missing, expired or refused."""
+
+
+class Denied(ProviderError):
+    """The provider's service knows who asks and refuses it: a permission or a role is missing."""
+
+
+class Gone(ProviderError):
+    """The provider's service has no such thing, or not any more."""
 
 
 class NotOffered(ProviderError):
