@@ -9,10 +9,33 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from engine.build import OsBuild
 from engine.model import DeviceFacts, InstallAction, InstallState, Release, Window
+
+
+class PolicyVerb(StrEnum):
+    """What can be asked of a system that works by policy. Each is a request: devices act on it at their next scan."""
+
+    APPROVE = "approve"
+    """Let a release go to the devices of a ring."""
+    SUSPEND = "suspend"
+    """Hold one release back from a ring."""
+    PAUSE = "pause"
+    """Offer a ring no quality updates for now."""
+    RESUME = "resume"
+    DEFER = "defer"
+    """Set a ring's days until a release is offered, its deadline and its grace."""
+    SWITCH_HOTPATCH = "switch-hotpatch"
+    """Take hotpatches, or the LCU with its restart, by policy."""
+    EXPEDITE = "expedite"
+    """An emergency: overrides deferrals and forces a restart, the opposite of a hotpatch."""
+    SYNC = "sync"
+    """Ask one device to look for policies now."""
+    ROLL_BACK_RING = "roll-back-ring"
+    """Uninstall the last quality update from every device of a ring, with restarts; never from one device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +49,13 @@ class Capabilities:
     reports_health: bool
     note: str = ""
     """One sentence for people about what to expect."""
+    requests: frozenset[PolicyVerb] = frozenset()
+    """What can be asked for by policy; none where orders are carried out."""
+
+    @property
+    def is_by_policy(self) -> bool:
+        """Decisions become requests to policies, and no order is ever given to a device."""
+        return bool(self.requests)
 
 
 @dataclass(frozen=True, slots=True)
