@@ -1,0 +1,253 @@
+"""What a report is made of, whatever its kind and format: figures, tables, charts and notes, in sections.
+
+Builders make it, renderers read it. A value stands here twice, as people read it and as programs do, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from console.text import Severity
+
+Raw = str | int | float | bool | None
+"""A value as programs read it: the same as in the JSON document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One value. `text` may hold anything that a device or file told: whoever writes it out makes it safe."""
+
+    text: str
+    raw: Raw
+    severity: Severity = Severity.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number that matters, with one line of what it means."""
+
+    id: str
+    """Its place in the JSON document: ``funnel.ready``."""
+    title: str
+    cell: Cell
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The head of a column."""
+
+    id: str
+    """Its place in an item of the table's list in the JSON document: ``within_24h.share``."""
+    title: str
+    is_number: bool = False
+    is_wide: bool = False
+    """Holds sentences."""
+    dimension: str = ""
+    """What it names, for rows of several tables in one list: one of `DIMENSIONS`; "" for a value."""
+
+
+Row = tuple[Cell, ...]
+DIMENSIONS = ("month", "platform", "ring", "site", "item")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under heads; the first column names the row."""
+
+    id: str
+    """Its name for ``--table``."""
+    title: str
+    heads: tuple[Head, ...]
+    rows: tuple[Row, ...]
+    source: str = ""
+    """The list of the JSON document that it shows: ``rings``; "" for none."""
+    note: str = ""
+    more: int = 0
+    """Rows that are left away."""
+    rest: str = ""
+    """How to get them; "" for this table as CSV."""
+    empty: str = "Nothing."
+    """What is said where there are no rows."""
+    is_data: bool = False
+    """Too long for readers: it stands in CSV alone."""
+    about: tuple[tuple[str, str], ...] = ()
+    """Dimensions that are the same for all rows, such as the month."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A table of any length, written row by row."""
+
+    id: str
+    title: str
+    heads: tuple[Head, ...]
+    rows: Iterator[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One piece of a bar."""
+
+    name: str
+    value: float
+    severity: Severity
+    text: str
+    """The value as people read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar: its parts add up to at most the chart's `whole`."""
+
+    label: str
+    parts: tuple[Part, ...]
+    text: str
+    """What stands at its end."""
+    whole: float = 0.0
+    """What a full bar means for this one; 0 takes the chart's longest."""
+
+
+@dataclass(frozen=True, slots=True)
+class BarChart:
+    """Horizontal bars."""
+
+    title: str
+    alt: str
+    """What it shows, in a sentence, for who cannot see it."""
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The columns that stand together at one place."""
+
+    label: str
+    values: tuple[float, ...]
+    """One for each of the chart's names."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnChart:
+    """Upright columns over days or months, side by side."""
+
+    title: str
+    alt: str
+    names: tuple[str, ...]
+    severities: tuple[Severity, ...]
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A point of a line; `x` is a position between 0 and 1, `y` a value."""
+
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One line of a chart."""
+
+    name: str
+    points: tuple[Point, ...]
+    rank: int = 0
+    """Which of the chart's colours it has; 0 is the one that matters."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineChart:
+    """Lines over time, or over releases."""
+
+    title: str
+    alt: str
+    series: tuple[Series, ...]
+    x_labels: tuple[tuple[float, str], ...]
+    """Position between 0 and 1 and what stands there."""
+    y_most: float
+    y_labels: tuple[tuple[float, str], ...]
+    """Value and what stands there."""
+    goal: float | None = None
+    """A value that is to be reached; None where there is none."""
+    goal_text: str = ""
+
+
+Chart = BarChart | ColumnChart | LineChart
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A sentence that must not be overlooked, or that explains."""
+
+    text: str
+    severity: Severity = Severity.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One part of a report: what it says in a sentence, then pictures, then tables."""
+
+    id: str
+    title: str
+    lead: str
+    figures: tuple[Figure, ...] = ()
+    charts: tuple[Chart, ...] = ()
+    tables: tuple[Table, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def shown_tables(self) -> tuple[Table, ...]:
+        """The tables for readers."""
+        return tuple(table for table in self.tables if not table.is_data)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a report comes from: who made it, from which state, and how fresh that is."""
+
+    made_at: datetime
+    made_by: str
+    state: str
+    """The state file's name, without its folder."""
+    change_number: int
+    is_demo: bool
+    """A sample fleet: nothing in the report is about real devices."""
+    freshness: tuple[str, ...] = ()
+    """One sentence for each system that told of devices."""
+    program: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One report, ready for any format."""
+
+    kind: str
+    title: str
+    subtitle: str
+    """The answer in one sentence."""
+    period: str
+    filter: str
+    origin: Origin
+    figures: tuple[Figure, ...]
+    """The key figures, first in every format."""
+    sections: tuple[Section, ...]
+    assumptions: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    severity: Severity = field(default=Severity.NONE)
+    """How the answer is to be taken."""
+
+    def tables(self) -> Iterable[tuple[Section, Table]]:
+        """Every table with its section, in order, those for CSV alone among them."""
+        return ((section, table) for section in self.sections for table in section.tables)
+
+    def all_figures(self) -> Iterable[tuple[str, Figure]]:
+        """Every figure with the title of its section, the key figures first under "Key figures"."""
+        yield from ((KEY_FIGURES, figure) for figure in self.figures)
+        for section in self.sections:
+            yield from ((section.title, figure) for figure in section.figures)
+
+
+KEY_FIGURES = "Key figures"

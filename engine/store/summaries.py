@@ -1,0 +1,124 @@
+"""Sums over the fleet and its history for reports: readiness by group, what a period brought, how fresh the facts are.
+
+`summary_reads` calls it. Each question is one pass in SQLite; nothing is held but the sums.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+
+from engine.activity_summary import DayCount
+from engine.model import Verdict
+from engine.readiness_summary import VerdictCell, VerdictCount
+from engine.records import ProviderFreshness
+from engine.store.filter_sql import Condition
+from engine.store.values import moment, seconds
+
+_EPOCH = date(1970, 1, 1)
+
+_FAILURES = """
+WITH attempt AS (
+    SELECT f.device_id, f.kb, f.action, f.finished_at,
+        (SELECT min(s.id) FROM install s WHERE s.device_id = f.device_id AND s.id > f.id
+            AND s.state IN ('succeeded', 'uninstalled')) AS success_id
+    FROM install f WHERE f.state = 'failed' AND f.finished_at < :until
+), episode AS (
+    SELECT min(finished_at) AS opened_at, success_id FROM attempt GROUP BY device_id, kb, action, success_id
+)
+SELECT e.opened_at, s.finished_at AS closed_at FROM episode e LEFT JOIN install s ON s.id = e.success_id
+"""
+
+
+def verdict_cells(
+    connection: sqlite3.Connection, condition: Condition, ring_names: Mapping[int, str]
+) -> tuple[VerdictCell, ...]:
+    """Devices by ring, platform and what readiness says of them."""
+    rows = connection.execute(
+        "SELECT d.ring_id, ifnull(d.platform, ''), d.verdict, ifnull(d.eligible, 0), ifnull(d.enrolled, 0), count(*) "
+        f"FROM device d WHERE {condition.where} GROUP BY 1, 2, 3, 4, 5",
+        condition.params,
+    )
+    return tuple(
+        VerdictCell(ring_names.get(ring, ""), platform, Verdict(verdict), bool(eligible), bool(enrolled), devices)
+        for ring, platform, verdict, eligible, enrolled, devices in rows
+    )
+
+
+def verdicts_by_site(
+    connection: sqlite3.Connection, condition: Condition, limit: int
+) -> tuple[tuple[VerdictCount, ...], int]:
+    """The sites with the most devices, and how many sites there are besides them."""
+    rows = connection.execute(
+        "SELECT d.site, count(*) AS devices, sum(ifnull(d.eligible, 0)), "
+        "sum(ifnull(d.eligible, 0) AND ifnull(d.enrolled, 0)), "
+        "sum(d.verdict = 'ready'), sum(d.verdict = 'not-ready'), sum(d.verdict = 'unknown') "
+        f"FROM device d WHERE {condition.where} GROUP BY d.site ORDER BY devices DESC, d.site LIMIT ?",
+        (*condition.params, limit),
+    ).fetchall()
+    if len(rows) < limit:
+        return tuple(VerdictCount(*row) for row in rows), 0
+    sites = connection.execute(
+        f"SELECT count(DISTINCT d.site) FROM device d WHERE {condition.where}", condition.params
+    ).fetchone()[0]
+    return tuple(VerdictCount(*row) for row in rows), int(sites) - len(rows)
+
+
+def reason_sets(connection: sqlite3.Connection, condition: Condition) -> Mapping[tuple[str, ...], int]:
+    """Devices that are not ready, or not known to be, by all that keeps them from it."""
+    rows = connection.execute(
+        f"SELECT d.reasons, count(*) FROM device d WHERE d.verdict <> 'ready' AND ({condition.where}) GROUP BY 1",
+        condition.params,
+    )
+    return {tuple(reasons.split(",")): devices for reasons, devices in rows if reasons}
+
+
+def freshness(connection: sqlite3.Connection, silent_before: datetime) -> tuple[ProviderFreshness, ...]:
+    """The systems that devices were told by: how many, the last word, and how many have been silent since a time."""
+    rows = connection.execute(
+        "SELECT provider, count(*), max(last_seen_at), sum(ifnull(last_seen_at, 0) < ?) FROM device "
+        "GROUP BY provider ORDER BY 2 DESC, 1",
+        (seconds(silent_before),),
+    )
+    return tuple(
+        ProviderFreshness(provider, devices, moment(newest), silent) for provider, devices, newest, silent in rows
+    )
+
+
+def install_days(connection: sqlite3.Connection, since: datetime, until: datetime) -> Iterator[DayCount]:
+    """Attempts that ended in the period, by UTC day and end."""
+    rows = connection.execute(
+        "SELECT finished_at / 86400 AS day, state, count(*) FROM install WHERE finished_at >= ? AND finished_at < ? "
+        "AND state IN ('succeeded', 'uninstalled', 'failed') GROUP BY 1, 2",
+        (seconds(since), seconds(until)),
+    )
+    names = {"succeeded": "installed", "uninstalled": "uninstalled", "failed": "failed"}
+    for day, state, number in rows:
+        yield DayCount(_day(day), names[state], number)
+
+
+def failure_days(connection: sqlite3.Connection, since: datetime, until: datetime) -> Iterator[DayCount]:
+    """Failures that began and that were put right in the period, by UTC day.
+
+    A failure is all failed attempts at the same thing on a device between two of its successes.
+    """
+    first, last = seconds(since), seconds(until)
+    sums: dict[tuple[int, str], int] = {}
+    for opened_at, closed_at in connection.execute(_FAILURES, {"until": last}):
+        for at, what in ((opened_at, "opened"), (closed_at, "closed")):
+            if at is not None and first <= at < last:
+                key = (at // 86400, what)
+                sums[key] = sums.get(key, 0) + 1
+    for (day, what), number in sums.items():
+        yield DayCount(_day(day), what, number)
+
+
+def _day(number: int) -> date:
+    return _EPOCH + timedelta(days=number)
+
+
+def beginning(connection: sqlite3.Connection) -> datetime | None:
+    """When the first audit record was written; None in an empty file."""
+    row = connection.execute("SELECT at FROM audit ORDER BY seq LIMIT 1").fetchone()
+    return None if row is None else datetime.fromtimestamp(row[0], UTC)
