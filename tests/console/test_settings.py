@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,52 @@ def test_a_user_goes_before_groups_and_the_highest_group_counts() -> None:
 def test_every_setting_is_documented() -> None:
     for key, _, meaning in settings_table():
         assert meaning, key
+
+
+def test_own_rates_are_read_with_their_days(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(
+        "[[rates.server_restart]]\nlow = 200\nhigh = 250.5\ncurrency = 'eur'\nsince = 2026-01-01\n"
+        "source = 'Finance'\n[[rates.client_restart]]\nlow = 20\ncurrency = 'EUR'\n",
+        encoding="utf-8",
+    )
+    server, client = load_settings(path).own_rates
+    assert (server.id, server.low, server.high, server.currency) == ("server-restart", 200, 250.5, "EUR")
+    assert (server.since, server.until, server.source) == (date(2026, 1, 1), None, "Finance")
+    assert (client.id, client.low, client.high, client.is_own) == ("client-restart", 20, 20, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "field", "words"),
+    [
+        ("[[rates.server_restart]]\nlow = -1\n", 1, "rates.server_restart.0", "Low must be 0 or more."),
+        ("[[rates.server_restart]]\nlow = 2\nhigh = 1\n", 1, "rates.server_restart.0", "High must not be below low."),
+        ("[[rates.server_restart]]\nlow = inf\n", 1, "rates.server_restart.0", "Low must be 0 or more."),
+        (
+            "[[rates.server_restart]]\nlow = 1\n[[rates.server_restart]]\nlo = 1\n",
+            4,
+            "rates.server_restart.1.lo",
+            "low",
+        ),
+        ("[[rates.server_restart]]\nlow = 'much'\n", 2, "rates.server_restart.0.low", "number"),
+        ("[[rates.server_restart]]\nlow = 1\ncurrency = 'EURO'\n", 1, "rates.server_restart.0", "three letters"),
+        ("[rates]\nserver_restrt = []\n", 2, "rates.server_restrt", "server_restart"),
+        (
+            "[[rates.server_restart]]\nlow = 1\ncurrency = 'EUR'\n[[rates.client_restart]]\nlow = 1\n",
+            None,
+            "rates",
+            "EUR",
+        ),
+        ("# look\ntheme = 'pink'\n", 2, "theme", "'dark'"),
+        ("[roles.users]\nbob = 'king'\n", 2, "roles.users.bob", "'viewer'"),
+    ],
+)
+def test_what_does_not_fit_is_named_by_file_line_and_field(
+    tmp_path: Path, text: str, line: int | None, field: str, words: str
+) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(BadInput) as caught:
+        load_settings(path)
+    assert (caught.value.file, caught.value.line, caught.value.field) == (str(path), line, field)
+    assert words in str(caught.value)
