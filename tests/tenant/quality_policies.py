@@ -92,6 +92,11 @@ def _items() -> list[Mapping[str, Any]]:
     return [*(_item(*release) for release in _RELEASES), feature]
 
 
+def add_item(state: TenantState, item_id: str, day: str, *kbs: int) -> None:
+    """One more item in Intune's catalog."""
+    state.tables["catalog-items"][item_id] = dict(_item(item_id, day, kbs))
+
+
 def _item(item_id: str, day: str, kbs: tuple[int, ...]) -> Mapping[str, Any]:
     return {
         "@odata.type": _ITEM,
@@ -173,7 +178,7 @@ def _assign(asked: Asked, state: TenantState) -> Reply:
 def _bulk_action(asked: Asked, state: TenantState) -> Reply:
     if asked.names["id"] not in policies(state):
         return not_found("Policy")
-    known = {each["id"] for each in _items()}
+    known = {each["id"] for each in _items()} | set(state.tables["catalog-items"])
     done = [each for each in asked.body["ids"] if each in known]
     status = {"approve": "approved", "suspend": "suspended"}[asked.body["action"]]
     for each in done:
