@@ -4,9 +4,9 @@ Imports call it. It reads and checks, one row at a time; what becomes of the row
 """
 
 from engine.inventory.columns import COLUMNS, Column, format_table
-from engine.inventory.moments import DateOrder
 from engine.inventory.reading import IMPORT_PROVIDER, DeviceList, FileForm, read_devices
 from engine.inventory.rows import BadRow, ImportedRow, Row, SkippedRow
+from engine.tabular.moments import DateOrder
 
 __all__ = [
     "COLUMNS",

@@ -10,11 +10,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Self
 
-from engine.inventory.csvrows import Header, RowSource, read_csv
+from engine.inventory.csvrows import Header, read_csv
 from engine.inventory.jsonrows import read_array, read_lines
-from engine.inventory.lines import Lines
-from engine.inventory.moments import DateOrder, order_shown_by
 from engine.inventory.rows import Row, RowReader
+from engine.tabular.csvsource import RowSource
+from engine.tabular.lines import Lines
+from engine.tabular.moments import DateOrder, order_shown_by
 
 IMPORT_PROVIDER = "import"
 """The provider of devices that come from a file: nothing reaches them but the next file."""

@@ -11,7 +11,6 @@ from pydantic import ValidationError
 
 from engine.build import OsBuild, Platform
 from engine.inventory.columns import EMAIL, MANUFACTURER, OPERATING_SYSTEM
-from engine.inventory.moments import DateOrder, read_moment
 from engine.inventory.record import DeviceRecord
 from engine.model import (
     ChpeState,
@@ -23,6 +22,7 @@ from engine.model import (
     VbsState,
 )
 from engine.readiness.values import EditionClass, edition_class
+from engine.tabular.moments import DateOrder, read_moment
 
 _SERVER_REVISIONS_FROM = 30_000
 """Since January 2026 build 26100 of Server 2025 carries revisions above 32000; clients stay below (MSRC)."""

@@ -28,9 +28,9 @@ from engine.inventory import (
     format_table,
     read_devices,
 )
-from engine.inventory.lines import LONGEST_LINE
-from engine.inventory.moments import read_moment
 from engine.model import ChpeState, DeviceFacts, FormFactor, Management, PolicyState, Subscription, VbsState
+from engine.tabular.lines import LONGEST_LINE
+from engine.tabular.moments import read_moment
 
 Writer = Callable[..., Path]
 TOLD_AT = datetime(2026, 5, 13, 9, tzinfo=UTC)
@@ -519,7 +519,7 @@ def test_arrays_are_read_alike_wherever_the_window_ends(
 ) -> None:
     text = json.dumps([{"name": f"N{place}", "site": site} for place, site in enumerate(sites)], indent=indent)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("engine.inventory.jsonrows._STRETCH", stretch)
+        patch.setattr("engine.tabular.jsonsource._STRETCH", stretch)
         found = good(write(text, "d.json"))
     assert [row.facts.site for row in found] == [site.strip() for site in sites]
     where = [line for line, content in enumerate(text.split("\n"), 1) if '"name"' in content]

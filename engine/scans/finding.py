@@ -1,0 +1,69 @@
+"""What one row of a scanner's export says: a finding, or why it says none. Plain records; they decide nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Scanner(StrEnum):
+    """Whose export it is."""
+
+    NESSUS = "nessus"
+    """Nessus, Tenable Security Center and Tenable Vulnerability Management."""
+    QUALYS = "qualys"
+    DEFENDER = "defender"
+    """Microsoft Defender Vulnerability Management."""
+
+    @property
+    def label(self) -> str:
+        return _LABELS[self]
+
+
+_LABELS = {Scanner.NESSUS: "Nessus", Scanner.QUALYS: "Qualys", Scanner.DEFENDER: "Microsoft Defender"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One row: a host, and the vulnerabilities that the scanner says it has."""
+
+    line: int
+    scanner: Scanner
+    finding_id: str
+    """The scanner's own: plugin id, QID, or Defender's record id."""
+    hosts: tuple[str, ...]
+    """What the host is called, the surest name first: DNS names, NetBIOS names, addresses; as written."""
+    device_key: str
+    """The scanner's own id of the device, "" where it tells none."""
+    cves: tuple[str, ...]
+    """In capitals, each once, in the order of the row; empty where the row names none."""
+    title: str
+    severity: str
+    other_software: str
+    """The software that the row is about where that is not Windows; "" for Windows, or where the row does not tell."""
+    seen_at: datetime | None
+    """When the scanner saw it last; None where the row does not tell."""
+
+    @property
+    def host(self) -> str:
+        """The name to show."""
+        return self.hosts[0]
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A row that cannot be read."""
+
+    line: int
+    field: str
+    """The column, "" where the whole row is meant."""
+    reason: str
+    """What is wrong, and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedLine:
+    """A row that reports nothing open: the scanner itself calls it fixed, or lists software without a vulnerability."""
+
+    line: int
