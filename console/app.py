@@ -20,8 +20,8 @@ from textual.screen import Screen
 
 from console import terminal
 from console.background import Background
-from console.keys import BY_ID, EVERYWHERE, Verb, bindings
-from console.messages import FleetChanged, InfoRead, ReadFailed, RunnerTrouble
+from console.keys import BY_ID, EVERYWHERE, Verb, bindings, use_keys
+from console.messages import FleetChanged, InfoRead, Progressed, ReadFailed, RunnerTrouble
 from console.screens.base import ConsoleScreen
 from console.settings import Settings, load_settings
 from console.shell import Shell
@@ -71,6 +71,7 @@ class HotpatchApp(Shell):
     def __init__(self, background: Background, settings: Settings | None = None, *, start: str = "overview") -> None:
         super().__init__(background, settings or Settings())
         self._start = start
+        self.set_keymap(use_keys(self.settings.own_keys))
         self.animation_level = self.settings.animation
         for theme in THEMES:
             self.register_theme(theme)
@@ -108,11 +109,11 @@ class HotpatchApp(Shell):
 
     @property
     def _front(self) -> ConsoleScreen | None:
-        """The screen of the present mode, below any dialog."""
+        """The screen that is in front, below any dialog: that of the present mode, or one opened over it."""
         if not self.is_running or not self.screen_stack:
             return None  # it is ending: the widgets of screens go before the last news arrives
-        screen = self.screen_stack[0]
-        return screen if isinstance(screen, ConsoleScreen) and screen.is_composed else None
+        screen = next((each for each in reversed(self.screen_stack) if isinstance(each, ConsoleScreen)), None)
+        return screen if screen is not None and screen.is_composed else None
 
     @on(InfoRead)
     def _keep_info(self, message: InfoRead) -> None:
@@ -127,6 +128,12 @@ class HotpatchApp(Shell):
         self.change_number = message.number
         if self._front is not None:
             self._front.fleet_changed(message.number)
+
+    @on(Progressed)
+    def _show_progress(self, message: Progressed) -> None:
+        self.doing = message.words
+        if self._front is not None:
+            self._front.status.doing = message.words
 
     @on(ReadFailed)
     def _watch_failed(self) -> None:
@@ -143,6 +150,9 @@ class HotpatchApp(Shell):
     # --- going elsewhere ----------------------------------------------------------------------------
 
     def go(self, name: str, filter_text: str = "") -> None:
+        front = self._front
+        if front is not None and name == self.current_mode and name != front.NAME:
+            front.give_way()
         # At once, and not in the worker: what is pressed next is meant for the new screen.
         stands = self.switch_mode(name)
         if filter_text:
@@ -151,7 +161,7 @@ class HotpatchApp(Shell):
     @work(exclusive=True, group="mode")
     async def _lead(self, stands: AwaitMount, name: str, filter_text: str) -> None:
         await stands
-        if self._front is not None and self._front.NAME == name:
+        if self._front is not None and name == self._front.NAME:
             self._front.arrive(filter_text)
 
     def action_go(self, name: str) -> None:
@@ -192,6 +202,29 @@ class HotpatchApp(Shell):
                 found[verb.id] = (verb, reason)
         order = list(BY_ID)
         return sorted(found.values(), key=lambda each: order.index(each[0].id))
+
+    @work(exclusive=True, group="dialog")
+    async def action_reconcile(self) -> None:
+        """Ask for scanner exports and show what is wrong with them, over the present screen."""
+        from console.dialogs.ask import AskDialog
+        from console.screens.reconcile import ReconcileScreen, paths_in, source_mistake
+
+        names = await self.push_screen_wait(
+            AskDialog(
+                "Reconcile a scanner export",
+                "CSV of Nessus, Qualys or Defender, or Defender's JSON; several with blanks between:",
+                hint="Nothing is changed: findings are sorted by what the fleet proves.",
+                check=source_mistake,
+            )
+        )
+        if names is not None:
+            self.push_screen(ReconcileScreen(paths_in(names)))
+
+    def show_compliance(self) -> None:
+        from console.screens.compliance import ComplianceScreen
+
+        if not isinstance(self.screen, ComplianceScreen):
+            self.push_screen(ComplianceScreen())
 
     def action_palette(self) -> None:
         self.action_command_palette()
@@ -278,10 +311,17 @@ def run_console(launch: Launch, path: Path, settings: Settings | None = None) ->
     terminal.require_terminal()
     settings = settings or load_settings()
     terminal.set_signs(settings.signs)
-    actor = launch.actor("console")
+    actor, targets = launch.actor("console"), settings.sla_targets
 
     def opener() -> Engine:
-        return open_engine(path, actor=actor, role=launch.role, read_only=launch.read_only)
+        return open_engine(
+            path,
+            actor=actor,
+            role=launch.role,
+            read_only=launch.read_only,
+            targets=targets,
+            pull_every=settings.pull_every,
+        )
 
     opener().close()  # a file that cannot be opened is told in the shell, before the screen is taken
     background = Background(opener, driving=settings.drive and not launch.read_only)

@@ -4,7 +4,7 @@ Screens ask through it and get messages or awaited values back; no other thread 
 own engine, so its own SQLite connection. It never blocks the event loop and never interrupts a change.
 
     ask  ──► "rows" or "totals" thread ──► Answered / ReadFailed to the screen   newer question of a kind wins
-    fetch ─► the same, awaited             change ─► writer thread, awaited      never interrupted
+    fetch ─► the same or "long", awaited   change ─► writer thread, awaited      never interrupted
     data_version moved ──► FleetChanged, InfoRead to the application             polled by the "rows" thread
 """
 
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from console.messages import Answered, InfoRead, ReadFailed, RunnerTrouble
+from console.messages import Answered, InfoRead, Progressed, ReadFailed, RunnerTrouble
 from console.watch import Watch
 from engine.errors import EngineError
 
@@ -68,6 +68,7 @@ class Background:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._rows = _Worker("rows", self, watching=True)
         self._totals = _Worker("totals", self)
+        self._long = _Worker("long", self)
         self._writer = _Worker("writer", self)
         self._runner = _Runner(self) if driving else None
         self._closed = False
@@ -80,7 +81,7 @@ class Background:
         """Begin; FleetChanged and InfoRead go to `app`. Called on the event loop."""
         self._app = app
         self._loop = asyncio.get_running_loop()
-        for worker in (self._rows, self._totals, self._writer):
+        for worker in (self._rows, self._totals, self._long, self._writer):
             worker.start()
         if self._runner is not None:
             self._runner.start()
@@ -105,7 +106,8 @@ class Background:
 
     def threads(self) -> tuple[threading.Thread, ...]:
         """The threads that it runs; for tests of ending."""
-        return tuple(each for each in (self._rows, self._totals, self._writer, self._runner) if each is not None)
+        threads = (self._rows, self._totals, self._long, self._writer, self._runner)
+        return tuple(each for each in threads if each is not None)
 
     async def idle(self) -> None:
         """Wait until nothing is asked and nothing is being changed."""
@@ -120,14 +122,14 @@ class Background:
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
-        for reader in (self._rows, self._totals):
+        for reader in (self._rows, self._totals, self._long):
             reader.stop(interrupt=True)
         self._writer.stop(interrupt=False)
         if self._runner is not None:
             self._runner.stop()
             self._runner.join()
         self._writer.join()
-        for reader in (self._rows, self._totals):
+        for reader in (self._rows, self._totals, self._long):
             reader.join(_READER_PATIENCE)
 
     # --- for screens --------------------------------------------------------------------------------
@@ -156,13 +158,23 @@ class Background:
         """Whether no newer question of this kind has been asked since."""
         return self._newest.get((id(to), kind)) == serial
 
-    async def fetch(self, question: Question[T], *, slow: bool = False) -> T:
-        """Ask and wait for the answer; for dialogs, which run in workers.
+    async def fetch(self, question: Question[T], *, slow: bool = False, long: bool = False) -> T:
+        """Ask and wait for the answer; for dialogs, which run in workers. `long` is for what may take minutes.
 
         Raises:
             EngineError: as the question does.
         """
-        return await self._await(self._totals if slow else self._rows, question)
+        return await self._await(self._long if long else self._totals if slow else self._rows, question)
+
+    def tell(self, words: str) -> None:
+        """From within a long question: what it is at, for the title line; "" at its end.
+
+        Raises:
+            EngineError: the console is ending, and so must the question.
+        """
+        if self._closed:
+            raise EngineError("The console is ending.")
+        self._post_to_app(Progressed(words))
 
     async def change(self, change: Question[T]) -> T:
         """Change something on the writer's thread and wait until it is done; never interrupted.

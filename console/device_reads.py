@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from console.text import Severity, kb, moment, plural, words
-from engine.model import Cve, DeviceState, Track, Verdict
+from console.text import Severity, kb, moment, plural, until, words
+from engine.model import Cve, DeviceState, Install, Track, Verdict
 
 if TYPE_CHECKING:
     from engine import Engine
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from engine.helpdesk import HelpDeskAnswer
     from engine.readiness import Readiness
     from engine.records import DeviceDetail, RingProgress
+
+
+_AT_ITS_SCAN = "acts at its next scan"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,22 +82,31 @@ def what_next(report: DeviceReport) -> list[Next]:
     """What comes next for a device, the nearest first."""
     detail, levels = report.detail, report.levels
     steps = [
-        Next(
-            f"{kb(install.kb)} is {words(install.state)}: {install.stage or 'waiting'}, {install.progress} %.",
-            Severity.DUE,
-        )
-        for install in detail.installs
-        if not install.state.is_final
+        Next(_under_way(install, report.now), Severity.DUE) for install in detail.installs if not install.state.is_final
     ]
     if detail.facts.restart_pending:
         steps.append(Next("It restarts to finish what was installed.", Severity.AT_RISK))
-    if detail.state is DeviceState.FAILED:
+    if detail.state is DeviceState.FAILED and detail.as_of is not None:
+        steps.append(
+            Next("It tries again by itself; what failed stays listed until its build is seen.", Severity.FAILED)
+        )
+    elif detail.state is DeviceState.FAILED:
         steps.append(Next("The failed install stays listed until it is retried (r) or put right.", Severity.FAILED))
     if levels is not None and not detail.protected and not steps:
         steps.append(_offer(report, levels))
     if report.next_baseline is not None and detail.track is not Track.UNKNOWN:
         steps.append(Next(f"The next baseline is due {moment(report.next_baseline, report.now)} UTC, with a restart."))
     return steps
+
+
+def _under_way(install: Install, now: datetime) -> str:
+    """What goes on; of what a tenant was asked for, only since when: nobody sees the device at work."""
+    if install.is_requested:
+        stage = install.stage.removeprefix("requested; ").replace(
+            _AT_ITS_SCAN, f"it {_AT_ITS_SCAN}, hours to days later"
+        )
+        return f"{kb(install.kb)} was requested {until(install.requested_at, now)}; {stage}."
+    return f"{kb(install.kb)} is {words(install.state)}: {install.stage or 'waiting'}, {install.progress} %."
 
 
 def _offer(report: DeviceReport, levels: Levels) -> Next:
@@ -117,6 +129,8 @@ def _offer(report: DeviceReport, levels: Levels) -> Next:
         opens = f" It may open {moment(progress.opens_at, report.now)} UTC." if progress.opens_at else ""
         waits = f": {progress.waits_for}" if progress.waits_for else ""
         return Next(f"{name} waits for {ring} to open{waits}.{opens}", Severity.DUE)
+    if report.detail.as_of is not None:
+        return Next(f"{name} is taken at its next scan, hours to days later, without a restart.", Severity.OK)
     return Next(f"{name} is offered at its next check-in, without a restart.", Severity.OK)
 
 

@@ -9,7 +9,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -27,7 +27,11 @@ FORMATS = ("csv", "json")
 
 def guard(text: str) -> str:
     """A cell that no spreadsheet runs: cleaned, and with an apostrophe where it would begin a formula."""
-    shown = clean(text)
+    return inert(clean(text))
+
+
+def inert(shown: str) -> str:
+    """A cleaned cell with an apostrophe where a spreadsheet would begin a formula."""
     begins = shown.lstrip(" \N{NO-BREAK SPACE}\N{IDEOGRAPHIC SPACE}")[:1]
     return f"'{shown}" if begins and (begins in _FORMULA or begins in "＝＋－＠") else shown
 
@@ -80,17 +84,27 @@ def write_list(path: Path, columns: Sequence[Column[Row]], rows: Iterable[Row], 
             yield row
 
     lines = csv_lines if kind == "csv" else json_lines
+    write_lines(path, lines(columns, counting(), now))
+    return counted
+
+
+def write_lines(path: Path, lines: Iterable[str], wanted: Callable[[], bool] = lambda: True) -> None:
+    """Write lines to a file that appears under its name only when it is complete, and `wanted` then says so.
+
+    Raises:
+        BadInput: the file cannot be written.
+    """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
         with unfinished.open("w", encoding="utf-8", newline="") as file:
-            file.writelines(lines(columns, counting(), now))
+            file.writelines(lines)
             file.flush()
             os.fsync(file.fileno())
-        unfinished.replace(path)
+        if wanted():
+            unfinished.replace(path)
     except OSError as error:
         raise BadInput(
             "The file cannot be written.", f"{error.strerror}.", "Name a file in a folder of yours.", file=str(path)
         ) from error
     finally:
         unfinished.unlink(missing_ok=True)
-    return counted

@@ -63,6 +63,17 @@ class InfoRead(Message):
         return isinstance(message, InfoRead)
 
 
+class Progressed(Message):
+    """What a long question is at, in words; "" when it has ended."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self.words = words
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, Progressed)
+
+
 class RunnerTrouble(Message):
     """The runner of this console could not do a turn; `error` None says that it does again."""
 

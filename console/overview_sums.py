@@ -164,7 +164,9 @@ def _in_short(row: RingProgress, now: datetime) -> str:
         return "gate fails"
     if not row.approved:
         return "no approval"
-    return "under way" if row.active or row.pending else "done"
+    if row.active or row.pending:
+        return "under way" if row.tenant is None else "requested"
+    return "done"
 
 
 def _waiting_in_short(row: RingProgress, now: datetime) -> str:

@@ -22,6 +22,7 @@ from textual.command import (
 )
 from textual.widgets import OptionList
 
+from console.keys import BY_ID
 from console.text import clean, person
 from console.widgets.drawing import plain
 from engine.errors import EngineError
@@ -73,7 +74,8 @@ class ConsoleProvider(Provider):
     """Verbs, screens, looks and KBs."""
 
     async def startup(self) -> None:
-        self._entries = [*self._verbs(), *self._looks(), *await self._kbs()]
+        views = (self._compliance(), self._reconcile())
+        self._entries = [*self._verbs(), *self._reports(), *views, *self._looks(), *await self._kbs()]
 
     @property
     def _console(self) -> HotpatchApp:
@@ -82,7 +84,7 @@ class ConsoleProvider(Provider):
     def _verbs(self) -> list[Entry]:
         entries: list[Entry] = []
         for verb, reason in self._console.live_verbs(self.screen):
-            if verb.id == "palette" or verb.group == "Move":
+            if verb.id in ("palette", "reconcile") or verb.group == "Move":
                 continue
             name = f"Go to {verb.label}" if verb.group == "Screens" else verb.label.capitalize()
             words = f"Not now: {reason}" if reason else verb.tooltip
@@ -95,6 +97,30 @@ class ConsoleProvider(Provider):
             if active.binding.id == verb_id:
                 await self.app.run_action(active.binding.action, active.node)
                 return
+
+    def _reports(self) -> list[Entry]:
+        from console.reports.making import KINDS
+
+        return [
+            (f"Report: {kind}", f"Write it to a file: {words}", partial(self._write_report, kind))
+            for kind, words in KINDS.items()
+        ]
+
+    def _write_report(self, kind: str) -> None:
+        from console.screens.base import ConsoleScreen
+        from console.screens.report_writing import write_report
+
+        if isinstance(self.screen, ConsoleScreen):
+            self.screen.run_worker(write_report(self.screen, kind), group="dialog", exclusive=True)
+
+    def _compliance(self) -> Entry:
+        words = "Protected within 24 hours, 5 days and 3 weeks, month by month; who lags behind."
+        return ("Compliance over time", words, self._console.show_compliance)
+
+    def _reconcile(self) -> Entry:
+        """On every screen; some have a key for it."""
+        verb = BY_ID["reconcile"]
+        return ("Reconcile a scanner export …", verb.tooltip, self._console.action_reconcile)
 
     def _looks(self) -> list[Entry]:
         def wear(name: str) -> None:

@@ -36,6 +36,8 @@ class Shell(App[None]):
         """The kinds of intent that this person may not have carried out."""
         self.change_number = 0
         """The newest change that was noticed."""
+        self.doing = ""
+        """What a long question is at; "" while there is none."""
 
     @property
     def info(self) -> StateInfo | None:
@@ -60,6 +62,10 @@ class Shell(App[None]):
 
     def go(self, name: str, filter_text: str = "") -> None:
         """Show a screen by name, led by a filter or another word that the screen understands."""
+        raise NotImplementedError
+
+    def show_compliance(self) -> None:
+        """Compliance in full, over the present screen."""
         raise NotImplementedError
 
     def screen_classes(self) -> Mapping[str, type[Screen[Any]]]:

@@ -172,8 +172,19 @@ def clean(text: object) -> str:
     return _clean_cached(raw)
 
 
+def safe(text: object) -> str:
+    """Like `clean`, for files: with all its letters, whatever the terminal shows."""
+    raw = text if isinstance(text, str) else str(text)
+    return raw if raw.isascii() and raw.isprintable() else _without_hostile(raw)
+
+
 @lru_cache(maxsize=4096)
 def _clean_cached(raw: str) -> str:
+    cleaned = _without_hostile(raw)
+    return to_ascii(cleaned) if _only_ascii else cleaned
+
+
+def _without_hostile(raw: str) -> str:
     kept: list[str] = []
     combining = 0
     for char in raw:
@@ -194,8 +205,7 @@ def _clean_cached(raw: str) -> str:
             continue
         combining = 0
         kept.append(safe)
-    cleaned = "".join(kept)
-    return to_ascii(cleaned) if _only_ascii else cleaned
+    return "".join(kept)
 
 
 def _is_hostile(char: str) -> bool:

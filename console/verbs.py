@@ -245,6 +245,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("previous", ("N", "left"), "release before", "Show the release before this one.", "List"),
     Verb("range", ("v",), "range", "Mark from here to where the cursor goes; v again ends it.", "List", action="range"),
     # Take away
+    Verb("report", ("e",), "report", "Write a report to a file: HTML, Markdown or CSV.", "Take away", rank=43),
     Verb("export", ("e",), "export", "Write what the list shows to a CSV or JSON file.", "Take away", rank=43),
     Verb(
         "copy",
@@ -255,6 +256,14 @@ VERBS: tuple[Verb, ...] = (
         rank=45,
     ),
     Verb("copy_row", ("Y",), "copy row", "Send the row as JSON to the terminal's clipboard.", "Take away"),
+    Verb(
+        "reconcile",
+        ("C",),
+        "reconcile",
+        "Sort the findings of a scanner export: which are wrong, with the proof.",
+        "Take away",
+        action="app.reconcile",
+    ),
     # Move
     Verb("down", ("j", "down"), "down", "One row down.", "Move", action="cursor_down"),
     Verb("up", ("k", "up"), "up", "One row up.", "Move", action="cursor_up"),
@@ -270,6 +279,8 @@ VERBS: tuple[Verb, ...] = (
     Verb("right", ("right",), "right", "One month to the right.", "Move", action="cursor_right"),
     Verb("next_platform", ("tab",), "platform", "Show the calendar of the next platform.", "Move", rank=34),
     Verb("previous_platform", ("shift+tab",), "platform before", "Show the calendar of the platform before.", "Move"),
+    Verb("next_verdict", ("tab",), "verdict", "Show the findings of the next verdict.", "Move", rank=34),
+    Verb("previous_verdict", ("shift+tab",), "verdict before", "Show those of the verdict before.", "Move"),
     Verb("zoom", ("z",), "year/quarter", "Show the whole year, or one quarter in large.", "Move", rank=35),
     Verb("today", ("t",), "today", "To the present month.", "Move", rank=36),
     # Screens

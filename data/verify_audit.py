@@ -7,9 +7,16 @@ import sys
 from pathlib import Path
 
 LINE = re.compile(r'\{"previous":"([0-9a-f]{64})","hash":"([0-9a-f]{64})","record":(\{.*\})\}', re.ASCII)
-*lines, last = Path(sys.argv[1]).read_bytes().decode("ascii").removesuffix("\n").split("\n")
-told = json.loads(last)
-seq, digest = told["after"], told["start"]
+try:
+    *lines, last = Path(sys.argv[1]).read_bytes().decode("ascii").removesuffix("\n").split("\n")
+    told = json.loads(last)
+    seq, digest = int(told["after"]), str(told["start"])
+except IndexError:
+    sys.exit(__doc__)
+except OSError as error:
+    sys.exit(f"the file cannot be read: {error.strerror}")
+except (ValueError, KeyError, TypeError):
+    sys.exit("the file does not end with the last line of an exported audit: it was cut off or changed")
 seen = {f"{seq}:{digest}"}
 for line in lines:
     found = LINE.fullmatch(line) or sys.exit(f"no record follows record {seq}")
@@ -20,7 +27,7 @@ for line in lines:
     seen.add(f"{seq}:{digest}")
 if told["after"] == 0 and told["start"] != "0" * 64:
     sys.exit("an audit begins with 64 zeros")
-if (told["records"], told["last"], told["hash"]) != (len(lines), seq, digest):
+if (told.get("records"), told.get("last"), told.get("hash")) != (len(lines), seq, digest):
     sys.exit("the last line does not fit the records")
 if sys.argv[2:] and sys.argv[2] not in seen:
     sys.exit("the record that was kept elsewhere is not in it")

@@ -1,4 +1,4 @@
-"""The rules for approvals that an organisation sets for itself, and what they forbid. Pure.
+"""The rules that an organisation sets for itself: for approvals, and how long history is kept. Pure.
 
 Kept in the state file as a setting; plans ask it before anything is approved.
 """
@@ -26,6 +26,8 @@ class ApprovalPolicy:
     """Releases that no Microsoft document confirms yet cannot be approved."""
     auto_approve: tuple[str, ...] = ()
     """Rings for which a new hotpatch or baseline is approved by itself."""
+    keep_months: int = 0
+    """How long finished installs, builds seen and health readings are kept; 0 is for ever."""
 
     def to_text(self) -> str:
         return json.dumps(asdict(self))
@@ -36,7 +38,8 @@ def policy_from_text(text: str | None) -> ApprovalPolicy:
     if text is None:
         return ApprovalPolicy()
     kept = json.loads(text)
-    return ApprovalPolicy(kept["second_person"], kept["confirmed_only"], tuple(kept["auto_approve"]))
+    rings = tuple(kept["auto_approve"])
+    return ApprovalPolicy(kept["second_person"], kept["confirmed_only"], rings, kept.get("keep_months", 0))
 
 
 def forbids(policy: ApprovalPolicy, releases: Sequence[Release]) -> Refusal | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from engine.clock import from_text, to_text
@@ -143,6 +143,14 @@ def verify(
     return walk.end(kept)
 
 
+def without_head(check: AuditCheck) -> AuditCheck:
+    """What was found where no head stands beside the records: only an audit without records may lack it."""
+    last = check.head.seq
+    if not check.holds or not last:
+        return check
+    return replace(check, broken=Break(last, f"the kept head is gone; the audit ends at record {last}"))
+
+
 class ChainWalk:
     """One walk along a chain, record by record; `verify` in steps, for who writes the records out on the way."""
 
@@ -171,6 +179,8 @@ class ChainWalk:
     def _examine(self, record: AuditRecord) -> Break | None:
         seq, last = record.seq, self.head.seq
         if seq != last + 1:
+            if seq <= last and not self.records:
+                return Break(seq, f"record {seq} stands before the first")
             if seq <= last:
                 return Break(seq, f"record {seq} stands after record {last}")
             return Break(last + 1, f"record {last + 1} is missing; {seq} follows {last}")

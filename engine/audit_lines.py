@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import TextIO
 
-from engine.audit import GENESIS, TELL_EVERY, AuditCheck, AuditRecord, Break, ChainWalk, Head
+from engine.audit import GENESIS, TELL_EVERY, AuditCheck, AuditRecord, Break, ChainWalk, Head, without_head
 from engine.clock import from_text, to_text
 from engine.errors import NotFound
 from engine.store import Store
@@ -48,7 +48,7 @@ class AuditExport:
                 raise NotFound(
                     f"There is no audit record from {to_text(self._since)} on.", (), "Leave out --since, or go back."
                 )
-            start = self._store.audit.before(first) or Head(0, GENESIS)
+            start = (self._store.audit.before(first) if first > 1 else None) or Head(0, GENESIS)
             yield from self._lines(start)
 
     def _lines(self, start: Head) -> Iterator[str]:
@@ -60,7 +60,7 @@ class AuditExport:
             yield line_of(record)
             if self._on_progress is not None and walk.records % TELL_EVERY == 0:
                 self._on_progress(walk.records)
-        self.check = walk.end(None if kept is None else Head(*kept))
+        self.check = without_head(walk.end()) if kept is None else walk.end(Head(*kept))
         if self.check.holds:
             yield last_line(self.check)
 

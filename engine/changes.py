@@ -5,10 +5,12 @@ It plans again inside the transaction, so that what was shown is what happens, o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from engine.audit import AuditEntry
+from engine.before_after import Standing, differing, standing
 from engine.build import kb_text
 from engine.errors import PlanOutdated, Refused
 from engine.intents import (
@@ -16,8 +18,10 @@ from engine.intents import (
     After,
     Apply,
     Approve,
+    AskAgain,
     Assign,
     Countersign,
+    Expedite,
     FailureIntent,
     Intent,
     LiftHold,
@@ -30,6 +34,8 @@ from engine.intents import (
     SetRing,
     Stop,
     StopKind,
+    Sync,
+    TenantIntent,
     Uninstall,
     Withdraw,
 )
@@ -50,6 +56,8 @@ class Outcome:
     summary: str
     installs: int
     """How many installs were queued or cancelled."""
+    requests: tuple[int, ...] = ()
+    """Numbers of the requests that wait to be sent to tenants."""
 
 
 class CarryOut:
@@ -79,10 +87,26 @@ class CarryOut:
                     f"not {plan.devices:,} with {plan.restarts:,}.",
                     "Look at the plan again.",
                 )
+            if fresh.requests != plan.requests:
+                raise PlanOutdated(
+                    "What a tenant would be asked has changed since the plan was shown.",
+                    f"It would now be {len(fresh.requests):,} requests, not those {len(plan.requests):,}.",
+                    "Look at the plan again.",
+                )
+            before = standing(self._store, fresh)
             installs = self._write(fresh, now)
-            self._record(fresh, now, installs)
+            requests = self._ask_tenants(fresh, now)
+            after = standing(self._store, fresh)
+            self._record(fresh, now, installs, differing(before, after))
             number = self._store.state.count_change()
-        return Outcome(number, fresh.title, installs)
+        return Outcome(number, fresh.title, installs, requests)
+
+    def _ask_tenants(self, plan: Plan, now: datetime) -> tuple[int, ...]:
+        if not plan.requests:
+            return ()
+        from engine.tenancies import Tenancies
+
+        return self._store.tenant_requests.add(plan.requests, Tenancies(self._store).ring_ids(), self._actor.name, now)
 
     def _write(self, plan: Plan, now: datetime) -> int:
         situation = Situation(self._store, now)
@@ -91,6 +115,8 @@ class CarryOut:
             from engine.failure_changes import FailureChanges
 
             return FailureChanges(self._store, self._actor).write(plan, plan.intent, situation)
+        if isinstance(plan.intent, TenantIntent):
+            return 0
         match plan.intent:
             case Apply(kb=kb, reason=reason):
                 return self._queue(plan, kb, reason, situation)
@@ -217,7 +243,7 @@ class CarryOut:
         self._store.installs.refresh_device_states(devices)
         return len(devices)
 
-    def _record(self, plan: Plan, now: datetime, installs: int) -> None:
+    def _record(self, plan: Plan, now: datetime, installs: int, altered: Mapping[str, Standing]) -> None:
         intent = plan.intent
         action, kb, rings = describe(intent)
         self._store.audit.append(
@@ -238,9 +264,26 @@ class CarryOut:
                     "sample": list(plan.sample),
                     "left_out": [{"devices": each.devices, "why": each.why} for each in plan.left_out],
                     "command": plan.command,
+                    **_requests_told(plan),
+                    **altered,
                 },
             )
         )
+
+
+def _requests_told(plan: Plan) -> Mapping[str, object]:
+    """What was asked of tenants, word for word."""
+    if not plan.requests:
+        return {}
+    shown = [
+        {"provider": each.provider, "method": each.method, "path": each.address, "body": each.body}
+        for each in plan.requests[:_REQUESTS_KEPT]
+    ]
+    return {"requests": shown, "requests_in_all": len(plan.requests)}
+
+
+_REQUESTS_KEPT = 50
+"""Requests that an audit record holds in full."""
 
 
 def describe(intent: Intent) -> tuple[str, int | None, tuple[str, ...]]:
@@ -250,6 +293,12 @@ def describe(intent: Intent) -> tuple[str, int | None, tuple[str, ...]]:
 
         return describe_failure_intent(intent)
     match intent:
+        case Sync(target=target):
+            return "sync", None, target.rings
+        case Expedite(kb=kb, target=target):
+            return "expedite", kb, target.rings
+        case AskAgain():
+            return "ask-again", None, ()
         case Approve(kb=kb, rings=rings):
             return "approve", kb, rings
         case Withdraw():

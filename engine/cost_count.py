@@ -7,7 +7,7 @@ pattern: a month without a record on a device counts nothing for it.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -112,11 +112,21 @@ class Kinds:
 class RestartCounter:
     """One pass: `add` the devices, `know` what was seen before, `read` the happenings, then take the `cells`."""
 
-    def __init__(self, kinds: Kinds, months: Sequence[ServicingMonth], highest_id: int) -> None:
+    def __init__(
+        self, kinds: Kinds, months: Sequence[ServicingMonth], highest_id: int, telling: Collection[str]
+    ) -> None:
+        """Begin; `telling` names the providers whose records of installs tell restarts.
+
+        What other systems have done is known by the builds that were seen alone: their records prove no restart and
+        none avoided.
+        """
         size = highest_id + 1
         self._kinds = kinds
         self._months = months
+        self._telling = telling
         self._groups: list[CostGroup] = []
+        self._tells: list[bool] = []
+        """Parallel to `_groups`."""
         self._group_of = array("I", bytes(4 * size))
         self.devices: dict[CostGroup, int] = {}
         self._builds = array("q", bytes(8 * size))
@@ -127,17 +137,19 @@ class RestartCounter:
         self._found: list[CostCell] = []
 
     def add(self, members: Iterable[Sequence[object]]) -> None:
-        """Take in devices as (id, platform, ring id or -1, site, build, eligible)."""
-        known: dict[tuple[object, object, object], int] = {}
+        """Take in devices as (id, platform, ring id or -1, site, build, eligible, provider)."""
+        known: dict[tuple[object, object, object, bool], int] = {}
         counts: dict[int, int] = {}
-        for device, platform, ring, _, _, eligible in members:
-            key = (platform, ring, eligible)
+        for device, platform, ring, _, _, eligible, provider in members:
+            tells = provider in self._telling
+            key = (platform, ring, eligible, tells)
             group = known.get(key)
             if group is None:
                 ring_id = ring if isinstance(ring, int) and ring >= 0 else None
                 self._groups.append(
                     CostGroup(Platform(str(platform)), ring_id, None if eligible is None else eligible == 1)
                 )
+                self._tells.append(tells)
                 group = known[key] = len(self._groups)
             if isinstance(device, int) and device < len(self._group_of):
                 self._group_of[device] = group
@@ -174,7 +186,7 @@ class RestartCounter:
             if not self._flags[device]:
                 self._touched.append(device)
                 self._flags[device] = _TOUCHED
-            if source == SEEN:
+            if source == SEEN or not self._tells[group - 1]:
                 self._see(device, build or 0, is_server=self._groups[group - 1].platform.is_server)
             else:
                 self._record(device, build or 0, kb, restarted, source)
@@ -183,6 +195,8 @@ class RestartCounter:
             progress(count)
 
     def _see(self, device: int, build: int, *, is_server: bool) -> None:
+        if not build:
+            return
         before = self._builds[device]
         self._builds[device] = build
         # A first sighting is no change, and going back to an older build is no update.

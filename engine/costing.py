@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from engine.cost import CostFacts, ServerCohort, cost_report
 from engine.cost_count import Kinds, RestartCounter, ServicingMonth, servicing_month_of, servicing_months
+from engine.providers.opening import SIMULATED
 from engine.rates import Rate, RateBook
 from engine.report_records import CostReport, Period
 from engine.retention import PRUNED_BEFORE
@@ -18,6 +19,8 @@ from engine.store.filter_sql import compile_text
 
 Progress = Callable[[int, int], None]
 _SECOND = timedelta(seconds=1)
+_TELLING = frozenset({SIMULATED})
+"""Providers that report each step of an install. A tenant works by policy: nobody sees whether a device restarted."""
 _LONG_AGO = datetime(1970, 1, 2, tzinfo=UTC)
 
 
@@ -44,7 +47,7 @@ class Costing:
             shown = period or Period(servicing_month_of(begin) if begin is not None else present, present)
             months = self._known(servicing_months(shown, self._now), begin)
             releases = [each for each in self._store.releases.releases() if each.released_at <= self._now]
-            counter = RestartCounter(Kinds(releases), months, evidence.highest_id())
+            counter = RestartCounter(Kinds(releases), months, evidence.highest_id(), _TELLING)
             counter.add(evidence.members(condition))
             if months:
                 # The store's spans leave their begin out and have their end in; a month is the other way round.

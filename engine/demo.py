@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.clock import from_text, to_text
+from engine.closing import close_next
 from engine.errors import BadInput, StateUnusable
+from engine.populations import WORTH_FROM, count_populations
 from engine.records import DemoClock
 from engine.rings import preset
 from engine.situation import Situation
@@ -192,6 +194,10 @@ def _fill(path: Path, size: int, seed: int, scenario: str, progress: Callable[[i
                 if progress is not None:
                     progress(done, size)
         note_calendar(store, situation)
+        if size >= WORTH_FROM:
+            count_populations(store, begins)
+            while close_next(store, begins):  # else whoever opens the overview first waits for it
+                pass
         store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         store.close()

@@ -6,62 +6,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from engine.audit import AuditEntry
 from engine.errors import BadInput, Refused
 from engine.intents import Actor, Role
 from engine.inventory import IMPORT_PROVIDER, BadRow, DateOrder, ImportedRow, SkippedRow
 from engine.inventory.reading import DeviceList
 from engine.policy import may_take_in
-from engine.situation import Situation
 from engine.store import Store
 from engine.store.devices import fact_values
 from engine.store.incoming import Incoming
+from engine.takeover import Difference, ImportReport, differences, entry_for, take_over
 
-SAMPLE = 5
+__all__ = ["MOST_BAD_ROWS", "DeviceIntake", "Difference", "ImportReport", "Progress"]
+
 MOST_BAD_ROWS = 1_000
 """How many bad rows are kept for the report; the rest is counted."""
 _CHUNK = 2_000
 
 Progress = Callable[[int, int, int], None]
 """Rows so far, bytes so far, bytes in all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Devices that an import adds, changes or misses."""
-
-    devices: int
-    sample: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ImportReport:
-    """What an import did, or would do."""
-
-    form: str
-    """What the file looks like: CSV, Intune's export, JSON."""
-    rows: int
-    """Rows that state a device."""
-    added: Difference
-    changed: Difference
-    gone: Difference
-    """Devices of earlier imports that this file does not name."""
-    changed_facts: tuple[tuple[str, int], ...]
-    """Which facts change on how many devices."""
-    bad: tuple[BadRow, ...]
-    bad_count: int
-    skipped: int
-    """Rows about something that is no Windows device."""
-    unknown_columns: tuple[str, ...]
-    done: bool
-    """False for a dry run."""
-    removed: int = 0
 
 
 class DeviceIntake:
@@ -100,63 +67,38 @@ class DeviceIntake:
                 # Temporary tables only: the transaction is for speed, the fleet is not touched yet.
                 reading = _Reading(self._store, incoming, strict=strict)
                 reading.read(path, now, dates, progress)
-            report = self._report(incoming, reading, remove_gone=remove_gone)
-            if dry_run:
-                return report
-            return self._take_over(path, incoming, report, now, remove_gone=remove_gone)
+            return self._take_over(path, incoming, reading, now, dry_run=dry_run, remove_gone=remove_gone)
         finally:
             incoming.drop()
 
-    def _report(self, incoming: Incoming, reading: _Reading, *, remove_gone: bool) -> ImportReport:
-        changed = Difference(*incoming.changed(SAMPLE))
-        gone = Difference(*incoming.gone(SAMPLE))
+    def _take_over(
+        self, path: Path, incoming: Incoming, reading: _Reading, now: datetime, *, dry_run: bool, remove_gone: bool
+    ) -> ImportReport:
+        found = differences(incoming)
+        if not dry_run and found.changes(remove_gone=remove_gone):
+            details: dict[str, object] = {
+                "file": path.name,
+                "form": reading.form,
+                "rows": reading.rows,
+                "bad_rows": reading.bad_count,
+            }
+            entry = entry_for(self._actor, now, path.name, found, details, remove_gone=remove_gone)
+            with self._store.transaction():
+                take_over(self._store, incoming, found, now, entry, remove_gone=remove_gone)
         return ImportReport(
             form=reading.form,
             rows=reading.rows,
-            added=Difference(*incoming.added(SAMPLE)),
-            changed=changed,
-            gone=gone,
-            changed_facts=incoming.changed_columns() if changed.devices else (),
+            added=found.added,
+            changed=found.changed,
+            gone=found.gone,
+            changed_facts=found.changed_facts,
             bad=tuple(reading.bad),
             bad_count=reading.bad_count,
             skipped=reading.skipped,
             unknown_columns=tuple(sorted(reading.unknown_columns)),
-            done=False,
-            removed=gone.devices if remove_gone else 0,
+            done=not dry_run,
+            removed=found.gone.devices if remove_gone else 0,
         )
-
-    def _take_over(
-        self, path: Path, incoming: Incoming, report: ImportReport, now: datetime, *, remove_gone: bool
-    ) -> ImportReport:
-        done = replace(report, done=True)
-        if not (report.added.devices or report.changed.devices or report.removed):
-            return done
-        changes = report.added.devices + report.changed.devices + report.removed
-        with self._store.transaction():
-            with self._store.devices.counted_at_the_end(changes):
-                low, high = incoming.take_over(remove_gone=remove_gone)
-                self._store.devices.assess_range(Situation(self._store, now).all_levels(), now, low, high)
-            self._store.audit.append(
-                AuditEntry(
-                    at=now,
-                    actor=self._actor.name,
-                    origin=self._actor.origin,
-                    action="import",
-                    summary=f"Devices from {path.name}: {report.added.devices:,} added, "
-                    f"{report.changed.devices:,} changed, {report.removed:,} removed",
-                    devices=changes,
-                    details={
-                        "file": path.name,
-                        "form": report.form,
-                        "rows": report.rows,
-                        "bad_rows": report.bad_count,
-                        "gone": report.gone.devices,
-                        "changed_facts": dict(report.changed_facts),
-                    },
-                )
-            )
-            self._store.state.count_change()
-        return done
 
 
 class _Reading:

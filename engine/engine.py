@@ -10,7 +10,9 @@ import getpass
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -18,23 +20,32 @@ from typing import TYPE_CHECKING
 from engine.changes import CarryOut, Outcome
 from engine.clock import Clock, SystemClock
 from engine.demo import DemoControl, read_demo
-from engine.errors import LeaseHeld
+from engine.errors import LeaseHeld, NotOffered
 from engine.intents import Actor, Approve, Intent, Plan, Refusal, Role
 from engine.planning import Planner
 from engine.policy import may
 from engine.providers.base import Provider
+from engine.providers.opening import SIMULATED, Providers
 from engine.reads import Reads
 from engine.records import DeviceQuery, StateInfo
 from engine.runner import Runner, TurnResult
+from engine.safekeeping import Safekeeping
 from engine.store import Store
+from engine.tenant_upkeep import PULL_EVERY
 
 if TYPE_CHECKING:
     from engine.catalog import Changes
     from engine.catalog_sync import Progress, SyncSettings
     from engine.device_intake import ImportReport
+    from engine.exception_record import ExceptionRecord
     from engine.intake import Intake
     from engine.inventory import DateOrder
+    from engine.provider_desk import ProviderDesk
+    from engine.providers.graph.signin import OnCode
+    from engine.reconciling import Reconciliation
     from engine.rollout_records import Forecast
+    from engine.tenant_intake import PullProgress
+    from engine.triage import SlaTargets
 
 _STEP = timedelta(minutes=1)
 """The least that a demo's clock is moved at once while running until idle: many small steps are done together."""
@@ -42,7 +53,7 @@ _PATIENCE = 5.0
 """Seconds of life between two looks at a real fleet while nothing is due; each look renews the lease."""
 
 
-class Engine:
+class Engine(Safekeeping):
     """Queries and commands on one state file. Made by `open_engine`."""
 
     def __init__(
@@ -54,15 +65,17 @@ class Engine:
         role: Role,
         *,
         read_only: bool,
+        pull_every: timedelta | None = PULL_EVERY,
     ) -> None:
         self._store = store
         self._clock = clock
         self._actor = actor
         self._role = role
         self._read_only = read_only
+        self._providers = providers
         self._planner = Planner(store, actor, role, read_only=read_only)
         self._changes = CarryOut(store, self._planner, actor)
-        self._runner = Runner(store, providers, clock)
+        self._runner = Runner(store, providers, clock, pull_every)
         self.reads = Reads(store, clock)
         self.demo: DemoControl | None = DemoControl(store) if read_demo(store) is not None else None
 
@@ -94,7 +107,12 @@ class Engine:
             demo=self.demo.clock() if self.demo else None,
             scenario=demo.scenario if demo else "",
             driver=self._store.lease.holder(),
+            tenants=tuple(replace(each, note=self._note_of(each.provider)) for each in self.reads.ages()),
         )
+
+    def _note_of(self, name: str) -> str:
+        provider = self._providers.get(name)
+        return provider.capabilities().note if provider is not None else ""
 
     def may(self, kind: type[Intent]) -> Refusal | None:
         """Why this actor may not do this kind of change; None when they may."""
@@ -189,11 +207,72 @@ class Engine:
             progress=progress,
         )
 
+    # --- giving out ---------------------------------------------------------------------------------
+
+    def reconcile(
+        self, paths: Sequence[Path], *, scanned_at: datetime | None = None, dates: DateOrder | None = None
+    ) -> Reconciliation:
+        """Sort the findings of scanner exports by what the fleet proves; iterate over the answer. Writes nothing.
+
+        Args:
+            paths: Exports of Nessus, Qualys or Microsoft Defender.
+            scanned_at: When the scan ran; None takes what rows and files tell.
+            dates: What comes first in 5/6/2026, where a file does not show it.
+
+        Raises:
+            BadInput: a file cannot be read, or is no scanner's export.
+        """
+        from engine.reconciling import Reconciliation
+        from engine.tabular.moments import DateOrder
+
+        return Reconciliation(
+            self._store, paths, self._clock.now(), scanned_at=scanned_at, dates=dates or DateOrder.UNKNOWN
+        )
+
+    def exception_record(self) -> ExceptionRecord:
+        """What is kept of exception lists that are given to auditors."""
+        from engine.exception_record import ExceptionRecord
+
+        return ExceptionRecord(self._store, self._actor, self._clock.now(), read_only=self._read_only)
+
+    async def import_from(
+        self,
+        provider: str,
+        *,
+        dry_run: bool = False,
+        remove_gone: bool = False,
+        progress: Callable[[PullProgress], None] | None = None,
+    ) -> ImportReport:
+        """Pull the devices of a tenant into the fleet, from where an earlier pull was broken off.
+
+        Raises:
+            NotFound, NotOffered: there is no such provider, or it is no tenant.
+            Refused: this actor may not.
+            LeaseHeld: another process pulls from this tenant.
+            ProviderError: the tenant does not answer; what was read is kept.
+        """
+        from engine.tenant_intake import TenantIntake
+
+        if provider == SIMULATED:
+            raise NotOffered("The simulated fleet is not pulled.", "It is in the state file already.")
+        tenant = self.provider_desk().graph(provider)
+        intake = TenantIntake(self._store, self._clock, self._actor, self._role, read_only=self._read_only)
+        async with tenant.open() as client:
+            return await intake.pull(tenant.name, client, dry_run=dry_run, remove_gone=remove_gone, progress=progress)
+
     def _intake(self) -> Intake:
         # Loaded on use: reading documents is no part of starting up.
         from engine.intake import Intake
 
         return Intake(self._store, self._actor, self._role, read_only=self._read_only)
+
+    # --- providers ----------------------------------------------------------------------------------
+
+    def provider_desk(self) -> ProviderDesk:
+        """The systems that reach devices: add, list, remove, sign in, check."""
+        from engine.provider_desk import ProviderDesk
+
+        return ProviderDesk(self._store, self._actor, self._role, self._providers, read_only=self._read_only)
 
     # --- driving ------------------------------------------------------------------------------------
 
@@ -233,6 +312,17 @@ class Engine:
                 wait = (turn.next_at - self._clock.now()).total_seconds()
                 await asyncio.sleep(min(max(wait, 0.5), _PATIENCE))
 
+    async def deliver(self) -> datetime | None:
+        """Send what decisions have asked of tenants and what waits for them; when there will be more to send.
+
+        A session that is read-only sends nothing, old requests neither.
+        """
+        if self._read_only:
+            return None
+        from engine.tenant_delivery import Delivery
+
+        return (await Delivery(self._store, self._providers).deliver(self._clock.now())).next_at
+
     def give_back_lease(self) -> None:
         """Let another process drive at once instead of after the lease has run out."""
         with self._store.transaction():
@@ -261,18 +351,25 @@ def open_engine(
     role: Role = Role.APPROVER,
     read_only: bool = False,
     create: bool = False,
+    on_code: OnCode | None = None,
+    targets: SlaTargets | None = None,
+    pull_every: timedelta | None = PULL_EVERY,
 ) -> Engine:
     """Open a state file; the only place where store, clock, providers and actor meet.
 
-    A demo's state file brings its own clock and the simulated provider unless others are given.
+    A demo's state file brings its own clock and the simulated provider unless others are given; `on_code` lets a person
+    sign in on the spot where a provider keeps no sign-in; `targets` are service levels other than the usual ones;
+    `pull_every` says how old what is known of a tenant may grow while this engine drives, None for however old.
 
     Raises:
         StateUnusable: the file cannot be opened; the message says why.
     """
     store = Store(path, read_only=read_only, create=create)
+    store.sla_targets = targets
     demo = read_demo(store)
     if providers is None:
-        providers = _simulated(demo.seed, demo.scenario) if demo else {}
+        simulated = partial(_simulated, demo.seed, demo.scenario) if demo else None
+        providers = Providers(store.providers.all, simulated, read_only=read_only, on_code=on_code)
     if clock is None:
         clock = DemoControl(store) if demo else SystemClock()
     who = actor or this_user()
@@ -280,7 +377,7 @@ def open_engine(
         from engine.intake import Intake
 
         Intake(store, who, Role.APPROVER, read_only=False).begin(clock.now())
-    return Engine(store, clock, providers, who, role, read_only=read_only)
+    return Engine(store, clock, providers, who, role, read_only=read_only, pull_every=pull_every)
 
 
 def this_user(front: str = "") -> Actor:
@@ -292,7 +389,7 @@ def this_user(front: str = "") -> Actor:
     return Actor(name, f"{socket.gethostname()} {front}".strip())
 
 
-def _simulated(seed: int, scenario: str) -> Mapping[str, Provider]:
+def _simulated(seed: int, scenario: str) -> Provider:
     from engine.providers.simulated import SimulatedProvider, faults_for
 
-    return {"simulated": SimulatedProvider(seed, faults_for(scenario))}
+    return SimulatedProvider(seed, faults_for(scenario))

@@ -75,7 +75,7 @@ class FailureChanges:
         code = failures.of_group(intent.group)[0] if intent.group.strip() and intent.target.is_empty else None
         chosen = set(plan.device_ids)
         cases = [case for case in failures.cases() if case.device_id in chosen and code in (None, case.code)]
-        due_at = intent.due_at or escalation_due(cases, situation.now) or situation.now
+        due_at = intent.due_at or escalation_due(cases, situation.now, failures.targets) or situation.now
         self._store.escalations.add(
             code, plan.device_ids, intent.owner.strip(), intent.reason, due_at, self._actor.name, situation.now
         )

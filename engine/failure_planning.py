@@ -86,7 +86,7 @@ class FailurePlanner:
         facts = EscalateFacts(
             code=code,
             cases=cases,
-            due_at=escalation_due(cases, situation.now),
+            due_at=escalation_due(cases, situation.now, Failures(self._store, situation.now).targets),
             already=[
                 (each, members)
                 for each, members in self._store.escalations.open()

@@ -36,13 +36,14 @@ def end_exclusions(store: Store, now: datetime) -> int:
         if expired:
             devices = store.exclusions.expire(now, ACTOR)
             summary = f"{_devices(devices)} readmitted: the time of the exclusion is over"
-            record(store, now, "exclusion-ended", summary, devices=len(set(devices)))
+            record(store, now, "exclusion-ended", summary, devices=len(set(devices)), details=_readmitted(devices))
             store.installs.refresh_device_states(devices)
             ended += len(devices)
         for kb in replaced:
             devices = store.exclusions.lapse(kb, ACTOR, now)
             summary = f"{_devices(devices)} readmitted: {kb_text(kb)}, which they were excluded from, is replaced"
-            record(store, now, "exclusion-ended", summary, kb=kb, devices=len(set(devices)))
+            count = len(set(devices))
+            record(store, now, "exclusion-ended", summary, kb=kb, devices=count, details=_readmitted(devices))
             store.installs.refresh_device_states(devices)
             ended += len(devices)
         store.state.count_change()
@@ -69,9 +70,14 @@ def settle_escalations(store: Store, now: datetime) -> int:
             store.escalations.end(each.id, EscalationEnd.DONE, ACTOR, now)
             late = ", late" if now > each.due_at else ""
             summary = f"The escalation to {each.owner} is done{late}: its {each.devices:,} devices are put right"
-            record(store, now, "end-escalation", summary, devices=each.devices)
+            details = {"before": {"escalation": f"{each.id}: open"}, "after": {"escalation": f"{each.id}: done"}}
+            record(store, now, "end-escalation", summary, devices=each.devices, details=details)
         store.state.count_change()
     return len(settled)
+
+
+def _readmitted(ids: list[int]) -> dict[str, object]:
+    return {"before": {"excluded": len(set(ids))}, "after": {"excluded": 0}}
 
 
 def _devices(ids: list[int]) -> str:

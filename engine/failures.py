@@ -31,7 +31,6 @@ from engine.triage import (
     KnownProblem,
     SlaStage,
     SlaSummary,
-    SlaTargets,
     group_failures,
     group_key,
     group_sla,
@@ -58,10 +57,10 @@ _KEPT_FOR = timedelta(minutes=10)
 class Failures:
     """The failures of one store at one time."""
 
-    def __init__(self, store: Store, now: datetime, targets: SlaTargets = DEFAULT_TARGETS) -> None:
+    def __init__(self, store: Store, now: datetime) -> None:
         self._store = store
         self.now = now
-        self.targets = targets
+        self.targets = store.sla_targets or DEFAULT_TARGETS
         self._summary: Mapping[tuple[int, str], tuple[int, str, int]] | None = None
 
     # --- groups -------------------------------------------------------------------------------------
@@ -102,7 +101,7 @@ class Failures:
         )
 
     def _base_for(self, filter_text: str) -> _BaseFor:
-        return _BaseFor(self._store, compile_filter(standing_part(parse(filter_text)), self.now))
+        return _BaseFor(self._store, self.now, compile_filter(standing_part(parse(filter_text)), self.now))
 
     # --- cases --------------------------------------------------------------------------------------
 
@@ -112,11 +111,11 @@ class Failures:
         Raises:
             BadInput: the filter cannot be read.
         """
-        return self._store.cases.open(self._severity, self.now, compile_text(filter_text, self.now))
+        return self._store.cases.open(self._severity, self.now, self.targets, compile_text(filter_text, self.now))
 
     def of_device(self, device_id: int) -> tuple[FailureCase, ...]:
         """The open failures of one device, the latest first."""
-        return self._store.cases.open(self._severity, self.now, Condition("d.id = ?", (device_id,)))
+        return self._store.cases.open(self._severity, self.now, self.targets, Condition("d.id = ?", (device_id,)))
 
     def of_group(self, text: str) -> tuple[int, tuple[FailureCase, ...]]:
         """The code and the open failures of the group that a key or a code names.
@@ -221,12 +220,13 @@ class Failures:
 class _BaseFor:
     """Base rates for a group of failures, of the devices that a condition covers."""
 
-    def __init__(self, store: Store, devices: Condition) -> None:
+    def __init__(self, store: Store, now: datetime, devices: Condition) -> None:
         self._store = store
+        self._now = now
         self._devices = devices
 
     def __call__(self, failed: Mapping[int, int]) -> BaseRates | None:
-        return self._store.traits.base_rates(failed, self._devices)
+        return self._store.traits.base_rates(failed, self._now, self._devices)
 
 
 def standing_part(wanted: Filter) -> Filter:

@@ -68,7 +68,8 @@ def forecast(source: Store, intent: Approve, now: datetime, actor: Actor) -> For
             outlook = _Ahead(store, now, demo.seed if demo else _DEFAULT_SEED, weights)
             outlook.approve(intent, actor)
             outlook.run()
-            return outlook.told(intent, fleet)
+            found = outlook.told(intent, fleet)
+            return replace(found, notes=(*_tenants_note(source), *found.notes))
         finally:
             store.close()
 
@@ -235,6 +236,18 @@ def _thin_limits(store: Store, weights: Mapping[int, float]) -> None:
             weight = weights.get(ring.id, 1.0)
             if ring.max_in_flight and weight > 1.0:
                 store.rollout.save_ring(replace(ring, max_in_flight=max(1, round(ring.max_in_flight / weight))))
+
+
+def _tenants_note(source: Store) -> tuple[str, ...]:
+    """Whose devices go by other rules than the engine's."""
+    names = [each.name for each in source.providers.all() if each.kind == "graph"]
+    if not names:
+        return ()
+    carried = ", ".join(names)
+    return (
+        f"Devices of {carried} are led by its policies: they are forecast as if they scanned as usual and their rings "
+        "waited for gates, which a tenant's do not.",
+    )
 
 
 def _notes(sampled: int, fleet: int, kb: int) -> tuple[str, ...]:

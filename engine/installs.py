@@ -4,6 +4,8 @@ queued ─► offered ─► downloading ─► installing ─► verifying ─�
    │         │                          └► restart-pending ─┘
    │         └► uninstalling ─► restart-pending ─► verifying ─► uninstalled
    └► cancelled (only what has not started)      any step that is not final ─► failed
+
+Of a tenant's devices only the ends are told: offered ─► succeeded, failed or cancelled (`engine.tenant_status`).
 """
 
 from __future__ import annotations

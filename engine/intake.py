@@ -79,6 +79,7 @@ class Intake:
 
     def _keep(self, merged: Catalog, changes: Changes, action: str, sources: Iterable[str], now: datetime) -> None:
         with self._store.transaction():
+            before = self._store.standing.releases()
             self._store.releases.replace(merged)
             self._store.audit.append(
                 AuditEntry(
@@ -93,6 +94,8 @@ class Intake:
                         "new": [f"{release.name} {release.platform}" for release in changes.new],
                         "documents": [*changes.new_documents, *changes.revised_documents],
                         "faults": [f"{fault.kind}: {fault.subject}" for fault in changes.faults],
+                        "before": {"releases": before},
+                        "after": {"releases": self._store.standing.releases()},
                     },
                 )
             )

@@ -8,8 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from engine.model import Gate
+
+if TYPE_CHECKING:
+    from engine.tenants.model import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +138,10 @@ class SetRing:
     members: str | None = None
     """A filter; "" leaves membership to hands and imports."""
     reason: str = ""
+    hotpatch: bool | None = None
+    """Whether a tenant lets the ring's devices take hotpatches; for rings of a tenant only."""
+    widen: bool = False
+    """Switch hotpatches also for other rings that the tenant's policy reaches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +192,7 @@ class LiftHold:
 
 @dataclass(frozen=True, slots=True)
 class SetPolicy:
-    """Change the rules for approvals; None leaves a rule as it is."""
+    """Change the rules for approvals and for keeping history; None leaves a rule as it is."""
 
     second_person: bool | None = None
     confirmed_only: bool | None = None
@@ -192,6 +200,8 @@ class SetPolicy:
     auto_approve: tuple[str, ...] | None = None
     """Rings for which a new release is approved by itself."""
     reason: str = ""
+    keep_months: int | None = None
+    """How long finished history is kept; 0 is for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,28 +298,46 @@ class LiftKnownProblem:
     """End the hold, keep the mark."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """Ask devices of a tenant to check in, so that they learn of changed policies soon."""
+
+    target: Target
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Expedite:
+    """An emergency: a tenant forces a release and a restart on rings, past every deferral."""
+
+    kb: int
+    target: Target
+    """Rings only: an expedite goes to groups of the tenant."""
+    reason: str
+    days: int = 1
+    """Days from the install until the restart is forced, 0 to 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskAgain:
+    """Send a request that a tenant has refused once more, after what it lacked has been put right."""
+
+    request_id: int
+    reason: str = ""
+
+
 FailureIntent = (
     Exclude | Readmit | TakeBack | Escalate | EndEscalation | MarkKnownProblem | HoldForProblem | LiftKnownProblem
 )
 """What `engine.failure_planning` plans: help for failed installs."""
 
-Intent = (
-    FailureIntent
-    | Countersign
-    | Recover
-    | SetHold
-    | LiftHold
-    | SetPolicy
-    | Approve
-    | Withdraw
-    | Apply
-    | Uninstall
-    | Retry
-    | Stop
-    | Resume
-    | SetRing
-    | Assign
-)
+TenantIntent = Sync | Expedite | AskAgain
+"""What only a tenant can do; `engine.tenant_planning` plans it."""
+
+_OfApproval = Approve | Withdraw | Countersign | SetPolicy
+_OfRollout = Stop | Resume | SetRing | SetHold | LiftHold | Recover
+_OfDevices = Apply | Uninstall | Retry | Assign
+Intent = FailureIntent | TenantIntent | _OfApproval | _OfRollout | _OfDevices
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,3 +394,5 @@ class Plan:
     change_number: int = 0
     """The state of the file that the plan was computed on."""
     device_ids: tuple[int, ...] = field(default=(), repr=False)
+    requests: tuple[Request, ...] = ()
+    """What is sent to tenants, in this order, once the plan has been carried out."""

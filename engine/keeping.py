@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from engine.approvals import SETTING, forbids, policy_from_text
 from engine.build import kb_text
@@ -15,6 +16,9 @@ from engine.plans.candidates import plural
 from engine.self_audit import ACTOR, record
 from engine.situation import Situation
 from engine.store import Store
+
+if TYPE_CHECKING:
+    from engine.tenants.model import Request
 
 MEMBERS_EVERY = timedelta(hours=6)
 _MEMBERS_CHECKED = "members-checked"
@@ -61,12 +65,41 @@ def approve_by_policy(store: Store, now: datetime) -> int:
         missing = [name for name in rings if name.casefold() not in decided]
         if not missing or forbids(policy, situation.known(kb)):
             continue
+        missing, requests = _with_tenants(store, situation, kb, missing)
+        if not missing:
+            continue
         with store.transaction():
+            if situation.tenancies is not None:
+                store.tenant_requests.add(requests, situation.tenancies.ring_ids(), ACTOR, now)
             store.rollout.add_approval(kb, missing, "policy approves it for these rings", ACTOR, now, None, None)
-            record(store, now, "approve", f"{kb_text(kb)} was approved by policy", kb=kb, rings=tuple(missing))
+            details = {
+                "before": {"approved for": sorted(decided)},
+                "after": {"approved for": [*sorted(decided), *missing]},
+            }
+            summary = f"{kb_text(kb)} was approved by policy"
+            record(store, now, "approve", summary, kb=kb, rings=tuple(missing), details=details)
             store.state.count_change()
         did += 1
     return did
+
+
+def _with_tenants(
+    store: Store, situation: Situation, kb: int, names: list[str]
+) -> tuple[list[str], tuple[Request, ...]]:
+    """The rings that can be approved for as policy names them, with the requests that this asks of tenants.
+
+    A ring whose tenant cannot approve for it alone waits for a person.
+    """
+    if situation.tenancies is None:
+        return names, ()
+    from engine.tenant_planning import TenantPlanner
+
+    planner = TenantPlanner(store, situation.tenancies, situation)
+    asked = planner.approving(kb, [situation.ring(name) for name in names])
+    if asked.refusal is None:
+        return names, asked.requests
+    ours = [name for name in names if situation.ring(name).id not in situation.tenancies.by_ring]
+    return ours, ()
 
 
 def tell_deadlines(store: Store, now: datetime) -> int:

@@ -295,7 +295,7 @@ class Install:
     started_at: datetime | None
     finished_at: datetime | None
     next_at: datetime | None
-    """When to look at it again; None when final."""
+    """When to look at it again; None when final, and where nobody drives it."""
     error_code: int | None
     """As an unsigned 32-bit HRESULT."""
     build_before: OsBuild | None
@@ -305,6 +305,11 @@ class Install:
     follow_up_kb: int | None
     """The cumulative update to queue when an uninstall is done."""
     reason: str
+
+    @property
+    def is_requested(self) -> bool:
+        """Asked of a tenant's policy: the device acts by itself, and nobody sees it at work."""
+        return self.state is InstallState.OFFERED and self.next_at is None
 
 
 # --- rollout ----------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ from datetime import datetime
 from engine.build import kb_text
 from engine.intents import StopKind
 from engine.model import InstallAction, Release
-from engine.rollout import ConditionState, Standing, next_change_at, valid_approval
+from engine.ring_opening import open_ring
+from engine.rollout import Standing, next_change_at, valid_approval
 from engine.self_audit import ACTOR, record
 from engine.situation import Situation
 from engine.store import Store
@@ -74,30 +75,8 @@ class Offering:
         return did
 
     def _open(self, kb: int, standing: Standing, before: Sequence[Standing], now: datetime) -> None:
-        ring = standing.facts.ring
-        # The same ring as in `rollout.standings`: the nearest one that takes part.
-        last = [each for each in before if each.facts.approval is not None or each.facts.opened_at is not None][-1:]
-        gate = [
-            f"{each.facts.ring.name}: {c.name} {c.value}, needed {c.needed}"
-            for each in last
-            for c in each.gate.conditions
-        ]
         with self._store.transaction():
-            self._store.rollout.open_ring(kb, ring.id, now)
-            record(
-                self._store,
-                now,
-                "ring-opened",
-                f"Ring {ring.name} opened for {kb_text(kb)}",
-                kb=kb,
-                rings=(ring.name,),
-                devices=standing.facts.counts.pending,
-                details={
-                    "gate": gate,
-                    "held": [c.state is ConditionState.HOLDS for each in last for c in each.gate.conditions],
-                },
-            )
-            self._store.state.count_change()
+            open_ring(self._store, kb, standing, before, now)
 
     def _halt_if_failing(self, kb: int, found: Sequence[Standing], now: datetime) -> bool:
         for standing in found:
@@ -110,6 +89,7 @@ class Offering:
                 self._store.rollout.add_stop(StopKind.HALT, kb, None, why, ACTOR, now)
                 devices = self._store.installs.cancel_waiting(now, kb, None)
                 self._store.installs.refresh_device_states(devices)
+                self._suspend(kb, now)
                 record(
                     self._store,
                     now,
@@ -119,10 +99,27 @@ class Offering:
                     rings=(ring,),
                     devices=len(devices),
                     reason=why,
+                    details={"before": {"release": "not halted"}, "after": {"release": "halted"}},
                 )
                 self._store.state.count_change()
             return True
         return False
+
+    def _suspend(self, kb: int, now: datetime) -> None:
+        """A halt reaches the tenants too."""
+        situation = Situation(self._store, now)
+        if situation.tenancies is None:
+            return
+        from engine.tenant_planning import TenantPlanner
+
+        tenancies = situation.tenancies
+        asked = TenantPlanner(self._store, tenancies, situation).suspending(kb, situation.rings)
+        if asked.refusal is None:
+            self._store.tenant_requests.add(asked.requests, tenancies.ring_ids(), ACTOR, now)
+            return
+        why = f"{asked.refusal.why} {asked.refusal.instead}"
+        summary = f"The halt of {kb_text(kb)} was not sent to a tenant: its devices go on as its policies say"
+        record(self._store, now, "tenant-not-asked", summary, kb=kb, reason=why)
 
     def _replace_waiting(self, kb: int, ring_id: int, situation: Situation) -> int:
         """An out-of-band release opens in mid-rollout: what has not started of the one it replaces never does."""

@@ -23,6 +23,7 @@ from engine.intents import (
     LiftHold,
     Plan,
     Recover,
+    Refusal,
     Resume,
     Retry,
     Role,
@@ -31,13 +32,14 @@ from engine.intents import (
     SetPolicy,
     SetRing,
     Stop,
+    TenantIntent,
     Uninstall,
     Withdraw,
 )
 from engine.model import Approval, InstallAction, Release, ReleaseKind
 from engine.plans.apply import FailedAttempt, plan_apply, plan_retry
 from engine.plans.approve import ApproveFacts, plan_approve, plan_withdraw
-from engine.plans.candidates import SAMPLE, Candidate
+from engine.plans.candidates import Candidate
 from engine.plans.rings import plan_assign
 from engine.plans.stops import plan_resume, plan_stop, scope_words
 from engine.plans.uninstall import WayBack, plan_uninstall
@@ -65,8 +67,26 @@ class Planner:
             NotFound, BadInput: it names something that does not exist.
         """
         forbidden = may(type(intent), self._role, read_only=self._read_only)
-        plan = self._plan(intent, Situation(self._store, now))
-        return replace(plan, refusal=forbidden) if forbidden else plan
+        situation = Situation(self._store, now)
+        plan = self._with_tenants(self._plan(intent, situation), situation)
+        return replace(plan, refusal=forbidden, requests=()) if forbidden else plan
+
+    def _with_tenants(self, plan: Plan, situation: Situation) -> Plan:
+        """The plan with what it asks of the tenants that carry part of the rollout."""
+        if situation.tenancies is None:
+            if isinstance(plan.intent, SetRing) and plan.intent.hotpatch is not None:
+                why = "It is no ring of a tenant: its devices take hotpatches when they are ready."
+                refusal = Refusal(f"Ring {plan.intent.name} is not changed.", why, "To keep one back: hotpatch hold")
+                return replace(plan, refusal=refusal)
+            return plan
+        # Loaded on use: most fleets have no tenant.
+        from engine.tenant_planning import TenantPlanner
+
+        intent = plan.intent
+        lifted = self.matching_stops(intent.scope, situation) if isinstance(intent, Resume) else ()
+        second_person = self._rollout.policy().second_person
+        planner = TenantPlanner(self._store, situation.tenancies, situation)
+        return planner.extended(plan, second_person=second_person, lifted=lifted)
 
     def _plan(self, intent: Intent, situation: Situation) -> Plan:
         number = self._store.state.change_number()
@@ -75,6 +95,8 @@ class Planner:
             from engine.failure_planning import FailurePlanner
 
             return FailurePlanner(self._store, self._actor.name, self._role).plan(intent, situation, number)
+        if isinstance(intent, TenantIntent):
+            return self._plan_tenant_intent(intent, situation, number)
         match intent:
             case Apply():
                 facts = situation.release_facts(intent.kb)
@@ -113,10 +135,14 @@ class Planner:
             case Recover():
                 return self._rollout.recover(intent, self.ways_back(situation, intent.kb), situation, number)
             case Assign():
-                ring = situation.ring(intent.ring)
-                moving = [each for each in self._candidates(situation, intent) if each.ring_id != ring.id]
-                names = [each.name for each in moving[:SAMPLE]]
-                return plan_assign(intent, ring, [each.id for each in moving], names, number)
+                return plan_assign(intent, situation.ring(intent.ring), self._candidates(situation, intent), number)
+
+    def _plan_tenant_intent(self, intent: TenantIntent, situation: Situation, number: int) -> Plan:
+        from engine.tenancies import Tenancies
+        from engine.tenant_actions import TenantActions
+
+        tenancies = situation.tenancies or Tenancies(self._store)
+        return TenantActions(self._store, tenancies, situation).plan(intent, number)
 
     def _candidates(self, situation: Situation, intent: Apply | Uninstall | Assign) -> Iterator[Candidate]:
         yield from self._store.rollout.candidates(situation.target_ids(intent.target))

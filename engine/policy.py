@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from engine.intents import (
     Apply,
     Approve,
+    AskAgain,
     Assign,
     Countersign,
     EndEscalation,
     Escalate,
     Exclude,
+    Expedite,
     HoldForProblem,
     Intent,
     LiftHold,
@@ -31,6 +33,7 @@ from engine.intents import (
     SetPolicy,
     SetRing,
     Stop,
+    Sync,
     TakeBack,
     Uninstall,
     Withdraw,
@@ -59,6 +62,9 @@ NEEDED_ROLE: Mapping[type[Intent], Role] = {
     MarkKnownProblem: Role.OPERATOR,
     HoldForProblem: Role.OPERATOR,
     LiftKnownProblem: Role.OPERATOR,
+    Sync: Role.HELP_DESK,
+    Expedite: Role.APPROVER,
+    AskAgain: Role.OPERATOR,
 }
 _RANK = {Role.VIEWER: 0, Role.HELP_DESK: 1, Role.OPERATOR: 2, Role.APPROVER: 3}
 _VERBS: Mapping[type[Intent], str] = {
@@ -84,6 +90,9 @@ _VERBS: Mapping[type[Intent], str] = {
     MarkKnownProblem: "mark known problems",
     HoldForProblem: "hold releases back",
     LiftKnownProblem: "lift known problems",
+    Sync: "ask devices to check in",
+    Expedite: "expedite releases",
+    AskAgain: "send requests again",
 }
 
 
@@ -95,6 +104,16 @@ def may(kind: type[Intent], role: Role, *, read_only: bool) -> Refusal | None:
 def may_take_in(what: str, role: Role, *, read_only: bool) -> Refusal | None:
     """Why this person may not bring documents or devices in; `what` is the verb, ``import a catalog``."""
     return _refusal(what, role, Role.OPERATOR, read_only=read_only)
+
+
+def may_connect(what: str, role: Role, *, read_only: bool, opens_writing: bool = False) -> Refusal | None:
+    """Why this person may not add, remove or sign in to a provider; what lets changes out needs an approver."""
+    return _refusal(what, role, Role.APPROVER if opens_writing else Role.OPERATOR, read_only=read_only)
+
+
+def may_restore(role: Role, *, read_only: bool) -> Refusal | None:
+    """Why this person may not bring a backup back: it undoes whatever others have decided since."""
+    return _refusal("restore a backup", role, Role.APPROVER, read_only=read_only)
 
 
 def _refusal(verb: str, role: Role, needed: Role, *, read_only: bool) -> Refusal | None:

@@ -208,6 +208,8 @@ class ProviderDesk:
                     with self._store.devices.counted_at_the_end(leaving):
                         nothing.take_over(remove_gone=True)
                 dropped = self._store.tenant_requests.drop(row.name)
+                self._store.tenant_status.let_go(row.name, now)
+                self._store.tenant_status.refresh_devices(row.name)
                 self._store.tenant_rings.unbind(row.name)
                 self._store.tenant_inventory.forget(row.name)
                 self._store.providers.remove(row.name)

@@ -5,25 +5,25 @@ One `Reads` belongs to one `Engine` and so to one thread.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from engine.audit import Break
+from engine.audit import AuditCheck, Head
 from engine.build import Platform, kb_text
 from engine.calendar import MonthPlan, last_document_month, next_baseline, year_plan
 from engine.clock import Clock
 from engine.errors import NotFound
+from engine.evidence_reads import EvidenceReads
 from engine.failure_reads import FailureReads
 from engine.model import Approval, DeviceState, Release, ReleaseKind, Track
-from engine.readiness import Readiness, assess
+from engine.readiness import Readiness, assess, with_notes
 from engine.records import (
     ActiveInstall,
     Anchor,
     Attention,
     AuditRow,
-    Compliance,
     Count,
     DeviceDetail,
     DevicePage,
@@ -40,8 +40,13 @@ from engine.store import Store
 from engine.store.devices import facts_of
 from engine.store.reasons import reason_counts
 from engine.store.releases import newest_first
+from engine.summary_reads import SummaryReads
+from engine.tenant_reads import TenantReads, tenant_attention
+from engine.tenants.inventory import RESTARTS_UNTOLD
+from engine.waiting import waiting_for_people
 
 if TYPE_CHECKING:
+    from engine.audit_lines import AuditExport
     from engine.catalog import Catalog, Levels
     from engine.store.rollout import StopRow
 
@@ -49,7 +54,7 @@ _ACTIVE_STATES = ("queued", "offered", "downloading", "installing", "restart-pen
 
 
 @dataclass(frozen=True, slots=True)
-class Reads(FailureReads, RolloutReads):
+class Reads(FailureReads, RolloutReads, SummaryReads, EvidenceReads, TenantReads):
     """The questions."""
 
     store: Store
@@ -122,14 +127,22 @@ class Reads(FailureReads, RolloutReads):
             state=DeviceState(row["state"]),
             installs=self.store.installs.of_device(device_id),
             holds=self.holds_on(device_id),
+            as_of=next((each for each in self.ages() if each.provider == row["provider"]), None),
+            restarts_untold=RESTARTS_UNTOLD if self.store.tenant_inventory.is_tenants(device_id) else "",
         )
 
     def readiness(self, device_id: int) -> Readiness:
-        """Readiness check by check, worked out from the facts as they stand now."""
+        """Readiness check by check, worked out from the facts as they stand now, with what a tenant says about them."""
         facts = self.device(device_id).facts
         situation = self._situation()
         levels = situation.levels(facts.platform) if facts.platform else None
-        return assess(facts, levels, situation.now)
+        found = assess(facts, levels, situation.now)
+        told = self.store.tenant_inventory.told_of_device(device_id)
+        if told is None:
+            return found
+        from engine.providers.graph.facts import notes_on
+
+        return with_notes(found, notes_on(told))
 
     # --- releases and calendar ----------------------------------------------------------------------
 
@@ -201,7 +214,7 @@ class Reads(FailureReads, RolloutReads):
 
     def rings(self) -> tuple[RingRow, ...]:
         """Rings with their members, whatever the release."""
-        counts = self.counts()
+        counts, tenancies = self.counts(), self._situation().tenancies
         rows = []
         for ring in self.store.rollout.rings():
             mine = [each for each in counts if each.ring == ring.name]
@@ -217,6 +230,7 @@ class Reads(FailureReads, RolloutReads):
                         for each in mine
                         if each.state in ("queued", "installing", "uninstalling", "restart-pending")
                     ),
+                    tenant=tenancies.side(ring.id) if tenancies is not None else None,
                 )
             )
         return tuple(rows)
@@ -238,55 +252,38 @@ class Reads(FailureReads, RolloutReads):
         """Decisions, newest first."""
         return self.store.audit.page(limit, before)
 
-    def audit_check(self) -> tuple[int, Break | None]:
-        """How many audit records were written, and the first place where their chain does not hold, if any."""
-        head = self.store.audit.head()
-        return (head[0] if head else 0), self.store.audit.verify()
+    def audit_check(self, outside: Head | None = None, on_progress: Callable[[int], None] | None = None) -> AuditCheck:
+        """Follow the chain of the whole audit; `outside` is a head that was kept elsewhere."""
+        with self.store.snapshot():
+            return self.store.audit.check(outside, on_progress)
+
+    def audit_lines(
+        self, since: datetime | None = None, on_progress: Callable[[int], None] | None = None
+    ) -> AuditExport:
+        """The audit, or its part from a time on, as lines that can be verified without this program.
+
+        Raises:
+            NotFound: there is no record from that time on.
+        """
+        from engine.audit_lines import AuditExport
+
+        return AuditExport(self.store, since, on_progress)
+
+    def last_backup(self) -> datetime | None:
+        """When a backup of this state was last made."""
+        kept = self.store.state.setting("last-backup")
+        return None if kept is None else datetime.fromisoformat(kept)
 
     def setting(self, name: str) -> str | None:
         """What the console remembered under this name."""
         return self.store.state.setting(f"console:{name}")
-
-    def compliance(self) -> tuple[Compliance, ...]:
-        """Protection against the current month: all platforms together, then each."""
-        situation = self._situation()
-        counts = self.counts()
-        rows: list[Compliance] = []
-        for platform in Platform:
-            levels = situation.levels(platform)
-            newest = levels.current_hotpatch() or levels.baseline
-            devices = sum(each.devices for each in counts if each.platform is platform)
-            if newest is None or not devices:
-                continue
-            first = next(r for r in situation.releases if r.platform is platform and r.month == newest.month)
-            kbs = [r.kb for r in situation.releases if r.platform is platform and r.month == newest.month]
-            day, five, three_weeks = self.store.installs.succeeded_within(
-                kbs, platform, first.released_at, (24, 120, 504)
-            )
-            protected = sum(each.devices for each in counts if each.platform is platform and each.protected)
-            rows.append(
-                Compliance(newest.month, platform, first.released_at, devices, protected, day, five, three_weeks)
-            )
-        if not rows:
-            return ()
-        together = Compliance(
-            max(each.month for each in rows),
-            None,
-            max(each.released_at for each in rows),
-            sum(each.devices for each in rows),
-            sum(each.protected for each in rows),
-            sum(each.within_24h for each in rows),
-            sum(each.within_5d for each in rows),
-            sum(each.within_3w for each in rows),
-        )
-        return (together, *rows)
 
     def attention(self) -> tuple[Attention, ...]:
         """What waits for a person, the most urgent first."""
         situation = self._situation()
         counts = self.counts()
         found = [
-            Attention(Urgency.NOW, f"{_scope(kb, ring)} is {words}", "rings") for kb, ring, words in situation.stops
+            Attention(Urgency.NOW, f"{_scope(kb, ring)} is {words}", "rings") for kb, ring, words in situation.own_stops
         ]
         for progress in self.ring_progress():
             failing = next((c for c in progress.gate if not c.holds and c.name in ("failed", "health")), None)
@@ -294,8 +291,10 @@ class Reads(FailureReads, RolloutReads):
                 told = f"{failing.name} {failing.value}"
                 text = f"Gate of ring {progress.ring.name} fails for {kb_text(progress.kb)}: {told}"
                 found.append(Attention(Urgency.NOW, text, "rings"))
+        found += tenant_attention(self.store, situation)
         found += self._failures().attention()
         found += self._waiting_releases(situation)
+        found += waiting_for_people(self.store, situation)
         for state, urgency, words in (
             ("failed", Urgency.TODAY, "with a failed install"),
             ("restart-pending", Urgency.SOON, "waiting for a restart"),

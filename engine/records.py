@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from engine.build import Architecture, OsBuild, Platform
+from engine.data_age import DataAge
 from engine.model import (
     DeviceFacts,
     DeviceState,
@@ -47,6 +48,8 @@ class DeviceRow:
     """Runs the current hotpatch, the current LCU, or something later."""
     state: DeviceState
     last_seen_at: datetime | None
+    tenant: str = ""
+    """The tenant whose policies lead it; "" for a device that takes orders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,35 @@ class GateCondition:
 
 
 @dataclass(frozen=True, slots=True)
+class TenantSide:
+    """What a tenant keeps of a ring that it carries; None is what it does not keep or does not tell."""
+
+    provider: str
+    kind: str
+    """What it is there, in words: ``update ring``."""
+    told_at: datetime
+    """When the tenant was read last."""
+    gone_at: datetime | None
+    """Since when the tenant does not have it any more."""
+    paused: bool | None
+    pause_expires_at: datetime | None
+    hotpatch: bool | None
+    """Whether its devices may take hotpatches."""
+    deferral_days: int | None
+    deadline_days: int | None
+    grace_days: int | None
+    policies: tuple[str, ...]
+    """Names of the policies that decide about its releases."""
+    also: tuple[str, ...]
+    """Other rings that these policies reach: a decision holds for all of them."""
+    changed: str
+    """What the tenant changed by itself last, in words; "" for nothing."""
+    changed_at: datetime | None
+    asked: tuple[tuple[str, datetime], ...] = ()
+    """What it was asked for and does not show yet, and since when."""
+
+
+@dataclass(frozen=True, slots=True)
 class RingProgress:
     """How far one release has come in one ring. The five counts add up to `devices`."""
 
@@ -136,6 +168,8 @@ class RingProgress:
     """Which wave is on and what the next one waits for, in words; "" for a ring without waves."""
     deadline_at: datetime | None = None
     """By when its devices must have the release; None before the ring has opened."""
+    tenant: TenantSide | None = None
+    """Set for a ring that a tenant carries."""
 
     @property
     def offered(self) -> int:
@@ -153,6 +187,8 @@ class RingRow:
     protected: int
     failed: int
     active: int
+    tenant: TenantSide | None = None
+    """Set for a ring that a tenant carries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +264,10 @@ class DeviceDetail:
     """Newest first."""
     holds: tuple[str, ...]
     """Why releases are withheld from it, in words."""
+    restarts_untold: str = ""
+    """Why neither its start nor a pending restart can be known, in words; "" where they can."""
+    as_of: DataAge | None = None
+    """How old what its tenant has told is; None for a device that no tenant leads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +325,8 @@ class StateInfo:
     scenario: str
     driver: str
     """Who holds the lease, "" when nobody drives the work."""
+    tenants: tuple[DataAge, ...] = ()
+    """How old what is shown of tenants is; empty where there is none."""
 
 
 class Urgency(StrEnum):
@@ -308,7 +350,11 @@ class Attention:
 
 @dataclass(frozen=True, slots=True)
 class Compliance:
-    """Devices protected against one month's releases; shares are of all devices on its platforms."""
+    """Devices protected against one month's releases; shares are of all devices on its platforms.
+
+    `protected` is what the devices are now, against the newest release of their track, out-of-band ones too; the marks
+    are about the month's release alone.
+    """
 
     month: str
     platform: Platform | None
@@ -319,3 +365,30 @@ class Compliance:
     within_24h: int
     within_5d: int
     within_3w: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderFreshness:
+    """How fresh what one system has told of its devices is."""
+
+    provider: str
+    devices: int
+    newest_at: datetime | None
+    """When the last of them was seen; None where none ever was."""
+    silent: int
+    """Devices not seen for longer than volatile facts are believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRow:
+    """A system that reaches devices, as an operator has named it. Holds no secret, only where secrets are kept."""
+
+    name: str
+    kind: str
+    """``graph``."""
+    config: str
+    """How it is reached, as JSON; its own module reads it."""
+    writes: bool
+    """Whether anything may be changed there."""
+    added_by: str
+    added_at: datetime

@@ -120,6 +120,10 @@ class RingFacts:
     """How its patched devices fare; None where no provider tells."""
     unsigned: str = ""
     """Who has approved it, where a second person must sign yet."""
+    tenant: str = ""
+    """The provider whose policies carry the ring: it paces itself and waits for no other ring."""
+    asked: str = ""
+    """What the tenant has not taken yet, in words; "" when nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +247,8 @@ def _waits_for(standing: Standing, before: Standing | None, now: datetime) -> st
         return facts.stopped
     if now < standing.opens_at:
         return "deferral" if facts.ring.deferral_days else "its time"
+    if facts.tenant:
+        return facts.asked
     if before is not None and before.facts.opened_at is None:
         return f"ring {before.facts.ring.name}"
     if before is not None and not before.gate.holds:

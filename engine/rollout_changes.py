@@ -32,7 +32,8 @@ class RolloutChanges:
         now, by = situation.now, self._actor.name
         match intent:
             case SetRing():
-                self._store.rollout.save_ring(changed_ring(intent, situation.ring(intent.name)))
+                ring = situation.ring(intent.name)
+                self._store.rollout.save_ring(changed_ring(_kept_here(intent, ring.id, situation), ring))
                 if intent.members is not None:
                     self._store.members.follow(self._store.rollout.rings(), now)
                 return 0
@@ -67,3 +68,13 @@ class RolloutChanges:
         )
         recovery = next(each for each in self._store.recovery.all(intent.kb) if each.id == number)
         return Recovering(self._store).order(recovery, Situation(self._store, situation.now))
+
+
+def _kept_here(intent: SetRing, ring_id: int, situation: Situation) -> SetRing:
+    """What of the change is ours to make: what a tenant keeps changes when it has done as it was asked."""
+    bound = situation.tenancies.by_ring.get(ring_id) if situation.tenancies is not None else None
+    if bound is None:
+        return intent
+    from engine.tenants.showing import own_part
+
+    return own_part(intent, bound.ring)

@@ -246,4 +246,5 @@ def _ring_progress(kb: int, standing: Standing, situation: Situation) -> RingPro
         ),
         wave=situation.wave(facts, kb).words if is_open else "",
         deadline_at=deadline_of(facts.ring, facts.opened_at).deadline_at if facts.opened_at else None,
+        tenant=situation.tenancies.side(facts.ring.id) if situation.tenancies is not None else None,
     )

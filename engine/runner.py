@@ -8,18 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from engine.clock import Clock
+from engine.closing import close_due
 from engine.failure_upkeep import mind_failures, next_end
 from engine.keeping import approve_by_policy, follow_members, tell_deadlines
 from engine.offering import Offering
+from engine.populations import mind_populations
 from engine.providers.base import Provider
+from engine.pruning import mind_history
 from engine.recovering import Recovering
 from engine.store import Store
+from engine.tenant_upkeep import PULL_EVERY, TenantUpkeep
 from engine.upkeep import follow_calendar, let_check_in, notice_stale
 from engine.watching import Watching
 from engine.work import Work
+
+_REQUESTS = 20
+"""Requests to a tenant that one turn sends: the lease must be renewed in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +44,22 @@ class TurnResult:
 class Runner:
     """Drives due work through one store."""
 
-    def __init__(self, store: Store, providers: Mapping[str, Provider], clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        providers: Mapping[str, Provider],
+        clock: Clock,
+        pull_every: timedelta | None = PULL_EVERY,
+    ) -> None:
         self._store = store
+        self._providers = providers
         self._has_simulated = "simulated" in providers
         self._clock = clock
         self._offering = Offering(store)
         self._work = Work(store, providers)
         self._recovering = Recovering(store)
         self._watching = Watching(store, providers)
+        self.tenants = TenantUpkeep(store, providers, clock, pull_every)
 
     async def turn(self) -> TurnResult:
         """Do what is due now.
@@ -54,6 +69,7 @@ class Runner:
         """
         with self._store.transaction():
             if not self._store.lease.take():
+                self.tenants.stop()
                 return TurnResult(0, None, driving=False)
         now = self._clock.now()
         # Devices check in before the calendar judges them: after a long pause their facts would all look stale.
@@ -69,8 +85,21 @@ class Runner:
         did += tell_deadlines(self._store, now)
         did += self._offering.roll_out(now)
         did += await self._work.do_due(now)
+        did += await self._deliver(now)
+        did += self.tenants.turn(now)
+        # What is deleted cannot be counted any more, so months are kept first.
+        did += 1 if close_due(self._store, now) else mind_history(self._store, now)
+        mind_populations(self._store, now)
         # After a step another may be due at once, so when the next one is need not be worked out.
         return TurnResult(did, now if did else self._next_at(now), driving=True)
+
+    async def _deliver(self, now: datetime) -> int:
+        """What decisions have asked of tenants. Nothing is loaded where there is none."""
+        if not self._store.tenant_requests.providers_due(now):
+            return 0
+        from engine.tenant_delivery import Delivery
+
+        return (await Delivery(self._store, self._providers).deliver(now, _REQUESTS)).did
 
     def _next_at(self, now: datetime) -> datetime | None:
         moments = (
@@ -78,5 +107,7 @@ class Runner:
             self._offering.next_at(now),
             self._watching.next_at(now),
             next_end(self._store),
+            self._store.tenant_requests.next_at(now),
+            self.tenants.next_at(now),
         )
         return min((each for each in moments if each is not None), default=None)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from engine.anomaly import HealthVerdict, KindHealth, compare
 from engine.build import Platform
@@ -36,6 +38,9 @@ from engine.store.rollout import ProgressCell
 from engine.store.safeguards import NOTHING
 from engine.waves import WaveStanding, wave_standing
 
+if TYPE_CHECKING:
+    from engine.tenancies import Tenancies
+
 
 class Situation:
     """The state at one time, read on demand and kept for as long as one question takes."""
@@ -50,6 +55,16 @@ class Situation:
         self._stops: tuple[tuple[int | None, str | None, str], ...] | None = None
         self._health: dict[int, Mapping[int, HealthVerdict]] = {}
         self._holds: tuple[Hold, ...] | None = None
+
+    @cached_property
+    def tenancies(self) -> Tenancies | None:
+        """The tenants that carry part of the rollout; None where there is none."""
+        if not any(each.kind == "graph" for each in self._store.providers.all()):
+            return None
+        # Loaded on use: most fleets have no tenant.
+        from engine.tenancies import Tenancies
+
+        return Tenancies(self._store)
 
     @property
     def releases(self) -> tuple[Release, ...]:
@@ -72,17 +87,24 @@ class Situation:
 
     @property
     def stops(self) -> tuple[tuple[int | None, str | None, str], ...]:
-        """Pauses and halts in force as (KB, ring, words)."""
+        """Pauses and halts in force as (KB, ring, words), the tenants' own too."""
         if self._stops is None:
-            self._stops = tuple(
-                (
-                    each.scope.kb,
-                    each.scope.ring,
-                    f"{'halted' if each.kind == 'halt' else 'paused'} by {each.stopped_by}: {each.reason}",
-                )
-                for each in self._store.rollout.stops()
-            )
+            self._stops = self.own_stops
+            if self.tenancies is not None:
+                self._stops += self.tenancies.stops()
         return self._stops
+
+    @cached_property
+    def own_stops(self) -> tuple[tuple[int | None, str | None, str], ...]:
+        """Those that were decided here."""
+        return tuple(
+            (
+                each.scope.kb,
+                each.scope.ring,
+                f"{'halted' if each.kind == 'halt' else 'paused'} by {each.stopped_by}: {each.reason}",
+            )
+            for each in self._store.rollout.stops()
+        )
 
     def levels(self, platform: Platform) -> Levels:
         """What devices of a platform are compared with now."""
@@ -224,7 +246,14 @@ class Situation:
             stopped=is_stopped(self.stops, kb, ring.name),
             health=self.health(kb).get(ring.id),
             unsigned=unsigned_by(approvals, kb, ring.name, self.now),
+            **self._tenants_part(kb, ring),
         )
+
+    def _tenants_part(self, kb: int, ring: Ring) -> dict[str, str]:
+        bound = self.tenancies.by_ring.get(ring.id) if self.tenancies is not None else None
+        if self.tenancies is None or bound is None:
+            return {}
+        return {"tenant": bound.provider, "asked": self.tenancies.not_yet(bound, kb)}
 
     def _installed_at(
         self, kb: int, ring: Ring, counts: RingCounts, succeeded: int, opened_at: datetime | None, needed: int

@@ -108,9 +108,6 @@ class SummaryReads:
         """What happened from `since` (None: the last 30 days) up to `until` (None: now).
 
         `wanted` says which decisions count; `filter` is how that was asked for. Installs and failures all count.
-
-        Raises:
-            StateUnusable: an audit record cannot be read.
         """
         from engine import activity_summary as summary
         from engine.store.summaries import failure_days, install_days

@@ -188,7 +188,7 @@ class TenantPlanner:
         ours = own_part(intent, bound.ring)
         devices = len(self._store.devices.ids_in_rings([ring.id]))
         own = plan_set_ring(ours, ring, devices, plan.change_number)
-        if asked.requests and changed_ring(ours, ring) == ring:
+        if (asked.requests or asked.refusal is not None) and changed_ring(ours, ring) == ring:
             own = replace(own, steps=(), refusal=None)
         return _with(replace(own, intent=intent, command=plan.command), asked)
 

@@ -59,12 +59,21 @@ class TenantUpkeep:
         if not names:
             return 0
         did = self._show(names, now)
+        self._raise_trouble()
         if not self.is_pulling:
             due = next((name for name in names if self._is_due(name, now)), None)
             if due is not None:
                 self._task = asyncio.get_running_loop().create_task(self._pull(due))
         did, self._steps = did + self._steps, 0
         return did
+
+    def _raise_trouble(self) -> None:
+        """What nobody foresaw is the turn's trouble too, instead of being lost with the task."""
+        task = self._task
+        if task is not None and task.done():
+            self._task = None
+            if not task.cancelled() and (trouble := task.exception()) is not None:
+                raise trouble
 
     @property
     def is_pulling(self) -> bool:

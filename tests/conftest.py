@@ -12,7 +12,7 @@ settings.register_profile(
 )
 settings.load_profile("house")
 
-pytest_plugins = ["tests.states"]
+pytest_plugins = ["tests.states", "tests.tenant.fixtures", "tests.tenant.coverage", "tests.engine.tenant_pulls"]
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 """Facts and documents beside the project; absent in a clone elsewhere."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from console.cli import hotpatch
+from console.cli.reference import permissions_markdown
 from console.keys import key_table
 from engine.inventory import format_table
 
@@ -55,7 +56,12 @@ def commands(command: click.Command, path: str) -> list[tuple[str, click.Command
 
 def written(text: str) -> str:
     """README's text with fresh tables."""
-    blocks = (("columns", format_table()), ("keys", keys_block()), ("commands", commands_block()))
+    blocks = (
+        ("columns", format_table()),
+        ("permissions", permissions_markdown()),
+        ("keys", keys_block()),
+        ("commands", commands_block()),
+    )
     for name, block in blocks:
         text = re.sub(
             rf"(<!-- {name}:[^\n]*-->\n).*?(<!-- /{name} -->)",

@@ -12,15 +12,19 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
+from console.files import write_whole
+from console.reports.making import Request, lines, make
 from engine import Engine, open_engine
 from engine.demo import prepare_demo
 from engine.intents import Actor, After, Approve, Target, Uninstall
 from engine.records import DeviceQuery
+from tests.console import chromium
 from tests.console.driver import desk
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = (132, 38)
 NARROW = (80, 24)
+REPORT_SIZE = (1080, 1440)
 CLIENT_HOTPATCH = 5089466
 SERVER_HOTPATCHES = (5087423, 5087424)
 
@@ -52,6 +56,26 @@ async def _take(path: Path, folder: Path) -> None:
                 picture = table.app.export_screenshot(title=f"hotpatch: {name}", simplify=True)
                 (folder / f"{name}{suffix}.svg").write_text(picture, encoding="utf-8")
                 print(f"{name}{suffix}.svg")  # noqa: T201 - it is a command
+    for size, suffix in ((SIZE, ""), (NARROW, "-80x24")):
+        async with desk(path, start="overview", size=size) as table:
+            table.app.show_compliance()
+            await table.idle()
+            await table.press("j", "enter")
+            picture = table.app.export_screenshot(title="hotpatch: compliance", simplify=True)
+            (folder / f"compliance{suffix}.svg").write_text(picture, encoding="utf-8")
+            print(f"compliance{suffix}.svg")  # noqa: T201
+
+
+def _picture_report(path: Path, folder: Path) -> None:
+    """The beginning of the compliance report as a browser shows it."""
+    if not chromium.is_there():
+        print(f"report.png left away: {chromium.ABSENT}")  # noqa: T201 - it is a command
+        return
+    page = path.with_name("report.html")
+    with open_engine(path, actor=Actor("mia.koch", "jump01 console"), read_only=True) as engine:
+        write_whole(page, lines(make(engine, Request("compliance")).report, "html"))
+    chromium.picture(page, folder / "report.png", *REPORT_SIZE)
+    print("report.png")  # noqa: T201
 
 
 def main() -> None:
@@ -66,6 +90,7 @@ def main() -> None:
         prepare_demo(path)
         asyncio.run(_roll_out(path))
         asyncio.run(_take(path, folder))
+        _picture_report(path, folder)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from console.cli.session import ChangeCommand, Command, FactsGroup, Session, ses
 from console.cli.work_lists import MILESTONES, MISSES, RING_FORECASTS
 from engine.errors import BadInput
 from engine.intents import Approve, Countersign, SetPolicy, Withdraw
+from engine.retention import parse_period, period_words
 
 if TYPE_CHECKING:
     from engine.rollout_records import Forecast
@@ -153,7 +154,7 @@ def _show_forecast(session: Session, found: Forecast, now: datetime) -> None:
 @session_of
 @click.pass_context
 def policy(context: click.Context, session: Session) -> int | None:
-    """The rules for approvals: whether a second person signs, what may be approved, what is approved by itself."""
+    """The rules for approvals: who signs, what may be approved, what is by itself; and how long history is kept."""
     if context.invoked_subcommand is not None:
         return None
     with session.engine() as engine:
@@ -166,6 +167,7 @@ def policy(context: click.Context, session: Session) -> int | None:
             ("Second person", "signs every approval" if found.second_person else "not needed"),
             ("Releases", "only those a Microsoft document confirms" if found.confirmed_only else "all in the catalog"),
             ("Approved by itself", f"for {', '.join(found.auto_approve)}" if found.auto_approve else "nothing"),
+            ("History is kept", period_words(found.keep_months)),
         ],
         session.style,
     )
@@ -177,6 +179,7 @@ def policy(context: click.Context, session: Session) -> int | None:
 @click.option("--confirmed-only/--any-release", default=None, help="Whether only confirmed releases may be approved.")
 @click.option("--auto-approve", "rings", multiple=True, metavar="RING", help="New releases are approved for it.")
 @click.option("--no-auto-approve", "no_rings", is_flag=True, help="Nothing is approved by itself.")
+@click.option("--keep-history", default="", metavar="PERIOD", help="How long installs are kept: 13 months, forever.")
 @click.option("--reason", default="", metavar="TEXT", help="Why; kept in the audit.")
 @session_of
 def set_policy(
@@ -185,15 +188,18 @@ def set_policy(
     confirmed_only: bool | None,
     rings: tuple[str, ...],
     no_rings: bool,
+    keep_history: str,
     reason: str,
 ) -> int:
-    """Change the rules for approvals; those that stand keep the rules they were given under.
+    """Change the rules for approvals and for keeping history.
 
-    --auto-approve may be repeated; together they are all the rings for which new releases are approved.
+    Approvals that stand keep the rules they were given under. --auto-approve may be repeated; together they are all
+    the rings for which new releases are approved. The audit is always kept, whatever --keep-history says.
     """
+    keep_months = parse_period(keep_history) if keep_history else None
     if rings and no_rings:
         raise BadInput("--auto-approve and --no-auto-approve exclude each other.", "", "Choose one.")
     auto_approve = rings if rings or no_rings else None
-    if second_person is None and confirmed_only is None and auto_approve is None:
+    if all(rule is None for rule in (second_person, confirmed_only, auto_approve, keep_months)):
         raise BadInput("Which rule is to change?", "", "For example: hotpatch policy set --second-person")
-    return change(session, SetPolicy(second_person, confirmed_only, auto_approve, reason))
+    return change(session, SetPolicy(second_person, confirmed_only, auto_approve, reason, keep_months))

@@ -5,7 +5,8 @@ Every command that changes the fleet ends in `change`. It decides nothing: refus
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +23,14 @@ from engine.intents import Apply, Approve, Countersign, Intent, Plan, Recover, R
 
 if TYPE_CHECKING:
     from engine import Engine
+    from engine.changes import Outcome
+    from engine.tenants.model import Receipt
 
 RESTARTS_UNASKED = 1_000
 """A change with more restarts than this is not carried out without a person or --yes."""
 _TYPED_FROM = 1_000
+_NAMED = 5
+"""Answers of tenants that are told one by one."""
 _WORK = Approve | Countersign | Apply | Uninstall | Recover | Retry | Resume
 
 
@@ -47,12 +52,48 @@ def change(session: Session, intent: Intent) -> ExitCode:
             diagnostics.note("Nothing was changed.")
             return ExitCode.FAILED
         done = engine.carry_out(plan)
+        receipts = _delivered(engine, done)
         if session.as_json:
-            output.document(documents.outcome(plan, done))
+            output.document(documents.outcome(plan, done, receipts))
         else:
             _tell(session, plan, done.summary)
-            _say_what_drives(engine, intent)
-    return ExitCode.DONE
+            _say_what_drives(engine, plan)
+    return _told(receipts)
+
+
+def _delivered(engine: Engine, done: Outcome) -> tuple[Receipt, ...]:
+    """Send what the change asks of tenants; what became of it."""
+    if not done.requests:
+        return ()
+    import asyncio
+
+    asyncio.run(engine.deliver())
+    return engine.reads.these_requests(done.requests)
+
+
+def _told(receipts: Sequence[Receipt]) -> ExitCode:
+    """Say what tenants answered. Nothing is installed by their taking it: devices act at their next scan."""
+    if not receipts:
+        return ExitCode.DONE
+    provider = receipts[0].request.provider
+    refused = [each for each in receipts if each.state == "refused"]
+    waiting = [each for each in receipts if each.state in ("waiting", "sending")]
+    taken = len(receipts) - len(refused) - len(waiting)
+    if taken:
+        shown = "; devices act at their next scan, hours to days later."
+        diagnostics.note(f"{provider} took {text.plural(taken, 'request')}{shown}")
+    for each in waiting[:_NAMED]:
+        said = f" {each.said}" if each.said else ""
+        diagnostics.note(f"Not sent yet: {each.request.why}. It is sent by itself later.{said}")
+    for each in refused[:_NAMED]:
+        diagnostics.problem(f"{provider} refused: {each.request.why}.", each.said, _again(each))
+    if refused:
+        return ExitCode.FAILED
+    return ExitCode.ATTENTION if waiting else ExitCode.DONE
+
+
+def _again(receipt: Receipt) -> str:
+    return f"When it is put right: hotpatch requests again {receipt.id}"
 
 
 def _show_only(session: Session, plan: Plan) -> ExitCode:
@@ -68,7 +109,11 @@ def _show_only(session: Session, plan: Plan) -> ExitCode:
 
 
 def _tell(session: Session, plan: Plan, summary: str) -> None:
-    output.line(f"Done: {summary}.", Severity.OK, session.style)
+    if plan.requests:
+        # A tenant's devices act at their next scan: what was asked for is not done yet.
+        output.line(f"Requested: {summary}.", Severity.DUE, session.style)
+    else:
+        output.line(f"Done: {summary}.", Severity.OK, session.style)
     for each in plan.left_out:
         output.line(f"Left out: {_left_out(each)}")
         if each.instead:
@@ -77,9 +122,9 @@ def _tell(session: Session, plan: Plan, summary: str) -> None:
         output.line(warning, Severity.AT_RISK, session.style)
 
 
-def _say_what_drives(engine: Engine, intent: Intent) -> None:
-    """Work moves only while something drives it; nobody must wait for it in vain."""
-    if isinstance(intent, _WORK) and not engine.info().driver:
+def _say_what_drives(engine: Engine, plan: Plan) -> None:
+    """Work moves only while something drives it; nobody must wait for it in vain. A tenant drives its own."""
+    if isinstance(plan.intent, _WORK) and not plan.requests and not engine.info().driver:
         diagnostics.note("Nothing drives the work now. Let it happen with: hotpatch run --until-idle")
 
 
@@ -118,8 +163,19 @@ def plan_lines(plan: Plan) -> list[str]:
     for each in plan.left_out:
         lines.append(f"  Leaves out {_left_out(each)} {each.instead}".rstrip())
     lines += [f"  Mind: {warning}" for warning in plan.warnings]
+    lines += request_lines(plan)
     if plan.command:
         lines.append(f"  The same as: {plan.command}")
+    return lines
+
+
+def request_lines(plan: Plan) -> list[str]:
+    """Exactly what is sent to tenants."""
+    lines = []
+    for each in plan.requests:
+        lines.append(f"  Sends to {each.provider}: {each.method} {each.address}")
+        if each.body is not None:
+            lines.append(f"    {json.dumps(each.body, ensure_ascii=True)}")
     return lines
 
 

@@ -117,6 +117,7 @@ def _state(session: Session) -> Iterator[Finding]:
             yield Finding("permission", Result.ATTENTION, "read only", "Give yourself the right to write it.")
         yield _lease(engine, info.driver)
         yield _audit(engine)
+        yield _backup(engine, info.now)
         yield _catalog(engine, info.now)
 
 
@@ -132,11 +133,18 @@ def _lease(engine: Engine, driver: str) -> Finding:
 
 
 def _audit(engine: Engine) -> Finding:
-    records, broken = engine.reads.audit_check()
-    if broken is not None:
+    check = engine.reads.audit_check()
+    if check.broken is not None:
         fix = "Compare with a backup; somebody wrote to the file by other means."
-        return Finding("audit", Result.ATTENTION, f"{broken.why}", fix)
-    return Finding("audit", Result.OK, f"holds, {text.plural(records, 'record')}")
+        return Finding("audit", Result.ATTENTION, check.broken.why, fix)
+    return Finding("audit", Result.OK, f"holds, {text.plural(check.records, 'record')}; the last is {check.head}")
+
+
+def _backup(engine: Engine, now: datetime) -> Finding:
+    made_at = engine.reads.last_backup()
+    if made_at is None:
+        return Finding("backup", Result.NOTE, "none was made yet", "Make one: hotpatch backup FILE")
+    return Finding("backup", Result.OK, f"the last was made {text.until(made_at, now)}")
 
 
 def _catalog(engine: Engine, now: datetime) -> Finding:

@@ -10,12 +10,16 @@ import traceback
 from collections.abc import Callable, Iterable
 from enum import IntEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from console.cli.output import OutputClosed, abandon, flush
 from console.text import clean
 from engine.errors import BadInput, EngineError, NotFound, Refused
+
+if TYPE_CHECKING:
+    from engine.providers.graph.signin import DeviceCode
 
 
 class ExitCode(IntEnum):
@@ -94,6 +98,18 @@ def ask(question: str) -> str:
 def can_ask() -> bool:
     """Whether a person sits at the terminal who could answer a question."""
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
+
+
+def show_code(code: DeviceCode) -> None:
+    """What a person needs for signing in with a browser elsewhere."""
+    _write(
+        [
+            "To sign in, open this address in a browser on any machine and type the code:",
+            f"  {code.verification_uri}",
+            f"  {code.user_code}",
+            f"It holds until {code.expires_at:%H:%M} UTC; ctrl+c gives up. Never type a code that somebody sent you.",
+        ]
+    )
 
 
 def progress_line(message: str) -> None:

@@ -50,7 +50,7 @@ def run(session: Session, until_idle: bool, seconds: float | None, until: dateti
     """
     if session.read_only:
         raise Refused("Nothing is driven.", "--read-only refuses every change.", "Leave it out.")
-    with session.engine() as engine:
+    with session.engine(asks=False) as engine:
         driver = _Driver(engine, None if seconds is None else time.monotonic() + seconds)
         with driver.listening():
             steps = driver.drive(until_idle=until_idle, until=until)

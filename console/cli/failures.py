@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from console import text
+from console import data_ages, text
 from console.cli import diagnostics, documents, output
 from console.cli.diagnostics import ExitCode
 from console.cli.filtering import FilterCommand, filter_text
@@ -26,12 +26,15 @@ def failures(session: Session, words: tuple[str, ...]) -> int:
     with session.engine() as engine:
         views, now = engine.reads.failure_views(filter_text(words)), engine.now()
         if session.as_json:
-            output.document([documents.failure_group(each, now) for each in views])
+            as_of = documents.as_of(engine.reads.ages())
+            output.document([documents.failure_group(each, now) | {"as_of": as_of} for each in views])
             return ExitCode.DONE
         if not views:
             diagnostics.note("No open failure matches.")
             return ExitCode.DONE
         output.table(FAILURE_GROUPS, views, now, session.style)
+        ages = engine.reads.ages()
+        diagnostics.notes(data_ages.notes(ages, (each.provider for each in ages), now))
         for view in views:
             output.line()
             _show(session, view, now)

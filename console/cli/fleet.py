@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from console import columns, text
+from console import columns, data_ages, text
 from console.cli import diagnostics, documents, output
 from console.cli.diagnostics import ExitCode
 from console.cli.filtering import FilterCommand, filter_text
@@ -52,7 +52,8 @@ def devices(
     with session.engine() as engine:
         rows = engine.reads.each_device(query)
         if session.as_json:
-            output.documents(documents.device_row(row) for row in islice(rows, limit or None))
+            as_of = documents.as_of(engine.reads.ages())
+            output.documents(documents.device_row(row, as_of) for row in islice(rows, limit or None))
         elif as_csv:
             from console.export import csv_lines
 
@@ -81,6 +82,7 @@ def _table(session: Session, engine: Engine, query: DeviceQuery, limit: int | No
     most = TABLE_LIMIT if limit is None else limit
     rows = list(islice(engine.reads.each_device(query), most or None))
     output.table(columns.DEVICES, rows, engine.now(), session.style)
+    diagnostics.notes(data_ages.notes(engine.reads.ages(), (each.tenant for each in rows), engine.now()))
     total = engine.reads.device_total(query) if most and len(rows) == most else len(rows)
     if total > len(rows):
         diagnostics.note(f"{len(rows):,} of {total:,} devices. All of them: --limit 0")

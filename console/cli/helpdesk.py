@@ -134,7 +134,7 @@ def _show_device(session: Session, told: _Told, now: datetime) -> None:
             ("Ring, track", f"{detail.ring or NOTHING}, {text.words(detail.track)}"),
             ("Managed by", ", ".join(part for part in (text.words(facts.management), facts.policy_name) if part)),
             ("Last seen", f"{text.moment_long(facts.last_seen_at)} ({text.age(facts.last_seen_at, now)})"),
-            ("Started", f"{text.moment_long(facts.boot_at)} ({text.age(facts.boot_at, now)})"),
+            ("Started", _started(detail, now)),
             ("Open CVEs", f"{len(told.open_cves)}, {exploited} of them exploited"),
         ],
         style,
@@ -154,6 +154,13 @@ def _windows(detail: DeviceDetail) -> str:
     label = facts.platform.label if facts.platform else "a Windows version without hotpatches"
     parts = (label, facts.edition, str(facts.architecture or ""), f"build {text.build(facts.build)}")
     return ", ".join(part for part in parts if part)
+
+
+def _started(detail: DeviceDetail, now: datetime) -> str:
+    at = detail.facts.boot_at
+    if at is None and detail.restarts_untold:
+        return f"{NOTHING} ({detail.restarts_untold})"
+    return f"{text.moment_long(at)} ({text.age(at, now)})"
 
 
 def _standing(answer: HelpDeskAnswer) -> Severity:

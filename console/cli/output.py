@@ -203,6 +203,12 @@ def raw(content: str) -> None:
     _write(content)
 
 
+def as_utf8() -> None:
+    """What follows is a file's content: it is UTF-8, whatever the terminal's encoding, unless it goes to a terminal."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and not is_terminal():
+        sys.stdout.reconfigure(encoding="utf-8", errors="strict")
+
+
 def flush() -> None:
     """Bring everything out.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from console import columns, text
+from console import columns, data_ages, text
 from console.cli import diagnostics, documents, output
 from console.cli.diagnostics import ExitCode
 from console.cli.lists import COMPLIANCE
@@ -49,6 +49,8 @@ def status(session: Session) -> int:
 def _status(engine: Engine, attention: tuple[Attention, ...]) -> documents.Document:
     found = documents.totals(engine.reads.counts())
     restarts = _next_restarts(engine)
+    providers = engine.reads.providers()
+    waiting = sum(each.waiting for each in providers)
     return {
         **documents.state_info(engine.info()),
         "totals": {"devices": found.devices, "protected": found.protected},
@@ -58,7 +60,9 @@ def _status(engine: Engine, attention: tuple[Attention, ...]) -> documents.Docum
         "states": found.states,
         "tracks": found.tracks,
         "compliance": [documents.compliance(each) for each in engine.reads.compliance()],
-        "active": _active(found),
+        "active": _active(found) - waiting,
+        "requested": waiting,
+        "providers": [documents.plain(each) for each in providers],
         "failures": found.states.get(DeviceState.FAILED, 0),
         "attention": [documents.attention(each) for each in attention],
         "next_restart": [
@@ -81,6 +85,9 @@ def _next_restarts(engine: Engine) -> list[Platform]:
 def _show(session: Session, engine: Engine, attention: tuple[Attention, ...]) -> None:
     info, now, style = engine.info(), engine.now(), session.style
     found = documents.totals(engine.reads.counts())
+    providers = engine.reads.providers()
+    waiting = sum(each.waiting for each in providers)
+    requested = [("Requested", f"{text.plural(waiting, 'device')}, each acts at its next scan")] if waiting else []
     demo = ""
     if info.demo is not None:
         demo = f" (demo, {'paused' if info.demo.paused else f'{info.demo.speed:g} times life'})"
@@ -89,10 +96,12 @@ def _show(session: Session, engine: Engine, attention: tuple[Attention, ...]) ->
         [
             ("Readiness", ", ".join(f"{count:,} {text.words(word)}" for word, count in found.verdicts.items())),
             ("Funnel", " > ".join(f"{text.words(word)} {count:,}" for word, count in found.funnel.items())),
-            ("Under way", text.count(_active(found))),
+            ("Under way", text.count(_active(found) - waiting)),
+            *requested,
             ("Failed", text.count(found.states.get(DeviceState.FAILED, 0))),
             ("Next baseline", ", ".join(_restart_words(engine))),
             ("Driven by", info.driver or "nobody; hotpatch run, or an open console"),
+            *((f"As of, {each.provider}", data_ages.as_of_words(each, now)) for each in info.tenants),
         ],
         style,
     )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import textwrap
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from console import text
+from console import data_ages, text
 from console.cli import diagnostics, documents, output
 from console.cli.diagnostics import ExitCode
 from console.cli.session import ChangeCommand, Command, Session, session_of
@@ -19,6 +21,7 @@ from engine.errors import Refused
 
 if TYPE_CHECKING:
     from engine import Engine
+    from engine.data_age import ProviderStanding
     from engine.provider_desk import ProviderFacts
     from engine.providers.graph.steps import Step
 
@@ -64,7 +67,7 @@ def add(
     writes: bool | None,
     **given: Any,
 ) -> int:
-    """Connect a tenant of Microsoft Graph under a name. Nothing is sent; next: hotpatch provider login NAME
+    """Connect a tenant of Microsoft Graph under a name. Nothing is sent; next: hotpatch provider login NAME.
 
     No secret is given here or kept: only the names of variables and files. Writing is off until it is switched on with
     `hotpatch provider writes NAME on`; only for a ready token, whose maker chose its permissions, it is on at once when
@@ -175,15 +178,34 @@ def list_providers(session: Session) -> int:
     """The providers of this state file, and what can be done through each."""
     with session.engine() as engine:
         rows, now = engine.provider_desk().providers(), engine.now()
+        standings = {each.name: each for each in engine.reads.providers()}
     if session.as_json:
-        output.document([_facts(row) for row in rows])
+        output.document([_facts(row) | {"standing": documents.plain(standings.get(row.name))} for row in rows])
     elif rows:
         output.table(_COLUMNS, rows, now, session.style)
         diagnostics.notes(f"{row.name}: {row.capabilities.note}" for row in rows if row.capabilities.note)
         diagnostics.notes(f"{row.name}: {row.trouble}" for row in rows if row.trouble)
+        for each in standings.values():
+            diagnostics.notes(_standing_notes(each, now))
     else:
         diagnostics.note("There is no provider. Connect one: hotpatch provider add graph --name corp")
     return ExitCode.DONE
+
+
+def _standing_notes(each: ProviderStanding, now: datetime) -> Iterator[str]:
+    """How old what is known of a tenant is, what waits for it, and what keeps it from being asked."""
+    yield f"{each.name}: as of {data_ages.as_of_words(each.age, now)}."
+    if each.waiting:
+        since = text.moment(each.waiting_since, now)
+        devices = text.plural(each.waiting, "device")
+        yield f"{each.name}: requested on {devices}, the first {since}; each acts by itself."
+    if each.requests_open or each.requests_refused:
+        waiting, refused = text.count(each.requests_open), text.count(each.requests_refused)
+        yield f"{each.name}: requests to be sent {waiting}, refused {refused}. See: hotpatch requests"
+    if each.pulling:
+        yield f"{each.name}: a pull {'goes on' if each.is_pulled_now else 'was broken off'} at {each.pulling}."
+    if each.problem:
+        yield f"{each.name}: {each.problem}"
 
 
 _RESULTS = {

@@ -90,5 +90,16 @@ def exit_codes_markdown() -> str:
     return "\n".join(["| code | meaning |", "|---|---|", *(f"| {code} | {_ENDINGS[code]} |" for code in ExitCode)])
 
 
+def permissions_markdown() -> str:
+    """What the console asks for in a tenant of Microsoft Graph, and why."""
+    from engine.providers.graph.permissions import permissions
+
+    lines = ["| permission | for | why | without it |", "|---|---|---|---|"]
+    for each in permissions():
+        use = "writing" if each.writes else "reading"
+        lines.append(f"| `{each.name}` | {use}{'' if each.needed else ', optional'} | {each.why} | {each.without} |")
+    return "\n".join(lines)
+
+
 if __name__ == "__main__":
     output.raw("\n\n".join((commands_markdown(), options_markdown(), exit_codes_markdown())) + "\n")

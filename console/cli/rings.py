@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from console import columns, text
+from console import columns, data_ages, text
 from console.cli import diagnostics, documents, output
 from console.cli.changing import change, kb_number
 from console.cli.diagnostics import ExitCode
@@ -17,7 +18,7 @@ from console.cli.work_lists import LATE, RING_CONFLICTS
 from engine.errors import BadInput
 from engine.intents import SetRing
 from engine.model import Gate, Ring
-from engine.records import RingProgress, Urgency
+from engine.records import RingProgress, RingRow, Urgency
 from engine.windows import window_text
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def rings(context: click.Context, session: Session, kb: int | None) -> int | Non
         progress = engine.reads.ring_progress(kb)
         late, health = _late(engine, progress), _health(engine, progress)
         if session.as_json:
-            output.document(documents.rings(rows, progress, late, health))
+            output.document(documents.rings(rows, progress, late, health, documents.as_of(engine.reads.ages())))
         else:
             now, style = engine.now(), session.style
             output.table(columns.RINGS, rows, now, style)
@@ -53,6 +54,10 @@ def rings(context: click.Context, session: Session, kb: int | None) -> int | Non
             output.table(columns.RING_PROGRESS, progress, now, style)
             for words in filter(None, (_own_rules(row.ring) for row in rows)):
                 output.line(words)
+            for words in (each for row in rows for each in tenant_lines(row, now)):
+                output.line(words)
+            tenants = (row.tenant.provider for row in rows if row.tenant is not None)
+            diagnostics.notes(data_ages.notes(engine.reads.ages(), tenants, now))
             diagnostics.notes(_notes(engine, late, health))
         urgent = [each for each in engine.reads.attention() if each.urgency is Urgency.NOW and each.screen == "rings"]
     if not session.as_json:
@@ -75,6 +80,34 @@ def _own_rules(ring: Ring) -> str:
     if not ring.gate.judge_health:
         parts.append("health is not judged")
     return f"Ring {ring.name}: {'; '.join(parts)}." if parts else ""
+
+
+def tenant_lines(row: RingRow, now: datetime) -> list[str]:
+    """What a tenant keeps of a ring, what it changed by itself, and what it was asked for."""
+    side = row.tenant
+    if side is None:
+        return []
+    if side.gone_at is not None:
+        return [
+            f"Ring {row.ring.name}: {side.provider} does not have it any more, since {text.moment(side.gone_at, now)}."
+        ]
+    parts = [f"{side.provider}'s {side.kind}"]
+    named = (("deferral", side.deferral_days), ("deadline", side.deadline_days), ("grace", side.grace_days))
+    parts += [f"{name} {days} d" for name, days in named if days is not None]
+    if side.paused:
+        until = f" until {text.moment(side.pause_expires_at, now)}" if side.pause_expires_at else ""
+        parts.append(f"paused there{until}")
+    parts.append(
+        {True: "hotpatches allowed", False: "hotpatches not allowed", None: "hotpatches not told"}[side.hotpatch]
+    )
+    if side.policies:
+        also = f", which reaches {', '.join(side.also)} too" if side.also else ""
+        parts.append(f"policy {', '.join(side.policies)}{also}")
+    lines = [f"Ring {row.ring.name}: {'; '.join(parts)}. Read {text.until(side.told_at, now)}."]
+    lines += [f"  Requested {text.until(since, now)}: {why}." for why, since in side.asked]
+    if side.changed and side.changed_at is not None:
+        lines.append(f"  Changed there, seen {text.until(side.changed_at, now)}: {side.changed}.")
+    return lines
 
 
 def _late(engine: Engine, progress: Sequence[RingProgress]) -> tuple[LateDevice, ...]:
@@ -199,14 +232,20 @@ _GATE_RULES = tuple(each.name for each in fields(Gate))
 @click.option("--min-sample", type=click.IntRange(0), metavar="N", help="Gate: installs before failures are judged.")
 @click.option("--soak", "soak_hours", type=click.IntRange(0), metavar="HOURS", help="Gate: hours to wait after that.")
 @click.option("--health/--no-health", "judge_health", default=None, help="Gate: whether patched devices must be well.")
+@click.option("--hotpatch", type=click.Choice(["on", "off"]), metavar="on|off", help="A tenant's ring: hotpatches.")
+@click.option("--widen", is_flag=True, help="Hotpatches for all rings that the tenant's policy reaches.")
 @click.option("--reason", default="", metavar="TEXT", help="Why; kept in the audit.")
 @session_of
-def set_ring(session: Session, /, name: str, reason: str, **rules: Any) -> int:
-    """Change a ring's rules; a ring that has opened stays open, its gate and limits count at once."""
+def set_ring(session: Session, /, name: str, reason: str, hotpatch: str | None, **rules: Any) -> int:
+    """Change a ring's rules; a ring that has opened stays open, its gate and limits count at once.
+
+    What a tenant keeps of a ring is asked of the tenant, and changes here when the tenant has changed it.
+    """
     gate = {rule: rules.pop(rule) for rule in _GATE_RULES}
     given = {rule: value for rule, value in gate.items() if value is not None}
     changed = _changed_gate(session, name, given) if given else None
-    return change(session, SetRing(name, gate=changed, reason=reason, **rules))
+    allowed = None if hotpatch is None else hotpatch == "on"
+    return change(session, SetRing(name, gate=changed, reason=reason, hotpatch=allowed, **rules))
 
 
 def _changed_gate(session: Session, name: str, given: Mapping[str, Any]) -> Gate | None:

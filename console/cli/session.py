@@ -86,16 +86,27 @@ class Session:
         return Actor(user, origin) if name in ("", user) else Actor(name, f"{origin} of {user}")
 
     @contextmanager
-    def engine(self, path: Path | None = None, *, create: bool = False) -> Iterator[Engine]:
+    def engine(self, path: Path | None = None, *, create: bool = False, asks: bool = True) -> Iterator[Engine]:
         """The engine on the state file, closed at the end. Makes the file only where `create` says so.
+
+        `asks`: a person may be asked to sign in on the spot.
 
         Raises:
             StateUnusable: the file cannot be opened; the message says why.
         """
+        from console.cli import diagnostics
         from engine import open_engine
+        from engine.tenant_upkeep import PULL_EVERY
 
         with open_engine(
-            path or self.path(), actor=self.actor(), role=self.role, read_only=self.read_only, create=create
+            path or self.path(),
+            actor=self.actor(),
+            role=self.role,
+            read_only=self.read_only,
+            create=create,
+            on_code=diagnostics.show_code if asks and diagnostics.can_ask() else None,
+            targets=self.settings.sla_targets if self.settings is not None else None,
+            pull_every=self.settings.pull_every if self.settings is not None else PULL_EVERY,
         ) as engine:
             yield engine
 

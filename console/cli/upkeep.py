@@ -1,4 +1,4 @@
-"""Commands that look after things: audit verify, doctor, catalog import and sync."""
+"""Commands that look after things: doctor, catalog import and sync."""
 
 from __future__ import annotations
 
@@ -19,35 +19,6 @@ from engine.errors import Refused
 if TYPE_CHECKING:
     from engine.catalog import Changes
     from engine.catalog_sync import Progress
-
-# --- audit ------------------------------------------------------------------------------------------
-
-
-@click.group()
-def audit() -> None:
-    """The chained record of every decision. Read it with: hotpatch activity"""
-
-
-@audit.command(cls=Command)
-@session_of
-def verify(session: Session) -> int:
-    """Check that no audit record was changed, removed or put in between. Ends with 3 when one was."""
-    with session.engine() as engine:
-        records, broken = engine.reads.audit_check()
-    if session.as_json:
-        output.document(
-            {
-                "holds": broken is None,
-                "records": records,
-                "break": None if broken is None else {"seq": broken.seq, "why": broken.why},
-            }
-        )
-    elif broken is None:
-        output.line(f"The audit holds: {text.plural(records, 'record')}.", Severity.OK, session.style)
-    else:
-        output.line(f"The audit does not hold: {broken.why}.", Severity.FAILED, session.style)
-    return ExitCode.DONE if broken is None else ExitCode.ATTENTION
-
 
 # --- doctor -----------------------------------------------------------------------------------------
 

@@ -35,11 +35,20 @@ def readiness_cell(verdict: Verdict) -> Cell:
     return Cell(text.words(verdict), _READINESS[verdict])
 
 
-def device_state_cell(state: DeviceState, *, protected: bool) -> Cell:
-    """What goes on with a device; one that is idle says whether it is protected."""
+def device_state_cell(state: DeviceState, *, protected: bool, by_policy: bool = False) -> Cell:
+    """What goes on with a device; one that is idle says whether it is protected.
+
+    `by_policy`: a tenant leads it, so that what waits was requested and nobody starts it.
+    """
+    if state is DeviceState.QUEUED and by_policy:
+        return Cell("requested", _STATES[state])
     if state is DeviceState.IDLE:
         return Cell("protected", Severity.OK) if protected else Cell("unprotected", Severity.DUE)
     return Cell(text.words(state), _STATES[state])
+
+
+def _state(row: DeviceRow) -> Cell:
+    return device_state_cell(row.state, protected=row.protected, by_policy=bool(row.tenant))
 
 
 def _why(row: DeviceRow) -> Cell:
@@ -52,7 +61,7 @@ DEVICES: tuple[Column[DeviceRow], ...] = (
     Column("ring", "Ring", 5, lambda row, _: Cell(row.ring or NOTHING), sort="ring"),
     Column("build", "Build", 11, lambda row, _: Cell(text.build(row.build)), sort="build"),
     Column("readiness", "Readiness", 11, lambda row, _: readiness_cell(row.verdict), sort="readiness"),
-    Column("state", "State", 17, lambda row, _: device_state_cell(row.state, protected=row.protected), sort="state"),
+    Column("state", "State", 17, lambda row, _: _state(row), sort="state"),
     Column(
         "platform",
         "Platform",

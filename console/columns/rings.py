@@ -14,6 +14,16 @@ def _days(number: int) -> Cell:
     return Cell(f"{number} d")
 
 
+def _tenant_cell(row: RingRow) -> Cell:
+    """Who carries the ring, where it is not us."""
+    side = row.tenant
+    if side is None:
+        return Cell("")
+    if side.gone_at is not None:
+        return Cell(f"{side.provider}, gone", Severity.AT_RISK)
+    return Cell(f"{side.provider}, paused", Severity.AT_RISK) if side.paused else Cell(side.provider)
+
+
 RINGS: tuple[Column[RingRow], ...] = (
     Column(
         "position",
@@ -49,6 +59,7 @@ RINGS: tuple[Column[RingRow], ...] = (
         "right",
         from_width=104,
     ),
+    Column("tenant", "Tenant", 8, lambda row, _: _tenant_cell(row), from_width=120, grow=1),
     Column("soak", "Soak", 6, lambda row, _: Cell(f"{row.ring.gate.soak_hours} h"), "right", from_width=112),
 )
 
@@ -102,7 +113,8 @@ def ring_standing_cell(row: RingProgress, now: datetime) -> Cell:
     if not row.approved:
         return Cell("no approval in force any more", Severity.AT_RISK)
     if row.active or row.pending:
-        return Cell(f"under way since {text.moment(row.opened_at, now)}", Severity.DUE)
+        what = "under way" if row.tenant is None else "requested; devices act at their scans,"
+        return Cell(f"{what} since {text.moment(row.opened_at, now)}", Severity.DUE)
     if row.failed:
         return Cell(f"done but for {text.count(row.failed)} failed", Severity.AT_RISK)
     return Cell("done", Severity.OK)

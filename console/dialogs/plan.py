@@ -6,6 +6,7 @@ reaches far. It carries nothing out.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -24,6 +25,7 @@ from engine.intents import Approve, Intent, Plan, Refusal
 FAR_DEVICES = 1_000
 """From so many devices on, the number must be typed."""
 _NAMES_SHOWN = 6
+_REQUESTS_SHOWN = 12
 
 
 class PlanDialog(Dialog[bool]):
@@ -116,9 +118,23 @@ def plan_text(plan: Plan, note: str = "") -> Content:
     rows += [line((f"{number}. ", MUTED), step) for number, step in enumerate(plan.steps, 1)]
     rows += [severity_text(Severity.AT_RISK, warning) for warning in plan.warnings]
     rows += _left_out(plan)
+    rows += _requests(plan)
     if plan.command:
         rows += [plain(""), line(("as a command  ", MUTED), plan.command)]
     return lines(rows)
+
+
+def _requests(plan: Plan) -> list[Content]:
+    """Exactly what is sent to tenants."""
+    if not plan.requests:
+        return []
+    rows = [plain(""), plain(f"Sent to {', '.join(dict.fromkeys(each.provider for each in plan.requests))}", STRONG)]
+    for each in plan.requests[:_REQUESTS_SHOWN]:
+        rows.append(line((f"{each.method} ", STRONG), each.address))
+        if each.body is not None:
+            rows.append(plain(f"  {json.dumps(each.body, ensure_ascii=True)}", MUTED))
+    more = len(plan.requests) - _REQUESTS_SHOWN
+    return [*rows, plain(f"and {plural(more, 'request')} more", MUTED)] if more > 0 else rows
 
 
 def _consequences(plan: Plan) -> Content:

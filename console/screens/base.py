@@ -104,6 +104,11 @@ class ConsoleScreen(Screen[None]):
         was asked meanwhile. `slow` is for what may take longer than a blink: totals, positions, exports."""
         return self.shell.background.ask(self, kind, question, then, slow=slow)
 
+    def give_way(self) -> None:
+        """Leave a screen that was opened over another: that one is wanted again."""
+        if self.is_current:
+            self.app.pop_screen()
+
     def load(self) -> None:
         """Ask for all that is shown; called at first, when something has changed, and on coming back."""
 
@@ -151,6 +156,7 @@ class ConsoleScreen(Screen[None]):
 
     @on(events.ScreenResume)
     def _come_back(self) -> None:
+        self.status.doing = self.shell.doing
         if self.focused is None:
             self.focus_home()
         if self._loaded_number != self.shell.change_number:
@@ -238,7 +244,9 @@ class ConsoleScreen(Screen[None]):
 
     async def _carry_out(self, plan: Plan) -> bool:
         outcome = await self.shell.background.change(lambda engine: engine.carry_out(plan))
-        self.shell.say(outcome.summary)
+        # A tenant's devices act at their next scan: what was asked for is not done yet.
+        asked = ". Requested: devices act at their next scan" if outcome.requests else ""
+        self.shell.say(f"{outcome.summary}{asked}")
         return True
 
     # --- remembering --------------------------------------------------------------------------------

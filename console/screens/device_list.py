@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from engine import Engine
 
 _HISTORY_KEPT = 30
+_ORDERS = ("apply", "uninstall", "retry")
+"""Verbs that order something on single devices; a tenant takes no orders."""
 _EVERY_DEVICE = "name:*"
 
 
@@ -265,7 +267,18 @@ class DeviceList(DeviceVerbs):
         reason = super().why_not(verb_id)
         if reason or verb_id not in ("apply", "uninstall", "retry", "assign", "copy", "copy_row"):
             return reason
-        return "" if self.table.cursor_row is not None or self.table.marks else "There is no device here."
+        if self.table.cursor_row is None and not self.table.marks:
+            return "There is no device here."
+        return self._why_not_by_tenant(verb_id)
+
+    def _why_not_by_tenant(self, verb_id: str) -> str:
+        """Why the tenant that leads the device under the cursor rules a verb out; of marked ones the plan tells."""
+        row = self.table.cursor_row
+        if self.table.marks or row is None or not row.tenant or verb_id not in _ORDERS:
+            return ""
+        tenants = self.shell.info.tenants if self.shell.info is not None else ()
+        note = next((each.note for each in tenants if each.provider == row.tenant), "")
+        return f"{row.tenant} leads this device by policy. {note}".strip()
 
     async def chosen(self) -> Target | None:
         marks, row = self.table.marks, self.table.cursor_row

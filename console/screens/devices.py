@@ -51,6 +51,8 @@ class DevicesScreen(DeviceList):
         self._cves: tuple[Cve, ...] | None = None
         self._cves_of: tuple[object, ...] = ()
         self._pane_timer: Timer | None = None
+        self._tenant = ""
+        """The tenant that leads the device under the cursor."""
 
     def compose_body(self) -> Iterable[Widget]:
         with Container(id="body"):
@@ -86,6 +88,7 @@ class DevicesScreen(DeviceList):
 
     @on(CursorMoved)
     def _follow(self) -> None:
+        self._mind_tenant()
         if not self._state.pane:
             return
         self._show_trail()
@@ -94,6 +97,14 @@ class DevicesScreen(DeviceList):
         else:
             self._pane_timer.stop()
         self._pane_timer = self.set_timer(_PANE_PATIENCE, self._rested)
+
+    def _mind_tenant(self) -> None:
+        """Whether a tenant leads the device decides which verbs can be used."""
+        row = self.table.cursor_row
+        tenant = row.tenant if row is not None else ""
+        if tenant != self._tenant:
+            self._tenant = tenant
+            self.refresh_bindings()
 
     def _rested(self) -> None:
         self._pane_timer = None

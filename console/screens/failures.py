@@ -39,7 +39,7 @@ class FailuresScreen(FailureVerbs, FilterLine, SteadyScreen):
     HOME = "#tree"
     VERBS: ClassVar[tuple[str, ...]] = (
         *("retry", "exclude", "escalate", "known_problem", "recover"),
-        *("filter", "copy", "mark_all", "pane", "export", "copy_row", "back"),
+        *("filter", "copy", "mark_all", "pane", "export", "copy_row", "reconcile", "back"),
     )
     FILTER_HINT = "ring:broad   model:latitude   error:0x800F0922   enter keeps it, esc leaves it"
 

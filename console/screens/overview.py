@@ -11,15 +11,16 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on
+from textual import on, work
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.widget import Widget
 
 from console import overview_sums as sums
 from console.activity_reads import read_active
-from console.screens.steady import SteadyScreen
+from console.screens.parts import PartsScreen
 from console.text import Severity, clean, count, date, month, plural
 from console.widgets import overview_lines as draw
+from console.widgets.compliance_lines import trend_lines, trend_spark
 from console.widgets.drawing import MUTED, STRONG, plain, severity_text
 from console.widgets.lead_list import Draw, Lead, LeadList
 from console.widgets.notice import Notice
@@ -31,6 +32,7 @@ from engine.records import ActiveInstall, Attention, AuditRow, Compliance, Count
 
 if TYPE_CHECKING:
     from engine import Engine
+    from engine.report_records import ReleaseCompliance
     from engine.triage import FailureGroup
 
 _TWO_WIDTH = 140
@@ -49,7 +51,6 @@ class Totals:
     counts: tuple[Count, ...]
     progress: tuple[RingProgress, ...]
     """How far the current releases have come, ring by ring."""
-    compliance: tuple[Compliance, ...]
     plans: Mapping[Platform, tuple[MonthPlan, ...]]
     """This year's months and the last year's, for the platforms of the fleet."""
     next_baselines: Mapping[Platform, datetime]
@@ -60,7 +61,7 @@ class Totals:
 
 
 def read_totals(engine: Engine) -> Totals:
-    """Counts, rings, compliance, calendar, and what goes on."""
+    """Counts, rings, calendar, and what goes on."""
     counts = engine.reads.counts()
     present = {each.platform for each in counts}
     platforms = [platform for platform in Platform if platform in present]
@@ -68,7 +69,6 @@ def read_totals(engine: Engine) -> Totals:
     return Totals(
         counts=counts,
         progress=engine.reads.ring_progress(),
-        compliance=engine.reads.compliance(),
         plans={
             each: (*engine.reads.year_plan(each, year - 1), *engine.reads.year_plan(each, year)) for each in platforms
         },
@@ -78,13 +78,13 @@ def read_totals(engine: Engine) -> Totals:
     )
 
 
-class OverviewScreen(SteadyScreen):
+class OverviewScreen(PartsScreen):
     """Key 1."""
 
     NAME = "overview"
     HEADING = "Overview"
     HOME = "#needs"
-    VERBS: ClassVar[tuple[str, ...]] = ("next_part", "previous_part")
+    VERBS: ClassVar[tuple[str, ...]] = ("report", *PartsScreen.MOVING)
 
     def __init__(self) -> None:
         super().__init__()
@@ -92,6 +92,9 @@ class OverviewScreen(SteadyScreen):
         self._attention: tuple[Attention, ...] | None = None
         self._reasons: tuple[ReasonCount, ...] = ()
         self._groups: tuple[FailureGroup, ...] | None = None
+        self._compliance: tuple[Compliance, ...] | None = None
+        self._trend: tuple[ReleaseCompliance, ...] = ()
+        self._trend_asked = ""
         self._unready: object = None
         self._failed: object = None
         self._shown_at = ""
@@ -110,13 +113,6 @@ class OverviewScreen(SteadyScreen):
                     yield LeadList("Compliance", id="compliance")
                     yield LeadList("Next restart", id="restarts")
                     yield LeadList("Failures", id="failures")
-
-    @property
-    def _panels(self) -> list[LeadList]:
-        return list(self.query(LeadList))
-
-    def _panel(self, name: str) -> LeadList:
-        return self.query_one(f"#{name}", LeadList)
 
     @property
     def _has_two(self) -> bool:
@@ -138,6 +134,11 @@ class OverviewScreen(SteadyScreen):
     def load(self) -> None:
         self.ask_steadily("totals", read_totals, self._keep_totals)
         self.ask_steadily("attention", lambda engine: engine.reads.attention(), self._keep_attention, slow=True)
+        self.ask_steadily("compliance", lambda engine: engine.reads.compliance(), self._keep_compliance, slow=True)
+        # What months looked like changes slowly, and is the dearest question in a large fleet.
+        if self._trend_asked != (hour := f"{self.shell.present():%Y-%m-%d %H}"):
+            self._trend_asked = hour
+            self.ask_steadily("trend", lambda engine: engine.reads.compliance_trend(), self._keep_trend, slow=True)
 
     def _keep_totals(self, found: Totals) -> None:
         self._totals = found
@@ -163,6 +164,14 @@ class OverviewScreen(SteadyScreen):
         self._attention = found
         self._show_all()
 
+    def _keep_compliance(self, found: tuple[Compliance, ...]) -> None:
+        self._compliance = found
+        self._show_all()
+
+    def _keep_trend(self, found: tuple[ReleaseCompliance, ...]) -> None:
+        self._trend = found
+        self._show_all()
+
     def _keep_reasons(self, found: tuple[ReasonCount, ...]) -> None:
         self._reasons = found
         self._show_all()
@@ -177,9 +186,12 @@ class OverviewScreen(SteadyScreen):
             self._unready = None
         elif kind == "causes":
             self._failed = None
+        elif kind == "trend":
+            self._trend_asked = ""
         never = {
-            "totals": (self._totals, ("rings", "readiness", "compliance", "restarts", "failures")),
+            "totals": (self._totals, ("rings", "readiness", "restarts", "failures")),
             "attention": (self._attention, ("needs",)),
+            "compliance": (self._compliance, ("compliance",)),
             "causes": (self._groups, ("failures",)),
         }
         if kind in never and never[kind][0] is None:
@@ -240,22 +252,26 @@ class OverviewScreen(SteadyScreen):
         restarts = partial(draw.restart_lines, found, now, platforms=len(totals.next_baselines))
         self._panel("restarts").display = not self._cramped
         self._panel("restarts").show(restarts)
-        self._show_compliance(totals.compliance, restarts if self._cramped else lambda _: [])
+        if self._compliance is not None:
+            self._show_compliance(self._compliance, restarts if self._cramped else lambda _: [])
 
     def _show_compliance(self, rows: Sequence[Compliance], restarts: Draw) -> None:
-        """Where there is little room the next restart stands here too."""
-        now, brief, panel = self.shell.present(), self._brief, self._panel("compliance")
+        """Where there is little room the next restart stands here too, and the trend is a spark line."""
+        now, brief, panel, trend = self.shell.present(), self._brief, self._panel("compliance"), self._trend
         if not rows:
             panel.say(plain("No release is published for these devices yet.", MUTED))
             return
 
         def compliance(width: int) -> list[Lead]:
-            drawn = draw.compliance_brief(rows[0], now, width) if brief else draw.compliance_lines(rows, now, width)
-            return [*drawn, *restarts(width)]
+            if brief:
+                return [*draw.compliance_brief(rows[0], now, width), *restarts(width)]
+            return [*draw.compliance_lines(rows, now, width), *trend_lines(trend, width), *restarts(width)]
 
-        title = "Compliance, next restart" if self._cramped else "Compliance"
-        released = "" if brief else f", released {date(rows[0].released_at)}"
-        panel.show(compliance, title=plain(title, STRONG), remark=month(rows[0].month) + released)
+        title = "Compliance, restart" if self._cramped else "Compliance"
+        remark = f"{trend_spark(trend)} {month(rows[0].month)}".strip()
+        if not brief:
+            remark = f"{month(rows[0].month)}, released {date(rows[0].released_at)}"
+        panel.show(compliance, title=plain(title, STRONG), remark=remark)
 
     def _show_failures(self) -> None:
         if self._groups is None:
@@ -279,38 +295,20 @@ class OverviewScreen(SteadyScreen):
             self._panel("active").show(lambda width: draw.active_lines(active, width, most))
             self._panel("latest").show(lambda _: draw.latest_lines(audit, now, most))
 
+    # --- taking away --------------------------------------------------------------------------------
+
+    @work(exclusive=True, group="dialog")
+    async def verb_report(self) -> None:
+        from console.screens.report_writing import choose_and_write
+
+        await choose_and_write(self)
+
     # --- moving -------------------------------------------------------------------------------------
-
-    def _neighbour(self, panel: Widget | None, step: int, *, around: bool) -> LeadList | None:
-        panels = [each for each in self._panels if each.has_stops and each.display]
-        if not panels:
-            return None
-        if not isinstance(panel, LeadList) or panel not in panels:
-            return panels[0]
-        index = panels.index(panel) + step
-        if around:
-            return panels[index % len(panels)]
-        return panels[index] if 0 <= index < len(panels) else None
-
-    @on(LeadList.Passed)
-    def _go_on(self, message: LeadList.Passed) -> None:
-        message.stop()
-        neighbour = self._neighbour(message.panel, message.step, around=False)
-        if neighbour is not None:
-            neighbour.enter_from(message.step)
-
-    def _go_to_part(self, step: int) -> None:
-        neighbour = self._neighbour(self.focused, step, around=True)
-        if neighbour is not None:
-            neighbour.focus()
-
-    def verb_next_part(self) -> None:
-        self._go_to_part(1)
-
-    def verb_previous_part(self) -> None:
-        self._go_to_part(-1)
 
     @on(LeadList.Led)
     def _lead(self, message: LeadList.Led) -> None:
         message.stop()
-        self.shell.go(message.lead.screen, message.lead.filter)
+        if message.lead.screen == "compliance":
+            self.shell.show_compliance()
+        else:
+            self.shell.go(message.lead.screen, message.lead.filter)

@@ -67,7 +67,7 @@ class ReleasesScreen(RolloutVerbs):
     HOME = "#releases"
     VERBS: ClassVar[tuple[str, ...]] = (
         *("approve", "apply", "withdraw", "recover", "pause", "halt", "filter", "find", "pane"),
-        *("export", "copy", "copy_row", "back"),
+        *("export", "copy", "copy_row", "reconcile", "back"),
     )
 
     def __init__(self) -> None:

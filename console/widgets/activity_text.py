@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from console.columns import install_state_cell, progress_bar
+from console.keys import BY_ID
 from console.text import NOTHING, count, kb, moment_long, plural, until, words
 from console.widgets.drawing import KEY, MUTED, cell
 from console.widgets.paragraphs import BLANK, Para, field, hung, para, title
 from engine.records import ActiveInstall, AuditRow
 
-_KNOWN = ("steps", "restarts", "installs", "sample", "left_out", "command")
+_KNOWN = ("steps", "restarts", "installs", "sample", "left_out", "command", "before", "after")
 
 
 def audit_text(row: AuditRow) -> list[Para]:
@@ -30,13 +31,20 @@ def audit_text(row: AuditRow) -> list[Para]:
     if isinstance(restarts, int) and not isinstance(restarts, bool):
         rows.append(field("restarts", count(restarts) if restarts else "none"))
     if command := command_of(row):
-        rows += [BLANK, title("As a command"), para(command), para(("y", KEY), (" sends it to the clipboard", MUTED))]
+        rows += [
+            BLANK,
+            title("As a command"),
+            para(command),
+            para((BY_ID["copy"].key_label, KEY), (" sends it to the clipboard", MUTED)),
+        ]
     rows += _part(
         "Steps", (hung((f"{n}. ", MUTED), text) for n, text in enumerate(_texts(row.details.get("steps")), 1))
     )
     rows += _part("Left out", (hung("  ", text) for text in _left_out(row.details.get("left_out"))))
     sample = _texts(row.details.get("sample"))
     rows += _part("First devices", [para(", ".join(sample))] if sample else [])
+    for name in ("before", "after"):
+        rows += _part(name.capitalize(), _fields(row.details.get(name)))
     others = [field(words(name), _value(value)) for name, value in row.details.items() if name not in _KNOWN and value]
     rows += _part("Details", others)
     return [*rows, BLANK, para((f"record {row.seq}  {row.hash[:16]}", MUTED))]
@@ -80,7 +88,7 @@ def install_text(row: ActiveInstall, now: datetime) -> list[Para]:
         field("asked at", moment_long(row.requested_at)),
         field("next step", until(row.next_at, now)),
         BLANK,
-        para(("enter", KEY), (" opens its device", MUTED)),
+        para((BY_ID["open"].key_label, KEY), (" opens its device", MUTED)),
     ]
 
 
@@ -100,9 +108,20 @@ def _part(name: str, paras: Iterable[Para]) -> list[Para]:
     return [BLANK, title(name), *listed] if listed else []
 
 
+def _fields(value: object) -> list[Para]:
+    if not isinstance(value, Mapping):
+        return []
+    return [hung((f"{words(str(name))}  ", MUTED), _value(each)) for name, each in value.items()]
+
+
 def _value(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(str(each) for each in value) or NOTHING
     if isinstance(value, Mapping):
-        return ", ".join(f"{words(name)} {each}" for name, each in value.items()) or NOTHING
+        return ", ".join(f"{words(name)} {_inner(each)}" for name, each in value.items()) or NOTHING
     return NOTHING if value is None or value == "" else str(value)
+
+
+def _inner(value: object) -> str:
+    """A value within a value: what has parts of its own stands in brackets."""
+    return f"({_value(value)})" if isinstance(value, list | tuple | Mapping) else str(value)

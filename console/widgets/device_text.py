@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from console.columns import device_state_cell, install_state_cell, readiness_cell
+from console.columns import Cell, device_state_cell, install_state_cell, readiness_cell
+from console.data_ages import age_severity, as_of_words
 from console.device_reads import DeviceReport, cves_in_words, what_next
 from console.text import NOTHING, Severity, age, build, clean, error_code, fit, kb, moment, person, words
 from console.widgets.drawing import MUTED, STRONG, Part, cell, plain, severity_text
@@ -42,7 +43,7 @@ def device_paras(report: DeviceReport, cves: tuple[Cve, ...] | None) -> list[Par
         _checks(report.readiness),
         _builds(report, cves),
         _identity(report),
-        _history(report.detail.installs, report.now),
+        _history(report.detail.installs, report.now, by_policy=report.detail.as_of is not None),
     )
     paras: list[Para] = []
     for section in sections:
@@ -70,9 +71,12 @@ def _head(report: DeviceReport) -> Iterator[Para]:
     yield para(
         cell(readiness_cell(report.readiness.verdict)),
         "   ",
-        cell(device_state_cell(detail.state, protected=detail.protected)),
+        cell(device_state_cell(detail.state, protected=detail.protected, by_policy=detail.as_of is not None)),
         (f"   seen {_ago(facts.last_seen_at, report.now)}", MUTED),
     )
+    if detail.as_of is not None:
+        told = f"as {detail.as_of.provider} told: {as_of_words(detail.as_of, report.now)}"
+        yield para(severity_text(age_severity(detail.as_of, report.now), told))
     for hold in detail.holds:
         yield para(severity_text(Severity.AT_RISK, hold))
 
@@ -144,7 +148,12 @@ def _identity(report: DeviceReport) -> Iterator[Para]:
         ("driver", facts.driver or NOTHING),
         ("site", facts.site or NOTHING),
         ("serial", f"{facts.serial or NOTHING}   asset tag {facts.asset_tag or NOTHING}"),
-        ("started", moment(facts.boot_at, report.now)),
+        (
+            "started",
+            detail.restarts_untold
+            if facts.boot_at is None and detail.restarts_untold
+            else moment(facts.boot_at, report.now),
+        ),
         ("managed by", words(facts.management)),
     ]
     yield title("Device")
@@ -152,27 +161,31 @@ def _identity(report: DeviceReport) -> Iterator[Para]:
         yield field(name, value)
 
 
-def _history(installs: tuple[Install, ...], now: datetime) -> Iterator[Para]:
+def _history(installs: tuple[Install, ...], now: datetime, *, by_policy: bool) -> Iterator[Para]:
     yield title("History")
     if not installs:
         yield para(("Nothing has been installed yet.", MUTED))
     for install in installs[:_INSTALLS_SHOWN]:
-        yield _install(install, now)
+        yield _install(install, now, by_policy=by_policy)
     if len(installs) > _INSTALLS_SHOWN:
         yield para((f"and {len(installs) - _INSTALLS_SHOWN} older ones", MUTED))
 
 
-def _install(install: Install, now: datetime) -> Para:
+def _install(install: Install, now: datetime, *, by_policy: bool) -> Para:
     at = install.finished_at or install.started_at or install.requested_at
     parts: list[Part] = [
         f"{kb(install.kb)} ",
         "uninstall " if install.action is InstallAction.UNINSTALL else "",
-        cell(install_state_cell(install.state)),
+        cell(Cell("requested", Severity.DUE) if install.is_requested else install_state_cell(install.state)),
     ]
     if install.state is InstallState.FAILED:
         parts.append((f" {error_code(install.error_code)}", "$failed"))
+    elif install.is_requested:
+        parts.append((f" {install.stage.removeprefix('requested; ')}", MUTED))
     elif not install.state.is_final:
         parts.append((f" {install.stage} {install.progress}%", MUTED))
+    elif by_policy:  # how it is known: the build that was seen, what the tenant said
+        parts.append((f" {install.stage}", MUTED))
     if install.build_after is not None and install.state.is_final:
         parts.append(plain(f" → {build(install.build_after)}", MUTED))
     if install.restarted:

@@ -66,7 +66,7 @@ def hint_line(hints: Iterable[Hint], width: int) -> Content:
     for verb, enabled in [*shown, *(hint for hint in always if hint[0].id != "help")]:
         parts += [(verb.key_label, KEY if enabled else MUTED), (f" {verb.label}  ", "" if enabled else MUTED)]
     hidden = len(every) - len(shown) - len(always)
-    parts += [(f"+{hidden} " if hidden else "", MUTED), ("?", KEY)]
+    parts += [(f"+{hidden} " if hidden else "", MUTED), (BY_ID["help"].key_label, KEY)]
     return line(*parts)
 
 

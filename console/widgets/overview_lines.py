@@ -263,8 +263,7 @@ def compliance_brief(row: Compliance, now: datetime, width: int) -> list[Lead]:
     return [
         Lead(
             line("protected ", (fit(protected, 5, "right"), STRONG), "  ", filled, "  ", (numbers, MUTED)),
-            "devices",
-            "protected:no",
+            "compliance",
         ),
         Lead(line(*parts)),
     ]
@@ -287,8 +286,10 @@ def compliance_lines(rows: Sequence[Compliance], now: datetime, width: int) -> l
                 parts.append((fit(f"{sign(Severity.DUE)} {shown}", 8, "right"), "$due"))
             else:
                 parts.append(fit(shown, 8, "right"))
-        chosen = f" platform:{row.platform}" if row.platform is not None else ""
-        leads.append(Lead(line(*parts), "devices", f"protected:no{chosen}"))
+        if row.platform is None:
+            leads.append(Lead(line(*parts), "compliance"))
+        else:
+            leads.append(Lead(line(*parts), "devices", f"protected:no platform:{row.platform}"))
     running = [window for window in windows(rows[0]) if window.is_running(now)]
     if running:
         ends = ", ".join(f"{window.name} ends in {duration(window.ends_at - now)}" for window in running)

@@ -58,7 +58,7 @@ def progress_shares(progress: RingProgress) -> tuple[Share, ...]:
     """The five parts of a ring's progress."""
     return (
         Share(progress.installed, "█", "$ok", "installed"),
-        Share(progress.active, "▓", "$due", "under way"),
+        Share(progress.active, "▓", "$due", "under way" if progress.tenant is None else "requested"),
         Share(progress.failed, "✗", "$failed", "failed"),
         Share(progress.pending, "░", "$muted", "waiting"),
         Share(progress.not_ready, "·", "$at-risk", "not ready"),

@@ -25,7 +25,7 @@ from console.text import (
 from console.widgets.drawing import MUTED, STRONG, Part, cell, line, lines, severity_text
 from console.widgets.paragraphs import BLANK, Para, field, hung, para, title
 from engine.model import Approval, Ring
-from engine.records import GateCondition, ReleaseRow, RingProgress
+from engine.records import GateCondition, ReleaseRow, RingProgress, TenantSide
 from engine.rollout_records import RecoveryProgress
 from engine.windows import window_text
 
@@ -52,8 +52,11 @@ def release_head(rows: Sequence[ReleaseRow], progress: Sequence[RingProgress], p
         (share(installed, whole) if whole else NOTHING, STRONG),
         f" installed, {count(installed)} of {plural(whole, 'device')}",
     ]
-    if active:
-        second += ["   ", severity_text(Severity.DUE, f"{count(active)} active")]
+    requested = sum(each.active for each in progress if each.tenant is not None)
+    if active > requested:
+        second += ["   ", severity_text(Severity.DUE, f"{count(active - requested)} active")]
+    if requested:
+        second += ["   ", severity_text(Severity.DUE, f"{count(requested)} requested")]
     if failed:
         second += ["   ", severity_text(Severity.FAILED, f"{count(failed)} failed")]
     if first.restart_required:
@@ -79,13 +82,14 @@ def ring_text(
         *apart,
         *_approval(row, approvals, now),
         *_opening(row, now),
-        *(field("stopped", severity_text(Severity.AT_RISK, each)) for each in stops),
+        *(field("stopped", severity_text(Severity.AT_RISK, each)) for each in stops or _stopped_elsewhere(row)),
         *_way_on(row, recovery),
+        *_tenant(row.tenant, now),
         *apart,
         title("Gate", (f": ring {following} opens when all of it holds" if following else "", MUTED)),
         *_conditions(row.gate),
         *apart,
-        *(_rules(ring) if roomy else [_rule_line(ring)]),
+        *(_rules(ring, row.tenant) if roomy else [_rule_line(ring)]),
     ]
 
 
@@ -93,6 +97,35 @@ def _headline(row: RingProgress, now: datetime) -> Content:
     """Where it stands; of a stop only the word, because the whole of it is told below."""
     standing = ring_standing_cell(row, now)
     return severity_text(standing.severity, row.stopped.partition(" ")[0]) if row.stopped else cell(standing)
+
+
+def _stopped_elsewhere(row: RingProgress) -> Sequence[str]:
+    """What a tenant has stopped by itself; its pause of the whole ring is told with the tenant."""
+    told_below = row.tenant is not None and bool(row.tenant.paused or row.tenant.gone_at)
+    return [row.stopped] if row.stopped and not told_below else []
+
+
+def _tenant(side: TenantSide | None, now: datetime) -> Iterable[Para]:
+    """What the tenant that carries the ring keeps of it, changed by itself, and was asked for."""
+    if side is None:
+        return
+    if side.gone_at is not None:
+        gone = severity_text(Severity.AT_RISK, f"does not have this ring any more, since {moment(side.gone_at, now)}")
+        yield field("tenant", f"{side.provider} ", gone)
+        return
+    yield field("tenant", f"{side.provider}'s {side.kind}", (f", read {until(side.told_at, now)}", MUTED))
+    if side.paused:
+        until_words = f" until {moment(side.pause_expires_at, now)}" if side.pause_expires_at else ""
+        yield field("", severity_text(Severity.AT_RISK, f"paused there{until_words}"))
+    said = {True: "hotpatches allowed", False: "hotpatches not allowed", None: "hotpatches not told"}[side.hotpatch]
+    policies = f" by policy {', '.join(side.policies)}" if side.policies else ""
+    yield field("", said, (policies, MUTED))
+    if side.also:
+        yield field("", (f"what is decided for it holds for {', '.join(side.also)} too", MUTED))
+    for why, since in side.asked:
+        yield field("requested", f"{why} ", (until(since, now), MUTED))
+    if side.changed and side.changed_at is not None:
+        yield field("changed", f"{side.changed} ", (f"there, seen {until(side.changed_at, now)}", MUTED))
 
 
 def _way_on(row: RingProgress, recovery: RecoveryProgress | None) -> Iterable[Para]:
@@ -150,14 +183,16 @@ def _conditions(gate: Sequence[GateCondition]) -> Iterable[Para]:
         )
 
 
-def _rules(ring: Ring) -> list[Para]:
+def _rules(ring: Ring, side: TenantSide | None) -> list[Para]:
     rows = [
         title("Rules"),
         field("deferral", plural(ring.deferral_days, "day"), (" after release before it is offered", MUTED)),
         field("deadline", plural(ring.deadline_days, "day"), (" to install it", MUTED)),
         field("grace", plural(ring.grace_days, "day"), (" for devices that come back", MUTED)),
-        field("at once", at_once(ring)),
     ]
+    if side is not None:
+        return [*rows, field("members", f"{side.provider}'s groups", ("; it paces the rollout itself", MUTED))]
+    rows.append(field("at once", at_once(ring)))
     if len(ring.waves) > 1:
         shares = ", ".join(f"{wave:.0%}" for wave in ring.waves)
         rows.append(field("waves", shares, (f"   each watched for {ring.wave_soak_hours} h", MUTED)))

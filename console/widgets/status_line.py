@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from console.data_ages import age_words
 from console.text import cells, clean, clip, moment
 from console.widgets.drawing import MUTED, line
 from engine.records import StateInfo
@@ -34,12 +35,17 @@ class StatusLine(Widget):
     """What the screen counts: ``512 devices, 3 marked``."""
     trouble: reactive[str] = reactive("")
     """Set while what is shown could not be read again: ``not read since 09:01``."""
+    doing: reactive[str] = reactive("")
+    """What is being done in the background: ``report: Reading evidence 40 %``."""
     facts: reactive[tuple[Fact, ...]] = reactive[tuple[Fact, ...]](())
     """The right half, from `facts_of`."""
+    is_stale: reactive[bool] = reactive(False)
+    """What is shown of a tenant is too old to act on."""
 
     def show_info(self, info: StateInfo, *, driving: bool) -> None:
         """The right half, from the state file."""
         self.facts = facts_of(info, driving=driving)
+        self.is_stale = any(each.is_stale(info.now) for each in info.tenants)
 
     def render(self) -> Content:
         width = self.content_size.width
@@ -52,13 +58,14 @@ class StatusLine(Widget):
             (clip(name, width), "bold"),
             trail,
             " " * max(blanks, 0),
-            (clip(right, width - cells(name)), "$at-risk" if self.trouble else MUTED),
+            (clip(right, width - cells(name)), "$at-risk" if self.trouble or self.is_stale else MUTED),
         )
 
     def _right(self, room: int) -> list[str]:
         """What fits of the right half: the clock and what limits one stay longest."""
         parts = [
             (clean(self.trouble), 0),
+            (clean(self.doing), 1),
             (clean(self.remark), 2),
             *((clean(words), rank) for words, rank in self.facts),
         ]
@@ -73,6 +80,11 @@ def facts_of(info: StateInfo, *, driving: bool) -> tuple[Fact, ...]:
     parts: list[Fact] = []
     if info.read_only:
         parts.append(("read-only", 1))
+    # The oldest first: it is what decides whether the screen can be believed.
+    oldest = sorted(info.tenants, key=lambda each: (each.pulled_at is not None, each.pulled_at or info.now))
+    if oldest:
+        more = f" +{len(oldest) - 1}" if len(oldest) > 1 else ""
+        parts.append((age_words(oldest[0], info.now) + more, 1 if oldest[0].is_stale(info.now) else 2))
     if not driving and not info.driver:
         parts.append(("nobody drives", 4))
     elif not driving:

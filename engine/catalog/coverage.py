@@ -55,17 +55,17 @@ class Coverage:
 def coverage_of(catalog: Catalog, release: Release, architecture: Architecture | None) -> Coverage:
     """The coverage of a release; for anything but a hotpatch there is no twin and nothing left open against it."""
     twin = catalog.twin(release)
-    baseline, chain = _chain(catalog, release)
+    baseline, chain = chain_of(catalog, release)
     lacking: set[str] = set()
     open_everywhere: set[str] = set()
     # Without an architecture named, what is open on one of them counts.
     for each in (architecture,) if architecture is not None else release.architectures:
-        state = _State(catalog, release.platform, each)
+        state = PlatformFixes(catalog, release.platform, each)
         closed = state.closed_on(release, baseline, chain, frozenset())
         by_twin = state.closed_by_cumulative(twin) if twin is not None else frozenset()
         lacking |= by_twin - closed
         open_everywhere |= {fix.cve for fix in state.fixes if fix.filed <= release.month} - closed - by_twin
-    state = _State(catalog, release.platform, architecture)
+    state = PlatformFixes(catalog, release.platform, architecture)
     return Coverage(
         release=release,
         fixes=_worst_first(catalog, catalog.cve_ids(release, architecture)),
@@ -92,17 +92,17 @@ def open_on(
     proven and every known CVE of the platform counts as open.
     """
     known = catalog.known_at(now)
-    state = _State(known, platform, architecture)
-    running = _running(known.for_platform(platform), build)
+    state = PlatformFixes(known, platform, architecture)
+    running = running_release(known.for_platform(platform), build)
     if running is None:
         closed: frozenset[str] = state.closed_by_standalone(companions)
     else:
-        baseline, chain = _chain(known, running)
+        baseline, chain = chain_of(known, running)
         closed = state.closed_on(running, baseline, chain, companions)
     return _worst_first(known, frozenset(fix.cve for fix in state.fixes) - closed)
 
 
-def _running(releases: tuple[Release, ...], build: OsBuild | None) -> Release | None:
+def running_release(releases: tuple[Release, ...], build: OsBuild | None) -> Release | None:
     """The release that a build stands for, or the newest baseline that it proves."""
     if build is None:
         return None
@@ -113,7 +113,7 @@ def _running(releases: tuple[Release, ...], build: OsBuild | None) -> Release | 
     return proven[-1] if proven else None
 
 
-def _chain(catalog: Catalog, release: Release) -> tuple[Release | None, tuple[Release, ...]]:
+def chain_of(catalog: Catalog, release: Release) -> tuple[Release | None, tuple[Release, ...]]:
     """The baseline that a hotpatch sits on, and the hotpatches from there up to it."""
     if not release.kind.is_hotpatch:
         return None, ()
@@ -132,7 +132,7 @@ def _after(one: Release, other: Release) -> bool:
     return one.released_at == other.released_at and (one.build or OsBuild(0, 0)) > (other.build or OsBuild(0, 0))
 
 
-class _State:
+class PlatformFixes:
     """The fixes of one platform, ready to be asked what a level closes."""
 
     def __init__(self, catalog: Catalog, platform: Platform, architecture: Architecture | None) -> None:

@@ -209,6 +209,9 @@ def _headline(it: _Standing) -> str:
         return f"{what} No restart is needed."
     if it.need is RestartNeed.WAITING:
         return "Not protected yet: it waits for a restart."
+    if it.active is not None and it.active.is_requested:
+        asked = f"{kb_text(it.active.kb)} was requested {age_words(it.now - it.active.requested_at)}"
+        return f"Not protected yet: {asked}; the device acts at its next scan, hours to days later."
     if it.active is not None:
         return f"Not protected yet: the {install_words(it.active)} is under way ({it.active.progress} %)."
     if it.case is not None:
@@ -297,8 +300,15 @@ def _after_the_restart(it: _Standing) -> str:
     return ends
 
 
+_REQUESTED = "requested; acts at its next scan"
+
+
 def _of_the_install(it: _Standing, install: Install) -> str:
-    if install.state in (InstallState.QUEUED, InstallState.OFFERED):
+    if install.is_requested:
+        begins = "Nothing can start it from here: the device acts at its next scan, hours to days later."
+        told = install.stage.removeprefix(_REQUESTED).lstrip("; ")
+        begins += f" {sentence(plain(told))}" if told else ""
+    elif install.state in (InstallState.QUEUED, InstallState.OFFERED):
         begins = "It begins at the device's next scan, within hours."
     else:
         begins = "It goes on by itself."
@@ -311,7 +321,9 @@ def _of_the_failure(it: _Standing, case: FailureCase) -> str:
     for problem in it.known_problems[:1]:
         parts.append(sentence(f"It is a known problem: {plain(problem.title)}"))
     decision = case.retry(it.now)
-    if decision.allowed:
+    if it.detail.as_of is not None:
+        parts.append("When that is done, the device tries again by itself, at a scan hours to days later.")
+    elif decision.allowed:
         parts.append("When that is done, it can be tried again at once.")
     elif decision.not_before is not None:
         parts.append(f"It can be tried again from {time(decision.not_before)}.")
@@ -329,6 +341,8 @@ def _of_the_offer(it: _Standing) -> str:
     comes = f" It comes {'with' if it.need is RestartNeed.COMING else 'without'} a restart."
     if offer.stopped:
         return f"{name} is stopped in ring {plain(offer.ring)}: {plain(offer.stopped)}."
+    if offer.is_open and it.detail.as_of is not None:
+        return f"{name} is taken at the device's next scan, hours to days later.{comes}"
     if offer.is_open:
         return f"{name} is offered at the device's next scan, within hours.{comes}"
     if offer.opens_at is not None and offer.opens_at > it.now:

@@ -20,6 +20,7 @@ def device_facts(
     label = facts.platform.label if facts.platform else "another version"
     running = levels.release_of(facts.build) if levels else None
     runs = f", {release_words(running).removeprefix('the ')}" if running else ""
+    untold = f" ({detail.restarts_untold})" if detail.restarts_untold else ""
     rows = (
         ("Device", plain(facts.name)),
         ("User", plain(user)),
@@ -31,11 +32,20 @@ def device_facts(
         ("Build", f"{facts.build}{runs}" if facts.build else "not told"),
         ("Ring", plain(detail.ring)),
         ("Ready for hotpatches", _ready_words(readiness)),
-        ("Restart pending", _YES_NO[facts.restart_pending]),
-        ("Last start", time(facts.boot_at) if facts.boot_at else "not told"),
+        ("Restart pending", _YES_NO[facts.restart_pending] + (untold if facts.restart_pending is None else "")),
+        ("Last start", time(facts.boot_at) if facts.boot_at else f"not told{untold}"),
         ("Last seen", time(facts.last_seen_at) if facts.last_seen_at else "never"),
+        ("Told by", _told_by(detail)),
     )
     return tuple((name, value) for name, value in rows if value)
+
+
+def _told_by(detail: DeviceDetail) -> str:
+    """Whose word all this is, and how old that is; "" where devices report here themselves."""
+    if detail.as_of is None:
+        return ""
+    at = detail.as_of.pulled_at
+    return plain(f"{detail.as_of.provider}, {f'as of {time(at)}' if at else 'never pulled'}")
 
 
 def _ready_words(readiness: Readiness) -> str:

@@ -93,7 +93,7 @@ def ticket(
         written_at=now,
         answer=answer,
         error=tuple(_error(case, common, escalations, known_problems, now)) if case is not None else (),
-        next_step=_next_step(answer, case, escalations, now),
+        next_step=_next_step(answer, case, escalations, now, by_itself=detail.as_of is not None),
         timeline=tuple(_timeline(detail.installs)),
     )
 
@@ -133,11 +133,19 @@ def _error(
 
 
 def _next_step(
-    answer: HelpDeskAnswer, case: FailureCase | None, escalations: Sequence[Escalation], now: datetime
+    answer: HelpDeskAnswer,
+    case: FailureCase | None,
+    escalations: Sequence[Escalation],
+    now: datetime,
+    *,
+    by_itself: bool,
 ) -> str:
     if case is None:
         return " ".join(part for part in (answer.do_now, answer.what_next) if part and part != "Nothing.")
     decision = case.retry(now)
+    if by_itself:
+        again = f"The device tries again by itself; to have it check in now: hotpatch sync --device {answer.device}"
+        return f"{explain(case.code).remedy} {again}"
     if decision.allowed:
         return f"{explain(case.code).remedy} Then retry: hotpatch retry --device {answer.device}"
     if decision.not_before is not None:
@@ -165,6 +173,8 @@ def _event(install: Install) -> str:
             return f"{what} succeeded {restart}{built}{tries} (asked for by {by})"
         case InstallState.CANCELLED:
             return f"{what} was cancelled before it began (asked for by {by})"
+        case _ if install.is_requested:
+            return f"{what} was {plain(install.stage)} (asked for by {by})"
         case _:
             stage = f": {plain(install.stage)}" if install.stage else ""
             return f"{what} is under way{stage}, {install.progress} %{tries} (asked for by {by})"

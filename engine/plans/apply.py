@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from engine.build import Platform, kb_text
 from engine.intents import Apply, Plan, Refusal, Retry, Target
 from engine.model import DeviceState, Release, Verdict
-from engine.plans.candidates import Candidate, Obstacle, nothing_left, plural, sort_out
+from engine.plans.candidates import Candidate, Obstacle, led_by_tenant, nothing_left, plural, sort_out
 from engine.readiness import reason_words
 
 
@@ -63,6 +63,8 @@ def plan_apply(intent: Apply, facts: ReleaseFacts, candidates: Iterable[Candidat
 def obstacle_to_apply(device: Candidate, facts: ReleaseFacts) -> Obstacle | None:
     """Why a release cannot go to a device now; None when it can."""
     name = kb_text(facts.kb)
+    if device.tenant:
+        return led_by_tenant(device, "Approve the release for its ring; to have it check in: hotpatch sync")
     release = facts.releases.get(device.platform) if device.platform else None
     if release is None or device.architecture not in release.architectures:
         label = device.platform.label if device.platform else "its Windows version"
@@ -141,6 +143,8 @@ def plan_retry(
 
     def obstacle(device: Candidate) -> Obstacle | None:
         attempt = listed[device.id]
+        if device.tenant:
+            return led_by_tenant(device, "It tries again by itself at a later scan; to have it check in: hotpatch sync")
         # Who retries by hand has put right what the error needs; the rollout never repeats by itself.
         decision = retry_decision(attempt.code, attempt.attempt, attempt.failed_at, now, repaired=True)
         if not decision.allowed:

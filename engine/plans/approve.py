@@ -63,6 +63,8 @@ def _ring_step(standing: Standing, now: datetime) -> str:
     else:
         when = f"from {standing.opens_at:%a %d %b %H:%M} UTC"
     behind = ", behind the gate of the ring before it" if facts.ring.position > 1 else ""
+    if facts.tenant:
+        behind = f", as {facts.tenant} offers it; each device takes it at a scan of its own"
     counts = facts.counts
     return (
         f"Ring {facts.ring.name}: {when}{behind}; {plural(counts.pending, 'device')}"

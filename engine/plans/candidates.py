@@ -31,6 +31,8 @@ class Candidate:
     active: bool
     failed_kb: int | None
     """The KB of its open failure."""
+    tenant: str = ""
+    """The provider whose policies lead it; "" for a device that takes orders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,16 @@ class Obstacle:
 
     why: str
     instead: str
+
+
+def led_by_tenant(device: Candidate, instead: str) -> Obstacle:
+    """No service does anything on one Windows client on demand (DESIGN: rule 8)."""
+    return Obstacle(led_words(device.tenant), instead)
+
+
+def led_words(tenant: str) -> str:
+    """Why nothing can be ordered on a tenant's device."""
+    return f"{tenant} leads it by policy: nothing is installed or removed there on demand."
 
 
 @dataclass(slots=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from engine.filters import Comparison, parse
 from engine.intents import Assign, Plan, Refusal, SetRing
 from engine.model import Gate, Ring
 from engine.plans.apply import target_words
-from engine.plans.candidates import plural
+from engine.plans.candidates import Candidate, led_by_tenant, nothing_left, plural, sort_out
 from engine.windows import parse_window, window_text
 
 DEFERRAL_LIMIT = 30
@@ -96,6 +96,8 @@ def _set_command(intent: SetRing, ring: Ring) -> str:
     words += ["--window", intent.window or "none"] if intent.window is not None else []
     words += ["--members", intent.members] if intent.members is not None else []
     words += _gate_words_of_command(intent.gate, ring.gate) if intent.gate is not None else []
+    words += ["--hotpatch", "on" if intent.hotpatch else "off"] if intent.hotpatch is not None else []
+    words += ["--widen"] if intent.widen else []
     words += ["--reason", intent.reason] if intent.reason else []
     return shlex.join(words)
 
@@ -130,19 +132,29 @@ def gate_words(ring: Ring) -> str:
     )
 
 
-def plan_assign(intent: Assign, ring: Ring, ids: Sequence[int], sample: Sequence[str], change_number: int) -> Plan:
+def plan_assign(intent: Assign, ring: Ring, candidates: Iterable[Candidate], change_number: int) -> Plan:
     """Which devices move; a device is in exactly one ring, so they leave the one they were in."""
+    moving = (each for each in candidates if each.ring_id != ring.id)
+    found = sort_out(moving, lambda each: led_by_tenant(each, _IN_GROUPS) if each.tenant else None)
+    ids = found.ids
+    refusal = None
+    if not ids:
+        refusal = nothing_left("No device is moved.", found) if found.left_out else None
+        why = f"All of them are in ring {ring.name} already."
+        refusal = refusal or Refusal("No device is moved.", why, "Name other devices.")
     return Plan(
         intent=intent,
         title=f"Move {plural(len(ids), 'device')} to ring {ring.name}",
         steps=(f"{plural(len(ids), 'device')} leave their ring and follow the rules of {ring.name}.",),
         devices=len(ids),
         restarts=0,
-        sample=tuple(sample),
-        refusal=None
-        if ids
-        else Refusal("No device is moved.", f"All of them are in ring {ring.name} already.", "Name other devices."),
+        sample=tuple(found.sample),
+        left_out=found.refusals,
+        refusal=refusal,
         command=shlex.join(["hotpatch", "assign", "--to", ring.name, *target_words(intent.target)]),
         change_number=change_number,
         device_ids=tuple(ids),
     )
+
+
+_IN_GROUPS = "Put it into another group in the tenant; the next import shows it in that ring."

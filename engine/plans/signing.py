@@ -9,6 +9,7 @@ from engine.approvals import ApprovalPolicy
 from engine.build import kb_text
 from engine.intents import Countersign, Plan, Refusal, SetPolicy
 from engine.model import Approval
+from engine.retention import FOREVER, period_words
 
 
 def plan_countersign(intent: Countersign, approval: Approval, actor: str, devices: int, change_number: int) -> Plan:
@@ -46,7 +47,7 @@ def plan_countersign(intent: Countersign, approval: Approval, actor: str, device
 
 def changed_policy(intent: SetPolicy, policy: ApprovalPolicy) -> ApprovalPolicy:
     """The policy with the intent's rules."""
-    given = {name: getattr(intent, name) for name in ("second_person", "confirmed_only", "auto_approve")}
+    given = {name: getattr(intent, name) for name in ("second_person", "confirmed_only", "auto_approve", "keep_months")}
     return replace(policy, **{name: value for name, value in given.items() if value is not None})
 
 
@@ -66,18 +67,40 @@ def plan_set_policy(intent: SetPolicy, policy: ApprovalPolicy, change_number: in
         rings = ", ".join(after.auto_approve)
         steps.append(f"New releases are approved by themselves for {rings or 'no ring'}.")
         words += [part for ring in after.auto_approve for part in ("--auto-approve", ring)] or ["--no-auto-approve"]
+    if after.keep_months != policy.keep_months:
+        steps += _keeping(policy.keep_months, after.keep_months)
+        words += ["--keep-history", period_words(after.keep_months).replace("for ever", "forever")]
     if intent.reason:
         words += ["--reason", intent.reason]
     refusal = None
     if not steps:
-        refusal = Refusal("The rules for approvals are not changed.", "They are so already.", "Name another rule.")
+        refusal = Refusal("The rules are not changed.", "They are so already.", "Name another rule.")
+    is_about_approvals = replace(after, keep_months=policy.keep_months) != policy
     return Plan(
         intent=intent,
-        title="Change the rules for approvals",
-        steps=(*steps, "Approvals that stand keep the rules they were given under."),
+        title="Change the rules for approvals"
+        if is_about_approvals or not steps
+        else "Change how long history is kept",
+        steps=(*steps, "Approvals that stand keep the rules they were given under.")
+        if is_about_approvals
+        else (*steps,),
         devices=0,
         restarts=0,
         refusal=refusal,
         command=shlex.join(words),
         change_number=change_number,
     )
+
+
+def _keeping(before: int, after: int) -> list[str]:
+    steps = [f"Finished installs are kept {_for(after)}, not {_for(before)}. The audit is always kept."]
+    if after != FOREVER:
+        steps.append(
+            "What is older is deleted while the work is driven: finished installs, builds seen, health readings. Open "
+            "failures, current releases and the last installs of each device stay."
+        )
+    return steps
+
+
+def _for(months: int) -> str:
+    return period_words(months) if months == FOREVER else f"for {period_words(months)}"

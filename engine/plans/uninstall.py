@@ -13,7 +13,7 @@ from engine.build import OsBuild, Platform, kb_text
 from engine.intents import After, Plan, Uninstall
 from engine.model import Release
 from engine.plans.apply import target_words
-from engine.plans.candidates import Candidate, Obstacle, nothing_left, plural, sort_out
+from engine.plans.candidates import Candidate, Obstacle, led_by_tenant, nothing_left, plural, sort_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,10 @@ def _steps(intent: Uninstall, ways: Mapping[Platform, WayBack], devices: int) ->
 
 def _obstacle(device: Candidate, intent: Uninstall, ways: Mapping[Platform, WayBack]) -> Obstacle | None:
     name = kb_text(intent.kb)
+    if device.tenant:
+        return led_by_tenant(
+            device, "Roll its whole ring back, hotpatch uninstall KB --ring NAME; see the runbook too."
+        )
     way = ways.get(device.platform) if device.platform else None
     if way is None:
         label = device.platform.label if device.platform else "its Windows version"

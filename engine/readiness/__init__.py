@@ -4,8 +4,16 @@ Runner, imports and the device's page ask `assess`; the bulk SQL of `store` read
 """
 
 from engine.model import STALE_REASON, CheckId
-from engine.readiness.assess import DEFAULT_SETTINGS, age_words, assess, is_stale, verdict_for
-from engine.readiness.licences import NO_LICENCE, Licence, best_licence, licence_of_sku, licences
+from engine.readiness.assess import DEFAULT_SETTINGS, age_words, assess, is_stale, verdict_for, with_notes
+from engine.readiness.licences import (
+    NO_LICENCE,
+    Assigned,
+    Licence,
+    best_licence,
+    licence_by_plans,
+    licence_of_sku,
+    licences,
+)
 from engine.readiness.model import (
     Audience,
     Check,
@@ -22,6 +30,7 @@ __all__ = [
     "NO_LICENCE",
     "RULES",
     "STALE_REASON",
+    "Assigned",
     "Audience",
     "Check",
     "CheckId",
@@ -35,9 +44,11 @@ __all__ = [
     "assess",
     "best_licence",
     "is_stale",
+    "licence_by_plans",
     "licence_of_sku",
     "licences",
     "reason_words",
     "rules_for",
     "verdict_for",
+    "with_notes",
 ]

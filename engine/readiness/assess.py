@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from engine.model import STALE_REASON, DeviceFacts, Verdict
+from engine.model import STALE_REASON, CheckId, DeviceFacts, Verdict
+from engine.readiness.checks import NOT_TOLD
 from engine.readiness.model import (
     Check,
     CheckResult,
@@ -47,6 +49,22 @@ def assess(
         reason_ids=reason_ids,
         stale_at=None if stale or facts.last_seen_at is None else facts.last_seen_at + settings.max_age,
     )
+
+
+def with_notes(readiness: Readiness, notes: Mapping[CheckId, str]) -> Readiness:
+    """The same judgement with what a provider has to say about single checks, such as why it tells nothing.
+
+    A note stands in for "not told" and follows any other finding. No result changes.
+    """
+    if not notes:
+        return readiness
+    return replace(readiness, checks=tuple(_noted(check, notes.get(check.check, "")) for check in readiness.checks))
+
+
+def _noted(check: Check, note: str) -> Check:
+    if not note or check.result is CheckResult.NOT_APPLICABLE:
+        return check
+    return replace(check, found=note if check.found == NOT_TOLD else f"{check.found}; {note}")
 
 
 def is_stale(last_seen_at: datetime | None, now: datetime, settings: ReadinessSettings) -> bool:

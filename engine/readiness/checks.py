@@ -30,13 +30,14 @@ from engine.readiness.values import (
 
 _MET, _UNMET = CheckResult.MET, CheckResult.NOT_MET
 _UNKNOWN, _NOT_APPLICABLE = CheckResult.UNKNOWN, CheckResult.NOT_APPLICABLE
-_NOT_TOLD = "not told"
+NOT_TOLD = "not told"
+"""What a check has found where the fact was never told."""
 
 
 def os_version(facts: DeviceFacts, _context: Context) -> Finding:
     if facts.platform is None:
         if facts.build is None:
-            return Finding(_UNKNOWN, _NOT_TOLD)
+            return Finding(_UNKNOWN, NOT_TOLD)
         known = facts.build.number in HOTPATCHABLE_NUMBERS
         return Finding(_UNKNOWN if known else _UNMET, f"Windows build {facts.build}")
     if facts.build is not None and facts.build.number != facts.platform.build_number:
@@ -53,7 +54,7 @@ def build_floor(facts: DeviceFacts, _context: Context) -> Finding:
     one = lowest == highest
     needed = f"{lowest} or later" if one else f"{lowest} (x64) or {highest} (Arm64), or later"
     if facts.build is None:
-        return Finding(_UNKNOWN, _NOT_TOLD, needed)
+        return Finding(_UNKNOWN, NOT_TOLD, needed)
     if facts.build < lowest:
         return Finding(_UNMET, str(facts.build), needed)
     return Finding(_MET if facts.build >= highest else _UNKNOWN, str(facts.build), needed)
@@ -63,7 +64,7 @@ def edition(facts: DeviceFacts, _context: Context) -> Finding:
     platform = facts.platform or Platform.WIN11_24H2
     needed, fix = _EDITION_WORDS[platform]
     if not facts.edition:
-        return Finding(_UNKNOWN, _NOT_TOLD, needed)
+        return Finding(_UNKNOWN, NOT_TOLD, needed)
     kind = edition_class(facts.edition)
     result = EDITION[platform].get(kind, _UNKNOWN)
     if kind is EditionClass.PRO and result is _MET:
@@ -74,7 +75,7 @@ def edition(facts: DeviceFacts, _context: Context) -> Finding:
 
 def licence(facts: DeviceFacts, _context: Context) -> Finding:
     if not facts.licence:
-        return Finding(_UNKNOWN, _NOT_TOLD)
+        return Finding(_UNKNOWN, NOT_TOLD)
     known = licences().get(facts.licence)
     if known is None:
         return Finding(_UNKNOWN, f"{facts.licence}, which is not in the list of licences")
@@ -84,7 +85,7 @@ def licence(facts: DeviceFacts, _context: Context) -> Finding:
 
 def architecture(facts: DeviceFacts, _context: Context) -> Finding:
     if facts.architecture is None:
-        return Finding(_UNKNOWN, _NOT_TOLD)
+        return Finding(_UNKNOWN, NOT_TOLD)
     return Finding(_MET, {Architecture.X64: "x64", Architecture.ARM64: "Arm64"}[facts.architecture])
 
 
@@ -99,7 +100,7 @@ def policy_allows(facts: DeviceFacts, context: Context) -> Finding:
         default = {_MET: "Allow", _UNMET: "Block"}.get(result, "not known (Microsoft Graph does not tell it)")
         return Finding(result, f"in no quality update policy; tenant default {default}")
     words = {PolicyState.ALLOW: f"Allow{name}", PolicyState.BLOCK: f"Block{name}"}
-    return Finding(result, words.get(facts.policy, _NOT_TOLD))
+    return Finding(result, words.get(facts.policy, NOT_TOLD))
 
 
 def connection(facts: DeviceFacts, _context: Context) -> Finding:
@@ -116,7 +117,7 @@ def subscription(facts: DeviceFacts, _context: Context) -> Finding:
     fix = _PENDING_FIX if facts.subscription is Subscription.PENDING else ""
     if not fix and path is ServerPath.AZURE_EDITION:
         fix = _AZURE_EDITION_SWITCH
-    words = _NOT_TOLD if facts.subscription is Subscription.UNKNOWN else facts.subscription.replace("-", " ")
+    words = NOT_TOLD if facts.subscription is Subscription.UNKNOWN else facts.subscription.replace("-", " ")
     return Finding(result, words, fix=fix)
 
 
@@ -132,18 +133,18 @@ def chpe(facts: DeviceFacts, _context: Context) -> Finding:
         return Finding(_NOT_APPLICABLE, "x64 has no CHPE")
     if facts.architecture is None:
         return Finding(_NOT_APPLICABLE, "decided once the processor is known")
-    return _by_value(CHPE, facts.chpe, facts.chpe if facts.chpe in CHPE else _NOT_TOLD)
+    return _by_value(CHPE, facts.chpe, facts.chpe if facts.chpe in CHPE else NOT_TOLD)
 
 
 def baseline(facts: DeviceFacts, context: Context) -> Finding:
     current = context.levels.baseline if context.levels else None
     if current is None:
-        return Finding(_UNKNOWN, _NOT_TOLD if facts.build is None else f"{facts.build}, and no baseline is known")
+        return Finding(_UNKNOWN, NOT_TOLD if facts.build is None else f"{facts.build}, and no baseline is known")
     stands_at = f"{current.name} ({current.build})" if current.build else current.name
     needed = f"{stands_at} or later"
     fix = f"Install {stands_at} with a restart; the month's hotpatch follows without one."
     if facts.build is None:
-        return Finding(_UNKNOWN, _NOT_TOLD, needed, fix)
+        return Finding(_UNKNOWN, NOT_TOLD, needed, fix)
     track = track_of(facts, context)
     if track is Track.UNKNOWN:
         at_least = (
@@ -196,13 +197,13 @@ _MANAGED_BY = {
     Management.ARC: "Azure Arc",
     Management.AZURE_LOCAL: "Azure Local",
     Management.NONE: "nothing",
-    Management.UNKNOWN: _NOT_TOLD,
+    Management.UNKNOWN: NOT_TOLD,
 }
 _VBS_WORDS = {
     VbsState.RUNNING: "running (2)",
     VbsState.NOT_RUNNING: "enabled, not running (1)",
     VbsState.OFF: "off (0)",
-    VbsState.UNKNOWN: _NOT_TOLD,
+    VbsState.UNKNOWN: NOT_TOLD,
 }
 _VBS_NOT_RUNNING_FIX = (
     "VBS is switched on but did not start. Restart if that has not been done since; then look at the firmware: "

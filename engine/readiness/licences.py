@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
+from typing import Any
 
 NO_LICENCE = "none"
 """The key of a known lack; "" is "not known"."""
@@ -26,13 +27,44 @@ class Licence:
 @cache
 def licences() -> Mapping[str, Licence]:
     """Every known licence by its key, the eligible ones first."""
+    return {
+        key: Licence(key, row["title"], row["eligible"], tuple(row["skus"]))
+        for key, row in _document()["licences"].items()
+    }
+
+
+@cache
+def _document() -> Any:
     import json
     from importlib.resources import files
 
-    document = json.loads((files("data") / "licences.json").read_text("utf-8"))
+    return json.loads((files("data") / "licences.json").read_text("utf-8"))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A service plan inside a licence, as Microsoft Graph tells it."""
+
+    title: str
+    entitles: bool
+    """Whether it carries hotpatch rights by itself; Intune alone does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """One licence that is assigned to a user: its part number and its service plans."""
+
+    part_number: str
+    plans: tuple[tuple[str, str], ...]
+    """Service plan id in lower case and its provisioning status."""
+
+
+@cache
+def plans() -> Mapping[str, Plan]:
+    """The service plans that matter here, by their id in lower case."""
     return {
-        key: Licence(key, row["title"], row["eligible"], tuple(row["skus"]))
-        for key, row in document["licences"].items()
+        key.casefold(): Plan(row["title"], row["carries"] in ("windows", "autopatch", "deployment"))
+        for key, row in _document()["plans"].items()
     }
 
 
@@ -61,3 +93,40 @@ def best_licence(keys: Iterable[str]) -> str:
             if licence.eligible is wanted:
                 return licence.key
     return ""
+
+
+def licence_by_plans(assigned: Iterable[Assigned]) -> tuple[str, str]:
+    """The licence of a user by the service plans that are provisioned, and what is worth saying about it.
+
+    Plans decide, part numbers only name: a licence whose Windows plan is switched off entitles to nothing. Windows 365
+    goes by its part number, as its plans are not published (Microsoft: product names and service plan identifiers
+    for licensing). `NO_LICENCE` where nothing entitles.
+    """
+    found: list[str] = []
+    lacking: list[str] = []
+    for each in assigned:
+        key = licence_of_sku(each.part_number)
+        named = licences().get(key)
+        working = {plan for plan, status in each.plans if status.casefold() == "success"}
+        if any(plans()[plan].entitles for plan in working & plans().keys()):
+            found.append(key if named is not None and named.eligible else _BY_PLAN)
+        elif named is not None and named.eligible and not (key.startswith("windows-365") and working):
+            lacking.append(_why_not(named, each))
+        elif key:
+            found.append(key)
+    best = best_licence(found)
+    if best and licences()[best].eligible is not False:
+        return best, ""
+    return best or NO_LICENCE, "; ".join(dict.fromkeys(lacking))
+
+
+_BY_PLAN = "autopatch"
+"""Names a licence that no part number names, whose plans entitle."""
+
+
+def _why_not(licence: Licence, assigned: Assigned) -> str:
+    for plan, status in assigned.plans:
+        known = plans().get(plan)
+        if known is not None and known.entitles:
+            return f"{licence.title} is assigned, but its plan {known.title} is {status or 'not provisioned'}"
+    return f"{licence.title} is assigned without a plan that carries hotpatch rights"

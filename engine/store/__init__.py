@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.store.audit import AuditStore
-from engine.store.connection import open_state, transaction, unusable
+from engine.store.connection import open_state, snapshot, transaction, unusable
 from engine.store.devices import DeviceStore
 from engine.store.health import HealthStore
 from engine.store.installs import InstallStore
@@ -26,9 +26,21 @@ from engine.store.state import Lease, StateStore
 if TYPE_CHECKING:
     from engine.store.cases import CaseStore
     from engine.store.escalations import EscalationStore
+    from engine.store.evidence import EvidenceStore
     from engine.store.exclusions import ExclusionStore
+    from engine.store.history import HistoryStore
     from engine.store.problems import ProblemStore
+    from engine.store.providers import ProviderStore
+    from engine.store.standing import StandingStore
+    from engine.store.tenant_inventory import TenantInventoryStore
+    from engine.store.tenant_outcomes import OutcomeStore
+    from engine.store.tenant_pull import PullStore
+    from engine.store.tenant_reach import ReachStore
+    from engine.store.tenant_requests import TenantRequestStore
+    from engine.store.tenant_rings import TenantRingStore
+    from engine.store.tenant_status import TenantStatusStore
     from engine.store.traits import TraitStore
+    from engine.triage import SlaTargets
 
 
 class Store:
@@ -41,6 +53,8 @@ class Store:
             StateUnusable: it cannot be used; the message says why and what to do.
         """
         self.path = path
+        self.sla_targets: SlaTargets | None = None
+        """Service levels of whoever has opened it; None for those that `engine.triage` comes with."""
         self.connection = open_state(path, read_only=read_only, create=create)
         self.state = StateStore(self.connection)
         self.lease = Lease(self.connection)
@@ -56,13 +70,73 @@ class Store:
         self.outlook = OutlookStore(self.connection)
         self.audit = AuditStore(self.connection)
 
-    # What is known and done about failures is loaded on use: most commands never ask.
+    # What is known and done about failures is loaded on use: most commands never ask. The same holds for providers.
+
+    @cached_property
+    def providers(self) -> ProviderStore:
+        from engine.store.providers import ProviderStore
+
+        return ProviderStore(self.connection)
+
+    @cached_property
+    def tenant_rings(self) -> TenantRingStore:
+        from engine.store.tenant_rings import TenantRingStore
+
+        return TenantRingStore(self.connection)
+
+    @cached_property
+    def tenant_requests(self) -> TenantRequestStore:
+        from engine.store.tenant_requests import TenantRequestStore
+
+        return TenantRequestStore(self.connection)
+
+    @cached_property
+    def tenant_inventory(self) -> TenantInventoryStore:
+        from engine.store.tenant_inventory import TenantInventoryStore
+
+        return TenantInventoryStore(self.connection)
+
+    @cached_property
+    def tenant_pulls(self) -> PullStore:
+        from engine.store.tenant_pull import PullStore
+
+        return PullStore(self.connection, self.lease)
+
+    @cached_property
+    def tenant_reach(self) -> ReachStore:
+        from engine.store.tenant_reach import ReachStore
+
+        return ReachStore(self.connection)
+
+    @cached_property
+    def tenant_outcomes(self) -> OutcomeStore:
+        from engine.store.tenant_outcomes import OutcomeStore
+
+        return OutcomeStore(self.connection)
+
+    @cached_property
+    def tenant_status(self) -> TenantStatusStore:
+        from engine.store.tenant_status import TenantStatusStore
+
+        return TenantStatusStore(self.connection)
 
     @cached_property
     def traits(self) -> TraitStore:
         from engine.store.traits import TraitStore
 
         return TraitStore(self.connection)
+
+    @cached_property
+    def history(self) -> HistoryStore:
+        from engine.store.history import HistoryStore
+
+        return HistoryStore(self.connection)
+
+    @cached_property
+    def standing(self) -> StandingStore:
+        from engine.store.standing import StandingStore
+
+        return StandingStore(self.connection)
 
     @cached_property
     def cases(self) -> CaseStore:
@@ -83,6 +157,12 @@ class Store:
         return EscalationStore(self.connection)
 
     @cached_property
+    def evidence(self) -> EvidenceStore:
+        from engine.store.evidence import EvidenceStore
+
+        return EvidenceStore(self.connection)
+
+    @cached_property
     def problems(self) -> ProblemStore:
         from engine.store.problems import ProblemStore
 
@@ -101,6 +181,12 @@ class Store:
         except sqlite3.Error as error:
             raise unusable(self.path, error) from error
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Several reads of one and the same state."""
+        with snapshot(self.connection):
+            yield
+
     def interrupt(self) -> None:
         """Stop the read that runs on another thread."""
         self.connection.interrupt()
@@ -109,6 +195,21 @@ class Store:
         """Give up safety against a crash, for a private copy that nobody needs afterwards."""
         self.connection.execute("PRAGMA journal_mode = MEMORY")
         self.connection.execute("PRAGMA synchronous = OFF")
+
+    def settle(self) -> None:
+        """Bring everything into the file itself, so that it is complete without the files beside it."""
+        self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def compact(self) -> None:
+        """Write the file anew without its free space; others cannot write meanwhile.
+
+        Raises:
+            StateUnusable: somebody writes, or the disk is full; nothing has changed.
+        """
+        try:
+            self.history.compact()
+        except sqlite3.Error as error:
+            raise unusable(self.path, error) from error
 
     def close(self) -> None:
         self.connection.close()

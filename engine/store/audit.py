@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from engine.audit import AuditCheck, AuditEntry, AuditRecord, Break, Head, chained, verify
+from engine.audit import GENESIS, AuditCheck, AuditEntry, AuditRecord, Break, Head, chained, verify, without_head
 from engine.clock import from_text
-from engine.errors import StateUnusable
 from engine.records import AuditRow
 from engine.store.values import seconds
 
 _HEAD = "audit-head"
+_LAST_SEQ = 2**53
+_DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _UNREADABLE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOTADB})
 # Text as bytes and everything by its stored type: what somebody has put there need be neither text nor a number.
 _RECORDS = """
@@ -26,6 +28,7 @@ SELECT seq, CASE typeof(at) WHEN 'integer' THEN at END AS at,
     CAST(previous AS BLOB) AS previous, CAST(hash AS BLOB) AS hash
 FROM audit WHERE seq >= ? ORDER BY seq
 """
+_SHOWN = "seq, at, CAST(body AS BLOB) AS body, CAST(hash AS BLOB) AS hash"
 
 
 class AuditStore:
@@ -37,7 +40,9 @@ class AuditStore:
     def append(self, entry: AuditEntry) -> int:
         """Chain one record and return its number. Call it inside the transaction of the change."""
         last = self._db.execute("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").fetchone()
-        record = next(chained([entry], Head(last["seq"], last["hash"]) if last else None))
+        ends = Head(last["seq"], str(last["hash"])) if last else Head(0, GENESIS)
+        follows, moves_head = _continued(ends, self.head())
+        record = next(chained([entry], follows))
         self._db.execute(
             "INSERT INTO audit (seq, at, actor, action, kb, body, previous, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -45,44 +50,37 @@ class AuditStore:
                 *(record.body, record.previous, record.hash),
             ),
         )
-        self._db.execute(
-            "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            (_HEAD, json.dumps([record.seq, record.hash])),
-        )
+        if moves_head:
+            self._db.execute(
+                "INSERT INTO setting (name, value) VALUES (?, ?) "
+                "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                (_HEAD, json.dumps([record.seq, record.hash])),
+            )
         return record.seq
 
     def page(self, limit: int, before: int | None = None) -> tuple[AuditRow, ...]:
         """The newest records, or those before the record `before`, newest first."""
         rows = self._db.execute(
-            "SELECT body, hash FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?",
+            f"SELECT {_SHOWN} FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?",
             (before if before is not None else 2**62, limit),
         )
-        return tuple(_row(row["body"], row["hash"]) for row in rows)
+        return tuple(_row(row) for row in rows)
 
     def between(self, since: datetime, until: datetime) -> Iterator[AuditRow]:
-        """The records of a period, newest first, without holding them.
-
-        Raises:
-            StateUnusable: a record cannot be read; verification tells what became of it.
-        """
+        """The records of a period, newest first, without holding them."""
         rows = self._db.execute(
-            "SELECT seq, body, hash FROM audit WHERE at >= ? AND at < ? ORDER BY seq DESC",
+            f"SELECT {_SHOWN} FROM audit WHERE at >= ? AND at < ? ORDER BY seq DESC",
             (seconds(since), seconds(until)),
         )
         for row in rows:
-            try:
-                found = _row(row["body"], row["hash"])
-            except (ValueError, KeyError, TypeError) as error:
-                raise StateUnusable(
-                    f"Audit record {row['seq']} cannot be read.",
-                    "It was changed after it was written.",
-                    "See: hotpatch audit verify",
-                ) from error
-            yield found
+            yield _row(row)
 
     def records(self, first: int = 1) -> Iterator[AuditRecord]:
-        """Every record from a number on as it is kept, oldest first; nothing of it is checked yet."""
-        for row in self._db.execute(_RECORDS, (first,)):
+        """Every record from a number on as it is kept, oldest first; nothing of it is checked yet.
+
+        From 1 on means all of them: what somebody has put before the first as well.
+        """
+        for row in self._db.execute(_RECORDS, (first if first > 1 else -(2**63),)):
             yield _record(row)
 
     def first_since(self, since: datetime) -> int | None:
@@ -103,7 +101,7 @@ class AuditStore:
         try:
             seq, digest = json.loads(row["value"])
             return int(seq), str(digest)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError, RecursionError):
             return 0, ""
 
     def verify(self) -> Break | None:
@@ -115,6 +113,9 @@ class AuditStore:
 
         A page of the file that cannot be read is a break as well.
         """
+        if not self._db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'audit'").fetchone():
+            nothing = Head(0, GENESIS)
+            return AuditCheck(0, nothing, nothing, Break(1, "the table of the audit is gone"), outside)
         kept = self.head()
         reading = _Reading(self.records())
         head = None if kept is None else Head(*kept)
@@ -122,8 +123,8 @@ class AuditStore:
         last = found.head.seq
         if reading.said:
             return replace(found, broken=Break(last + 1, f"record {last + 1} cannot be read: {reading.said}"))
-        if found.holds and kept is None and found.records:
-            return replace(found, broken=Break(last, f"the kept head is gone; the audit ends at record {last}"))
+        if kept is None:
+            found = without_head(found)
         if found.holds and (said := self._damage()) is not None:
             return replace(found, broken=Break(last, f"the table of the audit is damaged: {said}"))
         return found
@@ -163,20 +164,68 @@ def _text(raw: bytes | None, is_text: bool) -> str:
     return (raw or b"").decode("utf-8", "surrogateescape") if is_text else "\N{REPLACEMENT CHARACTER}"
 
 
-def _row(body: str, digest: str) -> AuditRow:
-    record = json.loads(body)
-    at: datetime = from_text(record["at"])
+def _continued(ends: Head, kept: tuple[int, str] | None) -> tuple[Head, bool]:
+    """What a new record follows, and whether the kept head moves on to it.
+
+    Where the records do not end at the kept head, a new one must not heal what somebody did: a cut-off end stays a
+    gap in the numbers, and a head that is gone or names another record stays as it is.
+    """
+    if kept is None:
+        return ends, ends.seq == 0
+    if kept == (ends.seq, ends.hash):
+        return ends, True
+    if ends.seq < kept[0] < _LAST_SEQ and _DIGEST.fullmatch(kept[1]):
+        return Head(*kept), True
+    return ends, False
+
+
+def _row(row: Any) -> AuditRow:
+    """A record for reading. One that cannot be read stands there as such, so that the others can be."""
+    try:
+        told = json.loads(row["body"])
+        found = AuditRow(
+            seq=row["seq"],
+            at=from_text(told["at"]),
+            actor=told["actor"],
+            origin=told["origin"],
+            action=told["action"],
+            summary=told["summary"],
+            reason=told["reason"],
+            kb=told["kb"],
+            rings=tuple(told["rings"]),
+            devices=told["devices"],
+            details=told["details"],
+            hash=_hash(row),
+        )
+        words = (found.actor, found.origin, found.action, found.summary, found.reason, *found.rings)
+        numbers = (found.devices, 0 if found.kb is None else found.kb)
+        if all(type(each) is str for each in words) and all(type(each) is int for each in numbers):
+            return replace(found, details=dict(found.details))
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        pass
+    return _unreadable(row)
+
+
+def _hash(row: Any) -> str:
+    return (row["hash"] or b"").decode("ascii", "replace")
+
+
+def _unreadable(row: Any) -> AuditRow:
+    try:
+        at = datetime.fromtimestamp(row["at"], UTC)
+    except (ValueError, TypeError, OverflowError, OSError):
+        at = datetime.fromtimestamp(0, UTC)
     return AuditRow(
-        seq=record["seq"],
+        seq=row["seq"],
         at=at,
-        actor=record["actor"],
-        origin=record["origin"],
-        action=record["action"],
-        summary=record["summary"],
-        reason=record["reason"],
-        kb=record["kb"],
-        rings=tuple(record["rings"]),
-        devices=record["devices"],
-        details=record["details"],
-        hash=digest,
+        actor="unknown",
+        origin="",
+        action="unreadable",
+        summary=f"Record {row['seq']} cannot be read; it was changed after it was written. See: hotpatch audit verify",
+        reason="",
+        kb=None,
+        rings=(),
+        devices=0,
+        details={},
+        hash=_hash(row),
     )

@@ -16,7 +16,7 @@ from engine.model import InstallAction, Severity
 from engine.store.filter_sql import Condition
 from engine.store.traits import EVERY_DEVICE
 from engine.store.values import moment, seconds, time_of
-from engine.triage import FailureCase, FailureTimes, GroupSla
+from engine.triage import FailureCase, FailureTimes, GroupSla, SlaTargets
 
 SeverityOf = Callable[[int, Platform], Severity]
 """(KB, platform) → the severity that the service level of its failures goes by."""
@@ -79,12 +79,12 @@ class CaseStore:
         """When `engine.failures` has last judged every failure, after which decisions, and what came of it."""
 
     def open(
-        self, severity_of: SeverityOf, now: datetime, devices: Condition = EVERY_DEVICE
+        self, severity_of: SeverityOf, now: datetime, targets: SlaTargets, devices: Condition = EVERY_DEVICE
     ) -> tuple[FailureCase, ...]:
         """Open failures of the devices of a condition over alias ``d``, the latest first."""
         whole_groups = self._group_actions()
         rows = self._db.execute(_OPEN.format(where=devices.where), (*devices.params, seconds(now)))
-        return tuple(_case(row, severity_of, whole_groups) for row in rows)
+        return tuple(_case(row, severity_of, whole_groups, targets) for row in rows)
 
     def count_open(self) -> int:
         """How many failures are open; reads an index alone."""
@@ -122,7 +122,7 @@ class CaseStore:
         return {row[0]: row[1] for row in rows}
 
 
-def _case(row: Any, severity_of: SeverityOf, whole_groups: Mapping[int, int]) -> FailureCase:
+def _case(row: Any, severity_of: SeverityOf, whole_groups: Mapping[int, int], targets: SlaTargets) -> FailureCase:
     platform = Platform(row["platform"])
     failed_at, code = row["failed_at"], row["code"]
     acted = [row[name] for name in ("retried_at", "excluded_at", "escalated_at", "recovered_at")]
@@ -147,4 +147,5 @@ def _case(row: Any, severity_of: SeverityOf, whole_groups: Mapping[int, int]) ->
         ),
         severity=severity_of(row["kb"], platform),
         is_excluded=row["excluded_at"] is not None,
+        targets=targets,
     )

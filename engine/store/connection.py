@@ -70,6 +70,19 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("COMMIT")
 
 
+@contextmanager
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """Every read within sees the same state, whatever others write meanwhile; inside a transaction nothing changes."""
+    if connection.in_transaction:
+        yield
+        return
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+
+
 def check_place(path: Path, *, create: bool) -> None:
     """Make the folder of a state file, or say why the file cannot be there.
 

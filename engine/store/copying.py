@@ -17,6 +17,8 @@ _LEFT_BEHIND = frozenset(
         "audit",
         "build_seen",
         "change",
+        "closed_month",
+        "closed_month_count",
         "cve",
         "device_count",
         "document",

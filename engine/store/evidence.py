@@ -164,11 +164,11 @@ class EvidenceStore:
         return int(self._db.execute("SELECT ifnull(max(id), 0) FROM device").fetchone()[0])
 
     def members(self, condition: Condition) -> Iterator[tuple[Any, ...]]:
-        """The matching devices on known platforms as (id, platform, ring id or -1, site, build, eligible)."""
+        """The matching devices on known platforms as (id, platform, ring id or -1, site, build, eligible, provider)."""
         cursor = self._db.cursor()
         cursor.row_factory = None
         return cursor.execute(
-            "SELECT d.id, d.platform, ifnull(d.ring_id, -1), d.site, d.build, d.eligible "
+            "SELECT d.id, d.platform, ifnull(d.ring_id, -1), d.site, d.build, d.eligible, d.provider "
             f"FROM device d WHERE d.platform IS NOT NULL AND ({condition.where})",
             tuple(condition.params),
         )

@@ -1,13 +1,14 @@
 """Devices on their way in: a temporary table beside the fleet, compared with it, taken over in one transaction.
 
-Used by `engine.device_intake` alone. Rows wait in a temporary file of SQLite's: a million of them cost no memory.
-What a row does not tell (NULL, "", "unknown") leaves the fleet's value as it is.
+Imports and pulls use it. Rows wait in a temporary file of SQLite's: a million of them cost no memory. What a row does
+not tell (NULL, "", "unknown") leaves the fleet's value as it is, but for facts that a provider alone decides on.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -20,14 +21,34 @@ _TOLD_COLUMNS = tuple(column for column in FACT_COLUMNS if column not in ("provi
 class Incoming:
     """The rows of one import. Make it, `add` all rows, look at the differences, then `take_over` or `drop`."""
 
-    def __init__(self, connection: sqlite3.Connection, provider: str, told_at: datetime) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        provider: str,
+        told_at: datetime,
+        *,
+        decided: frozenset[str] = frozenset(),
+    ) -> None:
+        """`decided`: facts of which silence means "none" or "not known any more", and is taken over as well."""
         self._db = connection
         self._provider = provider
         self._told_at = seconds(told_at)
+        self._decided = decided
         self._db.execute("PRAGMA temp_store = FILE")
         self.drop()
         columns = ", ".join([*FACT_COLUMNS, "ring_id"])
         self._db.execute(f"CREATE TEMP TABLE incoming ({columns}, PRIMARY KEY (external_id)) WITHOUT ROWID")
+
+    @contextmanager
+    def filling(self) -> Iterator[None]:
+        """Adds many rows at once. Only reads of the fleet stand in it: no other writer has to wait."""
+        self._db.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
 
     def add(self, rows: Iterable[tuple[Any, ...]]) -> None:
         """Add rows: `fact_values` plus the ring's id or None."""
@@ -76,11 +97,18 @@ class Incoming:
     def _differs(self) -> str:
         return "(" + " OR ".join(self._differs_in(column) for column in self._compared()) + ")"
 
-    @staticmethod
-    def _differs_in(column: str) -> str:
-        differs = f"({_told(column)} AND i.{column} IS NOT d.{column})"
+    def _differs_in(self, column: str) -> str:
+        differs = f"({self._told(column)} AND i.{column} IS NOT d.{column})"
         # Where the file tells no check-ins, the time of the import stands in: that alone is no change.
         return f"({differs} AND i.{column} <> :told_at)" if column == "last_seen_at" else differs
+
+    def _told(self, column: str) -> str:
+        """Whether the row tells this fact at all."""
+        if column in self._decided:
+            return "1"
+        if column in _NUMBERS or column in ("platform", "architecture"):
+            return f"i.{column} IS NOT NULL"
+        return f"i.{column} NOT IN ('', 'unknown')"
 
     # --- taking over --------------------------------------------------------------------------------
 
@@ -95,8 +123,9 @@ class Incoming:
             f"INSERT INTO touched SELECT d.id FROM incoming i JOIN device d ON {_MATCH} WHERE {self._differs()}",
             self._params(),
         )
+        self._note_new_builds()
         sets = ", ".join(
-            f"{column} = CASE WHEN {_told(column)} THEN i.{column} ELSE device.{column} END"
+            f"{column} = CASE WHEN {self._told(column)} THEN i.{column} ELSE device.{column} END"
             for column in self._compared()
         )
         self._db.execute(
@@ -111,10 +140,24 @@ class Incoming:
             self._params(),
         )
         self._db.execute("INSERT INTO touched SELECT id FROM device WHERE id > ?", (before,))
+        self._db.execute(
+            "INSERT INTO build_seen (device_id, at, build) SELECT id, ifnull(last_seen_at, ?), build FROM device "
+            "WHERE id > ? AND build IS NOT NULL",
+            (self._told_at, before),
+        )
         if remove_gone:
             self._remove_gone()
         low, high = self._db.execute("SELECT min(id), max(id) FROM touched").fetchone()
         return (0, -1) if low is None else (int(low), int(high))
+
+    def _note_new_builds(self) -> None:
+        """Remember when another build was told first. Of two tellings of one check-in the later one is right."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO build_seen (device_id, at, build) "
+            "SELECT d.id, ifnull(i.last_seen_at, :told_at), i.build FROM touched t JOIN device d ON d.id = t.id "
+            f"JOIN incoming i ON {_MATCH} WHERE i.build IS NOT NULL AND i.build IS NOT d.build",
+            self._params(),
+        )
 
     def touched(self) -> int:
         """How many devices `take_over` wrote."""
@@ -143,10 +186,3 @@ class Incoming:
 _MATCH = "d.provider = :provider AND d.external_id = i.external_id"
 _SAME_DEVICE = f"SELECT 1 FROM device d WHERE {_MATCH}"
 _NUMBERS = frozenset({"cores", "build", "restart_pending", "boot_at", "last_seen_at", "ring_id"})
-
-
-def _told(column: str) -> str:
-    """Whether the row tells this fact at all."""
-    if column in _NUMBERS or column in ("platform", "architecture"):
-        return f"i.{column} IS NOT NULL"
-    return f"i.{column} NOT IN ('', 'unknown')"

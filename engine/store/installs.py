@@ -210,11 +210,12 @@ class InstallStore:
         return None if row is None else moment(row[0])
 
     def requeue_waiting(self, now: datetime, kb: int | None, ring_ids: Sequence[int] | None) -> None:
-        """After a pause: what had not started begins anew, as if asked for now."""
+        """After a pause: what had not started begins anew, as if asked for now; a tenant's devices go on by
+        themselves."""
         where, params = _scope(kb, ring_ids)
         self._db.execute(
             "UPDATE install SET state = 'queued', stage = 'waiting', requested_at = ?, next_at = ? "
-            f"WHERE {_NOT_STARTED} AND {where}",
+            f"WHERE {_NOT_STARTED} AND next_at IS NOT NULL AND {where}",
             (seconds(now), seconds(now), *params),
         )
 
@@ -295,18 +296,6 @@ class InstallStore:
                 (device_id, kb, action),
             ).fetchone()[0]
         )
-
-    def succeeded_within(
-        self, kbs: Sequence[int], platform: Platform, released_at: datetime, hours: Sequence[int]
-    ) -> tuple[int, ...]:
-        """How many devices had one of these releases within each number of hours after the release."""
-        sums = ", ".join("count(DISTINCT CASE WHEN finished_at <= ? THEN device_id END)" for _ in hours)
-        row = self._db.execute(
-            f"SELECT {sums} FROM install WHERE kb IN ({placeholders(len(kbs))}) AND platform = ? "
-            "AND action = 'apply' AND state = 'succeeded'",
-            (*(seconds(released_at) + each * 3600 for each in hours), *kbs, platform),
-        ).fetchone()
-        return tuple(int(value) for value in row)
 
     def release_counts(self, kb: int | None = None) -> dict[tuple[int, str], dict[str, int]]:
         """For each (KB, platform): installs by state. For lists of releases, or one."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from engine.model import Ring
 from engine.rollout_records import RingConflict
 from engine.store.filter_sql import Condition, compile_text
+from engine.store.steered import STEERED
 
 
 class MemberStore:
@@ -75,9 +76,10 @@ _PINNED = "EXISTS (SELECT 1 FROM ring_pin p WHERE p.device_id = d.id)"
 
 
 def _claim(ring: Ring, before: Sequence[Ring], now: datetime) -> Condition:
-    """Devices that match the ring's filter and that of no ring before it, and are not placed by hand."""
+    """Devices that match the ring's filter and that of no ring before it, and are placed neither by hand nor by a
+    tenant's groups."""
     own = compile_text(ring.members, now)
-    where, params = [f"ifnull(({own.where}), 0)", f"NOT {_PINNED}"], list(own.params)
+    where, params = [f"ifnull(({own.where}), 0)", f"NOT {_PINNED}", f"NOT {STEERED}"], list(own.params)
     for each in before:
         if each.members:
             earlier = compile_text(each.members, now)

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from engine.intents import After, Target
 from engine.model import Release
+from engine.store.steered import STEERED
 from engine.store.values import build_number, moment, placeholders, seconds, time_of
 
 
@@ -64,9 +65,9 @@ class RecoveryStore:
         return tuple(_recovery(row) for row in rows)
 
     def running(self, release: Release) -> list[int]:
-        """Devices that run exactly this release, whatever goes on with them."""
+        """Devices that run exactly this release and can be ordered back, whatever goes on with them."""
         rows = self._db.execute(
-            "SELECT id FROM device WHERE build = ? AND platform = ? ORDER BY id",
+            f"SELECT d.id FROM device d WHERE d.build = ? AND d.platform = ? AND NOT {STEERED} ORDER BY d.id",
             (build_number(release.build), release.platform),
         )
         return [row[0] for row in rows]
@@ -83,7 +84,7 @@ class RecoveryStore:
     def to_uninstall(self, release: Release) -> list[int]:
         """Devices that run the release, with nothing under way and no failed uninstall that waits for hands."""
         rows = self._db.execute(
-            "SELECT d.id FROM device d WHERE d.build = ? AND d.platform = ? "
+            f"SELECT d.id FROM device d WHERE d.build = ? AND d.platform = ? AND NOT {STEERED} "
             "AND NOT EXISTS (SELECT 1 FROM install i WHERE i.device_id = d.id AND i.next_at IS NOT NULL) "
             "AND NOT EXISTS (SELECT 1 FROM install i WHERE i.device_id = d.id AND i.kb = ? "
             "AND i.action = 'uninstall' AND i.open_failure = 1) ORDER BY d.id",

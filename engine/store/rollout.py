@@ -16,6 +16,7 @@ from engine.store.excluded import excluded_counts, excluded_from, exclusion_reas
 from engine.store.filter_sql import Condition
 from engine.store.ring_rules import rules_from_text, rules_to_text
 from engine.store.safeguards import NOTHING
+from engine.store.steered import STEERED
 from engine.store.values import build_number, epoch, moment, os_build, placeholders, seconds, time_of
 
 
@@ -268,7 +269,8 @@ class RolloutStore:
     ) -> tuple[Candidate, ...]:
         """Devices of a ring that are due for a release: below its build, nothing under way, not held, still reporting.
 
-        A hotpatch goes to ready devices, an ordinary LCU to those that are not, a baseline to all.
+        A hotpatch goes to ready devices, an ordinary LCU to those that are not, a baseline to all. A tenant's devices
+        get no order.
         With `spread` the first ones are a cross-section of the ring instead of its oldest entries.
         """
         if release.kind.is_hotpatch:
@@ -284,7 +286,8 @@ class RolloutStore:
             "AND ifnull(d.stale_at, 0) > ? "
             "AND NOT EXISTS (SELECT 1 FROM install i WHERE i.device_id = d.id AND i.kb = ? AND i.action = 'apply' "
             "AND i.state = 'failed' AND i.ring_id = d.ring_id) "
-            f"AND NOT {excluded.where} AND NOT {withheld.where} ORDER BY {_SPREAD if spread else 'd.id'} LIMIT ?",
+            f"AND NOT {excluded.where} AND NOT {withheld.where} AND NOT {STEERED} "
+            f"ORDER BY {_SPREAD if spread else 'd.id'} LIMIT ?",
             (
                 release.platform,
                 ring_id,
@@ -313,10 +316,12 @@ class RolloutStore:
 _SPREAD = "d.id * 2654435769 % 4294967296, d.id"
 """Golden-ratio steps: any first part of this order is spread evenly over the ids."""
 
-_CANDIDATE = """d.id, d.name, d.ring_id, d.platform, d.architecture, d.build, d.verdict, d.reasons, d.state,
+_CANDIDATE = f"""d.id, d.name, d.ring_id, d.platform, d.architecture, d.build, d.verdict, d.reasons, d.state,
     EXISTS (SELECT 1 FROM exclusion x WHERE x.device_id = d.id AND x.lifted_at IS NULL AND x.until_baseline) AS held,
     EXISTS (SELECT 1 FROM install i WHERE i.device_id = d.id AND i.next_at IS NOT NULL) AS active,
-    (SELECT i.kb FROM install i WHERE i.device_id = d.id AND i.open_failure = 1 ORDER BY i.id DESC LIMIT 1) AS failed_kb
+    (SELECT i.kb FROM install i WHERE i.device_id = d.id AND i.open_failure = 1
+        ORDER BY i.id DESC LIMIT 1) AS failed_kb,
+    CASE WHEN {STEERED} THEN d.provider ELSE '' END AS tenant
 """
 
 
@@ -334,6 +339,7 @@ def _candidate(row: sqlite3.Row) -> Candidate:
         held=bool(row["held"]),
         active=bool(row["active"]),
         failed_kb=row["failed_kb"],
+        tenant=row["tenant"],
     )
 
 

@@ -27,6 +27,11 @@ class StateStore:
         self._db.execute("UPDATE change SET number = number + 1")
         return self.change_number()
 
+    def count_beyond(self, number: int) -> int:
+        """Like `count_change`, and beyond a number that others may have seen in this place before."""
+        self._db.execute("UPDATE change SET number = max(number, ?) + 1", (number,))
+        return self.change_number()
+
     def setting(self, name: str) -> str | None:
         row = self._db.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
@@ -58,7 +63,8 @@ class Lease:
         """Take or renew it; False when a living process holds it. Call inside a transaction."""
         now = int(time.time())
         row = self._db.execute("SELECT holder, host, pid, expires_at FROM lease").fetchone()
-        if row is not None and row["holder"] != self.token and row["expires_at"] > now and self._lives(row):
+        others = row is not None and row["holder"] != self.token and row["expires_at"] > now
+        if others and self.lives(row["host"], row["pid"]):
             return False
         self._db.execute(
             "INSERT INTO lease (id, holder, host, pid, taken_at, expires_at) VALUES (1, ?, ?, ?, ?, ?) "
@@ -72,19 +78,23 @@ class Lease:
     def give_back(self) -> None:
         self._db.execute("DELETE FROM lease WHERE holder = ?", (self.token,))
 
+    def clear(self) -> None:
+        """Forget whoever held it when a copy was made."""
+        self._db.execute("DELETE FROM lease")
+
     def holder(self) -> str:
         """``host, process 4711`` of whoever drives the work, "" for nobody."""
         row = self._db.execute("SELECT holder, host, pid, expires_at FROM lease").fetchone()
-        if row is None or row["expires_at"] <= int(time.time()) or not self._lives(row):
+        if row is None or row["expires_at"] <= int(time.time()) or not self.lives(row["host"], row["pid"]):
             return ""
         return f"{row['host']}, process {row['pid']}"
 
-    def _lives(self, row: sqlite3.Row) -> bool:
-        # Only this machine's processes can be asked; a remote holder counts as alive until it expires.
-        if row["host"] != self.host:
+    def lives(self, host: str, pid: int) -> bool:
+        """Whether a process still runs. Only this machine's can be asked; another's counts as alive."""
+        if host != self.host:
             return True
         try:
-            os.kill(row["pid"], 0)
+            os.kill(pid, 0)
         except ProcessLookupError:
             return False
         except PermissionError:

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -29,7 +31,10 @@ _MOST_COMBINATIONS = 400_000
 _KEPT_FROM = 20_000
 """From this many attempts on, a count is kept until the attempts have grown by `_GROWN`."""
 _GROWN = 0.01
+_KEPT_FOR = timedelta(days=7)
 _MOST_KEPT = 40
+_MOST_STORED = 50_000
+_STORED = "attempted-by:"
 
 _Raw = tuple[Any, ...]
 _Key = tuple[int, str, tuple[Any, ...]]
@@ -41,6 +46,7 @@ class _Kept:
 
     change: int
     attempts: int
+    counted_at: datetime
     population: Population
 
 
@@ -62,30 +68,83 @@ class TraitStore:
         )
         return tuple(_failed_install(row, rings) for row in rows)
 
-    def base_rates(self, failed: Mapping[int, int], devices: Condition = EVERY_DEVICE) -> BaseRates | None:
+    def base_rates(
+        self, failed: Mapping[int, int], now: datetime, devices: Condition = EVERY_DEVICE
+    ) -> BaseRates | None:
         """How common each trait is among the devices that have attempted these releases to their end.
 
         `failed` tells how many devices of the group failed at each KB: a `BaseFor` of triage.
         """
-        return rates_for(failed, {kb: self._population(kb, devices) for kb in failed})
+        return rates_for(failed, {kb: self._population(kb, devices, now) for kb in failed})
 
-    def _population(self, kb: int, devices: Condition) -> Population:
+    def stale(self, now: datetime) -> int | None:
+        """A release with open failures whose many attempts have not been counted and stored lately; None for none."""
+        for (kb,) in self._db.execute("SELECT DISTINCT kb FROM install WHERE open_failure = 1 ORDER BY 1").fetchall():
+            stored = self._stored(kb)
+            if (stored is None or not self._holds(stored, kb, now)) and self.attempts(kb) >= _KEPT_FROM:
+                return int(kb)
+        return None
+
+    def counted(self, kb: int, now: datetime) -> str | None:
+        """Who attempted a release, counted anew, as `store` takes it; None where it is too much to be kept."""
+        kept = self._counted(kb, EVERY_DEVICE, now)
+        combinations = kept.population.combinations
+        if combinations is None or len(combinations) > _MOST_STORED:
+            return None
+        rows = [[*values, devices] for values, devices in combinations.items()]
+        head = [kept.change, kept.attempts, kept.counted_at.isoformat()]
+        return json.dumps([*head, rows], ensure_ascii=True, separators=(",", ":"))
+
+    def store(self, kb: int, counted: str) -> None:
+        """Keep a count for other processes; call it inside a transaction."""
+        self._db.execute(
+            "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (f"{_STORED}{kb}", counted),
+        )
+
+    def _population(self, kb: int, devices: Condition, now: datetime) -> Population:
         key = (kb, devices.where, tuple(devices.params))
-        change = int(self._db.execute("SELECT number FROM change").fetchone()[0])
         kept = self._kept.get(key)
-        if kept is not None and (kept.change == change or self._is_close_to(kept, kb)):
+        if kept is not None and self._holds(kept, kb, now):
             return kept.population
-        attempts = self.attempts(kb)
-        population = self._count(kb, devices)
+        kept = self._stored(kb) if devices == EVERY_DEVICE else None
+        if kept is None or not self._holds(kept, kb, now):
+            kept = self._counted(kb, devices, now)
         if len(self._kept) >= _MOST_KEPT:
             self._kept.clear()
-        self._kept[key] = _Kept(change, attempts, population)
-        return population
+        self._kept[key] = kept
+        return kept.population
 
-    def _is_close_to(self, kept: _Kept, kb: int) -> bool:
-        if kept.attempts < _KEPT_FROM:
+    def _counted(self, kb: int, devices: Condition, now: datetime) -> _Kept:
+        change, attempts = self._change(), self.attempts(kb)
+        return _Kept(change, attempts, now, self._count(kb, devices))
+
+    def _stored(self, kb: int) -> _Kept | None:
+        """What another process, or this one before, has counted; None where there is nothing that can be read."""
+        row = self._db.execute("SELECT value FROM setting WHERE name = ?", (f"{_STORED}{kb}",)).fetchone()
+        if row is None:
+            return None
+        try:
+            change, attempts, counted_at, rows = json.loads(row[0])
+            combinations = {tuple(map(str, values)): int(devices) for *values, devices in rows}
+            if any(len(values) != len(TRAITS) for values in combinations):
+                return None
+            return _Kept(
+                int(change), int(attempts), datetime.fromisoformat(counted_at), population_of(TRAITS, combinations)
+            )
+        except (ValueError, TypeError):
+            return None
+
+    def _holds(self, kept: _Kept, kb: int, now: datetime) -> bool:
+        """Whether a count may stand for the present: of the same state, or of nearly as many attempts this week."""
+        if kept.change == self._change():
+            return True
+        if kept.attempts < _KEPT_FROM or not timedelta(0) <= now - kept.counted_at < _KEPT_FOR:
             return False
         return abs(self.attempts(kb) - kept.attempts) <= _GROWN * kept.attempts
+
+    def _change(self) -> int:
+        return int(self._db.execute("SELECT number FROM change").fetchone()[0])
 
     def attempts(self, kb: int) -> int:
         """How many installs of a release have ended."""

@@ -47,7 +47,17 @@ _EXPORTS = "exports"
 
 
 async def reports(work: Work) -> Pull:
-    """One bounded piece: a page of alerts, or one export asked for, looked at or fetched."""
+    """One bounded piece: a page of alerts, or one export asked for, looked at or fetched.
+
+    Where the service, or the storage that holds a file, does not answer, the inventory is taken over without reports.
+    """
+    try:
+        return await _piece(work)
+    except (Throttled, Unreachable) as error:
+        return _kept(work, replace(work.pull, tally=_noted(work.pull, error)).at_next())
+
+
+async def _piece(work: Work) -> Pull:
     policies = policies_of(work)
     if not asks_for_exports(work.pull):
         policy = next((each for each in policies if each >= work.pull.cursor.group), "")

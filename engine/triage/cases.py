@@ -5,7 +5,7 @@ The store makes them from its rows; plans, views and the help desk read them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from engine.build import Platform, kb_text
@@ -39,18 +39,20 @@ class FailureCase:
     """By which its service level goes: of the release's worst vulnerability, critical where one is exploited."""
     is_excluded: bool
     """The release is withheld from the device by an exclusion in force."""
+    targets: SlaTargets = field(default=DEFAULT_TARGETS, repr=False)
+    """The service levels that it is held against."""
 
     @property
     def cause(self) -> Cause:
         return explain(self.code).cause
 
-    def sla(self, now: datetime, targets: SlaTargets = DEFAULT_TARGETS) -> Sla:
-        """How it stands against its service level."""
-        return judge(self.times, self.severity, self.ring, now, targets)
+    def sla(self, now: datetime, targets: SlaTargets | None = None) -> Sla:
+        """How it stands against its service level, or against others."""
+        return judge(self.times, self.severity, self.ring, now, targets or self.targets)
 
-    def due_at(self, stage: SlaStage, targets: SlaTargets = DEFAULT_TARGETS) -> datetime:
+    def due_at(self, stage: SlaStage, targets: SlaTargets | None = None) -> datetime:
         """By when a stage must be reached."""
-        return due_at(stage, self.times, self.severity, self.ring, targets)
+        return due_at(stage, self.times, self.severity, self.ring, targets or self.targets)
 
     def retry(self, now: datetime) -> RetryDecision:
         """Whether a person who has put right the cause may try it again now."""

@@ -163,14 +163,20 @@ def judge(
     times: FailureTimes, severity: Severity, ring: str, now: datetime, targets: SlaTargets = DEFAULT_TARGETS
 ) -> Sla:
     """How one failure stands now: the next open stage, its due time and state, and every stage missed."""
-
-    def state(stage: SlaStage) -> SlaState:
-        due = due_at(stage, times, severity, ring, targets)
-        return sla_state(_start(stage, times), due, now, times.done_at(stage), targets.due_soon_share)
-
-    following = next((stage for stage in SlaStage if times.done_at(stage) is None), SlaStage.FIX)
-    missed = tuple(stage for stage in SlaStage if state(stage) is SlaState.OVERDUE)
-    return Sla(following, due_at(following, times, severity, ring, targets), state(following), missed)
+    # The overview judges every failure of the fleet, so each moment and target is looked up once.
+    target = targets.target(severity, ring)
+    fixed = times.fixed_at
+    acted = times.done_at(SlaStage.ACT)
+    detected = times.done_at(SlaStage.DETECT)
+    started = detected or times.failed_at
+    stages = (
+        (SlaStage.DETECT, times.failed_at, times.failed_at + target.detect, detected),
+        (SlaStage.ACT, started, started + target.act, acted),
+        (SlaStage.FIX, started, started + target.fix, fixed),
+    )
+    missed = tuple(stage for stage, _, due, done in stages if (now if done is None else done) > due)
+    stage, begun, due, done = next((each for each in stages if each[3] is None), stages[-1])
+    return Sla(stage, due, sla_state(begun, due, now, done, targets.due_soon_share), missed)
 
 
 def summarise_sla(

@@ -12,12 +12,12 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench import commands, documents, importing, reading, terminal
+from tests.bench import commands, documents, evidence, importing, reading, reconciling, tenants, terminal
 from tests.bench.fleets import ROOT, SMALL, environment, prepare
 from tests.bench.table import Section, markdown, write_into
 
 USUAL_DEVICES = 100_000
-_PARTS = ("reading", "terminal", "commands", "importing", "documents")
+_PARTS = ("reading", "evidence", "terminal", "commands", "importing", "reconciling", "tenants", "documents")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,12 +35,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _tell(part)
             if part == "reading":
                 sections.append(reading.measure(full.path, small.path, quick=asked.quick))
+            elif part == "evidence":
+                sections.append(evidence.measure(full, small))
             elif part == "terminal":
                 sections.append(terminal.measure(full, small, variables, quick=asked.quick))
             elif part == "commands":
                 sections.append(commands.measure(full, small, variables, quick=asked.quick))
             elif part == "importing":
                 sections.append(importing.measure(full, small, quick=asked.quick))
+            elif part == "reconciling":
+                sections.append(reconciling.measure(full, variables, quick=asked.quick))
+            elif part == "tenants":
+                sections.append(tenants.measure(variables, quick=asked.quick))
             else:
                 sections.append(documents.measure())
     table = markdown(f"{asked.devices:,} devices", [*sections, _machine()])

@@ -15,6 +15,7 @@ from console.app import HotpatchApp
 from console.background import Background
 from console.settings import Settings
 from engine import Engine, open_engine
+from engine.clock import Clock
 from engine.intents import Actor
 from tests.console.driver import Desk
 
@@ -28,12 +29,13 @@ def same_picture(
     start: str,
     size: tuple[int, int],
     keys: Sequence[str] = (),
+    clock: Clock | None = None,
     **settings: Any,
 ) -> bool:
     """Whether a screen looks as it did: opened on a state file, after these keys, at rest. Nobody drives."""
 
     def opener() -> Engine:
-        return open_engine(path, actor=Actor("tester", "test console"))
+        return open_engine(path, actor=Actor("tester", "test console"), clock=clock)
 
     app = HotpatchApp(
         Background(opener, driving=False, poll_seconds=0.02), Settings(animation="none", **settings), start=start

@@ -68,7 +68,7 @@ def test_strange_details_are_shown_as_they_are() -> None:
     odd = {"steps": "none", "left_out": [3], "gate": ["a", "b"], "before": {"deferral_days": 1}, "empty": [], "n": 0}
     text = unwrapped(audit_text(audit(details=odd, kb=None, rings=(), devices=0)))
     assert "gate       a, b" in text
-    assert "before     deferral days 1" in text
+    assert "Before\ndeferral days  1" in text
     assert "empty" not in text
 
 

@@ -159,14 +159,26 @@ def test_the_script_verifies_with_python_alone(decided: Path, tmp_path: Path) ->
 
     def run(*more: str) -> int:
         words = [sys.executable, "-I", "-S", str(script), str(file), *more]
-        return subprocess.run(words, capture_output=True, timeout=60, check=False, cwd=tmp_path).returncode
+        done = subprocess.run(words, capture_output=True, timeout=60, check=False, cwd=tmp_path)
+        assert b"Traceback" not in done.stderr
+        return done.returncode
 
     assert run() == 0
     assert run(f"{last['last']}:{last['hash']}") == 0
     assert run(f"{last['last']}:{'0' * 64}") == 1
-    for changed in (text.replace("trouble", "nothing"), "".join(text.splitlines(keepends=True)[:-2]), text[1:]):
-        file.write_text(changed, "ascii")
+    for changed in (
+        text.replace("trouble", "nothing"),
+        "".join(text.splitlines(keepends=True)[:-2]),
+        text[1:],
+        text[:-9],
+        "",
+        text.replace('"records":', '"recorts":'),
+        text.replace("pilot", "p\xfclot"),
+    ):
+        file.write_text(changed, "latin-1")
         assert run() != 0
+    file.unlink()
+    assert run() != 0
 
 
 def test_a_reader_and_a_pipe(decided: Path, tmp_path: Path) -> None:

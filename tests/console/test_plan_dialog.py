@@ -12,7 +12,8 @@ import pytest
 from console.dialogs.plan import PlanDialog, needs_typing, plan_text
 from engine.errors import PlanOutdated, Refused
 from engine.intents import Approve, Intent, Plan, Refusal, Retry, Target
-from tests.console.driver import SMALL, Desk, desk
+from engine.tenants.model import Request, Wish
+from tests.console.driver import LARGE, SMALL, Desk, desk
 from tests.console.fake_engine import FakeFleet
 
 INTENT = Retry(Target(ids=(1,)))
@@ -165,3 +166,11 @@ async def test_markup_and_escapes_in_a_plan_are_plain_text() -> None:
         assert "\x1b" not in d.text()
     assert PlanDialog(PLAN).plan is PLAN
     assert "3 devices" in plan_text(PLAN).plain
+
+
+async def test_it_shows_exactly_what_is_sent_to_a_tenant_and_nothing_of_it_acts() -> None:
+    body = {"qualityUpdatesPaused": True, "note": "\x1b[31m[bold]"}
+    request = Request("corp", Wish.PAUSE, "PATCH", "v1.0", "/deviceManagement/x%1b", body, "ring Broad is paused")
+    async with asked(with_plan(replace(PLAN, requests=(request, *[request] * 14))), size=LARGE) as d:
+        assert d.shows("Sent to corp", "PATCH /v1.0/deviceManagement/x", '"qualityUpdatesPaused": true', "[bold]")
+        assert d.shows("and 3 requests more")

@@ -137,7 +137,7 @@ async def test_a_ring_a_lost_step_a_restart_and_a_cause_lead_on(demo_state: Path
         for part, title in (
             ("rings", " Rings › KB5089466"),
             ("readiness", " Devices › name:*"),
-            ("compliance", " Devices › protected:no"),
+            ("compliance", " Compliance › May 2026"),
             ("restarts", " Calendar › Windows 11 24H2"),
             ("failures", " Failures › error:0x800F0922"),
         ):

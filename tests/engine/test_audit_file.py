@@ -132,6 +132,70 @@ def test_an_end_cut_off_with_its_head_needs_the_copy_from_elsewhere(store: Store
     assert broken.seq == RECORDS
 
 
+def test_a_record_put_before_the_first_is_found(store: Store) -> None:
+    for seq in (0, -5):
+        sql = "INSERT INTO audit SELECT ?, at, actor, action, kb, body, previous, hash FROM audit WHERE seq = 1"
+        assert found_after(store, sql, seq) == seq
+
+
+def test_a_head_out_of_every_range_and_a_table_that_is_gone_are_found(store: Store) -> None:
+    assert found_after(store, "DROP TABLE audit") == 1
+    for nonsense in ('[1e400, "a"]', "[" * 100_000):
+        found_after(store, "UPDATE setting SET value = ? WHERE name = 'audit-head'", nonsense)
+
+
+CUT = f"DELETE FROM audit WHERE seq = {RECORDS}"
+HEADLESS = "DELETE FROM setting WHERE name = 'audit-head'"
+OLD_HEAD = f"""
+UPDATE setting SET value = json_array({RECORDS} - 1, (SELECT hash FROM audit WHERE seq = {RECORDS} - 1))
+WHERE name = 'audit-head'
+"""
+NO_HEAD_AT_ALL = "UPDATE setting SET value = '[9223372036854775807, \"x\"]' WHERE name = 'audit-head'"
+
+
+@pytest.mark.parametrize(
+    "done", [[CUT], ["DELETE FROM audit"], [HEADLESS], [CUT, HEADLESS], [OLD_HEAD], [NO_HEAD_AT_ALL]]
+)
+def test_records_that_are_added_later_heal_nothing(store: Store, done: list[str]) -> None:
+    for each in done:
+        store.connection.execute(each)
+    for n in (1, 2):
+        with store.transaction():
+            store.audit.append(entry(RECORDS + n))
+        assert not store.audit.check().holds
+
+
+def test_a_record_that_cannot_be_read_hides_no_other(store: Store) -> None:
+    untouched = store.audit.page(10)
+    for damaged in (
+        "{}",
+        "",
+        "[" * 100_000,
+        untouched_body(store).replace('"rings":["Test"]', '"rings":7'),
+        untouched_body(store).replace('"devices":3', '"devices":"3"'),
+        b"\xff\xfe",
+    ):
+        store.connection.execute("BEGIN")
+        store.connection.execute("UPDATE audit SET body = CAST(? AS TEXT) WHERE seq = 3", (damaged,))
+        for shown in (store.audit.page(10), tuple(store.audit.between(BEGIN, BEGIN + timedelta(days=1)))):
+            assert [row.seq for row in shown] == [row.seq for row in untouched]
+            assert [row for row in shown if row.seq != 3] == [row for row in untouched if row.seq != 3]
+            broken = next(row for row in shown if row.seq == 3)
+            assert broken.action == "unreadable"
+            assert broken.at == BEGIN + timedelta(minutes=3)
+            assert "3 cannot be read" in broken.summary
+        store.connection.execute("ROLLBACK")
+
+
+def untouched_body(store: Store) -> str:
+    return str(store.connection.execute("SELECT body FROM audit WHERE seq = 3").fetchone()[0])
+
+
+def test_pages_go_by_the_number_of_the_row_whatever_its_text_says(store: Store) -> None:
+    store.connection.execute("UPDATE audit SET body = replace(body, '\"seq\":3', '\"seq\":99') WHERE seq = 3")
+    assert [row.seq for row in store.audit.page(2, 4)] == [3, 2]
+
+
 def test_a_flipped_byte_anywhere_on_the_pages_of_the_audit_is_found_or_alters_nothing(state: Path) -> None:
     with sqlite3.connect(state) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -235,6 +299,18 @@ def test_a_broken_chain_is_exported_up_to_its_break_and_without_the_last_line(st
     assert export.check is not None
     assert export.check.broken is not None
     assert export.check.broken.seq == 3
+
+
+def test_an_audit_without_its_head_or_with_a_record_before_the_first_is_not_exported(store: Store) -> None:
+    for done in (
+        HEADLESS,
+        "INSERT INTO audit SELECT -5, at, actor, action, kb, body, previous, hash FROM audit WHERE seq = 1",
+    ):
+        store.connection.execute(done)
+        export = AuditExport(store, None, None)
+        assert not [line for line in export if line.startswith('{"records"')]
+        assert export.check is not None
+        assert not export.check.holds
 
 
 def test_an_empty_audit_exports_its_last_line_alone(tmp_path: Path) -> None:

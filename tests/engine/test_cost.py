@@ -91,6 +91,25 @@ def test_what_was_only_seen_is_not_provable_and_never_in_what_was_saved(empty: S
     assert found.total.saved_unproven == Money(300, 500, "USD")
 
 
+@pytest.mark.parametrize("told", [True, False], ids=["tenant", "tenant that was removed"])
+def test_installs_of_a_policy_provider_prove_no_restart_and_none_avoided(empty: Store, told: bool) -> None:
+    """A tenant shows builds; `restarted` of an install that was resolved by them is a default, not a fact."""
+    empty.connection.execute("BEGIN")
+    try:
+        seen = Past(hours_after(MAY, 20), "seen", MAY.build)
+        baseline = [got(APRIL, 10, "seen"), got(APRIL, 20)]
+        lcu = server(got(APRIL, 20, "seen"), got(MAY_LCU, 20, restarted=True))
+        fill(empty, [server(*baseline, seen, got(MAY, 20, restarted=False)), lcu, server(got(APRIL, 20), got(MAY, 20))])
+        empty.connection.execute("UPDATE device SET provider = 'contoso' WHERE id < 3")
+        if told:
+            empty.connection.execute("INSERT INTO provider VALUES ('contoso', 'graph', '{}', 0, 'tester', 0)")
+        found = Costing(empty, NOW).report(SPRING, "", (), None)
+    finally:
+        empty.connection.execute("ROLLBACK")
+    assert month(found, "2026-05") == RestartSums(3, 2, 0, 1, 1, 1)
+    assert found.total.saved == found.total.saved_unproven == Money(300, 500, "USD")
+
+
 def test_a_cumulative_update_that_was_seen_counts_as_a_restart_that_nobody_recorded(empty: Store) -> None:
     found = report(empty, server(got(APRIL, 20, "seen"), got(MAY_LCU, 20, "seen")))
     assert month(found, "2026-05") == RestartSums(1, 0, 0, 1, 0, 0)

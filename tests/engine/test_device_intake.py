@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from sqlite_utils import Database
 
 from engine import Engine, open_engine
+from engine.build import OsBuild
 from engine.errors import BadInput, Refused
 from engine.intents import Role
 from engine.model import Verdict
@@ -160,3 +162,41 @@ def test_kept_totals_are_right_after_small_and_bulk_imports(
             recount(Database(store.connection, execute_plugins=False))
         assert sorted(engine.reads.counts(), key=repr) == kept
         assert sum(count.devices for count in kept) == size
+
+
+def builds_seen(engine: Engine) -> list[tuple[str, str, str]]:
+    rows = engine.reads.store.connection.execute(
+        "SELECT d.name, datetime(b.at, 'unixepoch'), b.build FROM build_seen b JOIN device d ON d.id = b.device_id "
+        "ORDER BY d.name, b.at"
+    )
+    return [(name, at, str(OsBuild.from_int(build))) for name, at, build in rows]
+
+
+def test_the_first_check_in_of_each_build_is_remembered(engine: Engine, tmp_path: Path) -> None:
+    engine.import_devices(written(tmp_path, ALICE, BOB))
+    assert builds_seen(engine) == [
+        ("LON-1", "2026-11-20 00:00:00", "26100.8246"),
+        ("LON-2", "2026-11-20 00:00:00", "26200.8246"),
+    ]
+    patched = ALICE.replace("26100.8246", "26100.8390").replace("2026-11-20", "2026-11-21")
+    same_build = BOB.replace("2026-11-20", "2026-11-21")
+    engine.import_devices(written(tmp_path, patched, same_build))
+    engine.import_devices(written(tmp_path, patched.replace("2026-11-21", "2026-11-22"), same_build))
+    assert [row for row in builds_seen(engine) if row[1] > "2026-11-20 00:00:00"] == [
+        ("LON-1", "2026-11-21 00:00:00", "26100.8390")
+    ]
+    engine.import_devices(written(tmp_path, BOB), remove_gone=True)
+    assert {name for name, _, _ in builds_seen(engine)} == {"LON-2"}
+
+
+def test_two_builds_of_one_check_in_the_later_telling_is_right(engine: Engine, tmp_path: Path) -> None:
+    engine.import_devices(written(tmp_path, ALICE))
+    engine.import_devices(written(tmp_path, ALICE.replace("26100.8246", "26100.8390")))
+    assert builds_seen(engine) == [("LON-1", "2026-11-20 00:00:00", "26100.8390")]
+
+
+def test_a_build_without_a_check_in_was_seen_when_it_was_imported(engine: Engine, tmp_path: Path) -> None:
+    engine.import_devices(written(tmp_path, "LON-1,26100.8246", "LON-2,", header="name,build"))
+    found = builds_seen(engine)
+    assert [(name, build) for name, _, build in found] == [("LON-1", "26100.8246")]
+    assert abs((datetime.fromisoformat(found[0][1]) - engine.now().replace(tzinfo=None)).total_seconds()) < 60

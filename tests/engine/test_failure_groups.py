@@ -48,7 +48,7 @@ def test_the_planted_factor_is_found_and_none_is_invented(demo_state: Path) -> N
 
 def test_base_rates_are_those_of_the_devices_that_attempted_the_release(demo_state: Path) -> None:
     with opened(demo_state) as engine:
-        base = engine.reads.store.traits.base_rates({APRIL: 11})
+        base = engine.reads.store.traits.base_rates({APRIL: 11}, engine.now())
         assert base is not None
         attempted = engine.reads.store.connection.execute(
             "SELECT count(DISTINCT device_id) FROM install WHERE kb = ? AND state IN ('succeeded', 'failed')", (APRIL,)
@@ -173,20 +173,20 @@ def test_counts_are_kept_until_the_fleet_has_moved_on(demo_state: Path, monkeypa
             return count(self, kb, devices)
 
         monkeypatch.setattr(traits.TraitStore, "_count", noted)
-        store.base_rates({APRIL: 3})
-        store.base_rates({APRIL: 7, MAY: 1})
+        store.base_rates({APRIL: 3}, engine.now())
+        store.base_rates({APRIL: 7, MAY: 1}, engine.now())
         assert counted == [APRIL, MAY]
         with engine.reads.store.transaction():
             engine.reads.store.state.count_change()
-        store.base_rates({APRIL: 3})
+        store.base_rates({APRIL: 3}, engine.now())
         assert counted == [APRIL, MAY, APRIL], "a small fleet is counted anew after every change"
         monkeypatch.setattr(traits, "_KEPT_FROM", 10)
         with engine.reads.store.transaction():
             engine.reads.store.state.count_change()
-        store.base_rates({APRIL: 3})
+        store.base_rates({APRIL: 3}, engine.now())
         assert len(counted) == 3, "a large one when a hundredth more has been attempted"
         succeed(engine, [row.id for row in clients(engine)[:20]], kb=APRIL)
-        store.base_rates({APRIL: 3})
+        store.base_rates({APRIL: 3}, engine.now())
         assert len(counted) == 4
 
 
@@ -194,12 +194,12 @@ def test_a_fleet_with_too_many_combinations_is_counted_trait_by_trait(
     demo_state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with opened(demo_state) as engine:
-        whole = engine.reads.store.traits.base_rates({APRIL: 1})
+        whole = engine.reads.store.traits.base_rates({APRIL: 1}, engine.now())
         monkeypatch.setattr(traits, "_MOST_COMBINATIONS", 20)
         monkeypatch.setattr(traits, "_CHUNK", 50)
         with engine.reads.store.transaction():
             engine.reads.store.state.count_change()
-        bounded = engine.reads.store.traits.base_rates({APRIL: 1})
+        bounded = engine.reads.store.traits.base_rates({APRIL: 1}, engine.now())
         assert whole is not None
         assert bounded is not None
         assert {t: dict(v) for t, v in bounded.values.items()} == {t: dict(v) for t, v in whole.values.items()}

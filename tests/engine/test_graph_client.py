@@ -16,6 +16,7 @@ import pytest
 from engine.errors import Denied, Gone, ProviderError, Refused, SignInNeeded, Unreachable
 from engine.providers.graph.answers import AnswerUnusable, GraphError, WritesOff
 from engine.providers.graph.client import BETA, V1, Limits, Part
+from engine.providers.graph.tokens import StaticToken
 from tests.tenant.fixtures import READ_TOKEN, TOKEN, FakeTime, RenewingTokens, Tokens, client_of
 from tests.tenant.fleet import intune_id
 from tests.tenant.server import Elsewhere, Tenant
@@ -54,6 +55,21 @@ async def test_an_error_says_what_microsoft_said_with_both_ids(tenant: Tenant) -
     assert error.said.client_request_id in error.why
     assert f"request-id {error.said.request_id}" in error.why
     assert len(error.said.request_id) == 36
+
+
+async def test_an_error_names_the_path_without_the_query(tenant: Tenant) -> None:
+    async with client_of(tenant) as client:
+        with pytest.raises(Gone) as caught:
+            await client.get(f"{DEVICES}/nothing", {"$select": "id,deviceName"})
+    assert caught.value.what == f"Microsoft Graph has nothing at GET /beta{DEVICES}/nothing."
+
+
+async def test_a_refused_ready_token_is_to_be_put_in_anew(tenant: Tenant) -> None:
+    source = StaticToken("CORP_TOKEN", {"CORP_TOKEN": "an-old-one"})
+    async with client_of(tenant, tokens=source) as client:
+        with pytest.raises(SignInNeeded) as caught:
+            await client.get(DEVICES)
+    assert caught.value.instead == "Put a new token into CORP_TOKEN."
 
 
 async def test_a_missing_permission_is_denied_and_not_repeated(tenant: Tenant) -> None:

@@ -178,7 +178,10 @@ async def test_a_rings_days_change_here_when_the_tenant_has_changed_them(tenant:
 
 async def test_hotpatches_are_switched_for_all_rings_of_the_policy(tenant: Tenant, tmp_path: Path) -> None:
     found = await desk(tenant, tmp_path)
-    assert found.plan(SetRing("Corp Test", hotpatch=False)).refusal is not None
+    refusal = found.plan(SetRing("Corp Test", hotpatch=False)).refusal
+    assert refusal is not None
+    assert "reaches Corp First" in refusal.why
+    assert "--widen" in refusal.instead
     (receipt,) = await found.ask(SetRing("Corp Test", hotpatch=False, widen=True))
     assert receipt.state is RequestState.CONFIRMED
     assert policies(tenant.state)[HOTPATCH]["hotpatchEnabled"] is False

@@ -162,3 +162,18 @@ async def test_old_data_and_a_broken_off_pull_wait_for_a_person(corp: Desk) -> N
     corp.later(hours=1)
     assert "A pull of corp was broken off at devices" in words()
     assert corp.engine.info().tenants[0].is_stale(corp.clock.now())
+
+
+async def test_what_nobody_foresaw_is_the_turns_trouble(corp: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = upkeep(corp)
+    corp.later(hours=5)
+
+    @asynccontextmanager
+    async def breaks() -> AsyncIterator[GraphClient]:
+        raise ZeroDivisionError
+        yield
+
+    monkeypatch.setattr(corp.corp, "open", breaks)
+    await turn(corp, work)
+    with pytest.raises(ZeroDivisionError):
+        work.turn(corp.clock.now())

@@ -15,6 +15,7 @@ import pytest
 
 from engine.providers.graph.client import GraphClient, Limits
 from engine.providers.graph.config import GraphConfig, made_from
+from engine.providers.graph.tokens import TokenSource
 from tests.tenant.server import Elsewhere, Tenant, another_host, running
 
 TOKEN = "opaque-static-token-71c0ffee"
@@ -90,7 +91,7 @@ def client_of(
     tenant: Tenant,
     *,
     writes: bool = True,
-    tokens: Tokens | None = None,
+    tokens: TokenSource | None = None,
     time: FakeTime | None = None,
     limits: Limits | None = None,
     **more: Any,

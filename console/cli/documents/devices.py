@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from engine.readiness import Readiness
 
 
-def device_row(row: DeviceRow) -> Document:
+def device_row(row: DeviceRow, as_of: Document | None = None) -> Document:
+    """`as_of`: by tenant, when what it tells was pulled."""
     return {
         "name": row.name,
         "platform": row.platform,
@@ -33,6 +34,8 @@ def device_row(row: DeviceRow) -> Document:
         "model": row.model,
         "form": row.form,
         "last_seen": iso(row.last_seen_at),
+        "tenant": row.tenant or None,
+        "as_of": (as_of or {}).get(row.tenant),
     }
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from console.cli.documents.values import Document, iso, optional_kb
 from engine.build import kb_text
+from engine.data_age import DataAge
 from engine.records import ActiveInstall, Attention, AuditRow, Compliance, StateInfo
 
 
@@ -56,6 +59,11 @@ def attention(each: Attention) -> Document:
     return {"urgency": each.urgency, "text": each.text, "screen": each.screen, "filter": each.filter or None}
 
 
+def as_of(ages: Iterable[DataAge]) -> Document:
+    """By tenant, when what is shown of it was pulled; null for one that never was."""
+    return {each.provider: iso(each.pulled_at) for each in ages}
+
+
 def state_info(info: StateInfo) -> Document:
     return {
         "state_file": info.path,
@@ -65,6 +73,7 @@ def state_info(info: StateInfo) -> Document:
         "role": info.role,
         "read_only": info.read_only,
         "driver": info.driver or None,
+        "as_of": as_of(info.tenants),
         "demo": None
         if info.demo is None
         else {"speed": info.demo.speed, "paused": info.demo.paused, "scenario": info.scenario},

@@ -132,4 +132,5 @@ def policy(found: ApprovalPolicy) -> Document:
         "second_person": found.second_person,
         "confirmed_only": found.confirmed_only,
         "auto_approve": list(found.auto_approve),
+        "keep_history_months": found.keep_months or None,
     }

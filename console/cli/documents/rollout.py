@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from console.cli.documents.recovery import health
+from console.cli.documents.tenants import receipt, request, tenant_side
 from console.cli.documents.values import Document, iso
 from engine.build import kb_text
 from engine.intents import Plan, Refusal
@@ -17,6 +18,7 @@ from engine.windows import window_text
 
 if TYPE_CHECKING:
     from engine.changes import Outcome
+    from engine.tenants.model import Receipt
 
 _SAMPLE = 20
 """Names that stand beside a count."""
@@ -37,6 +39,7 @@ def rings(
     progress: Sequence[RingProgress],
     late: Sequence[LateDevice] = (),
     wellness: Sequence[HealthRow] = (),
+    as_of: Document | None = None,
 ) -> list[Document]:
     """One object for each release and ring, in ring order; a ring that no release is about stands alone."""
     overdue: dict[tuple[int, str], list[str]] = {}
@@ -50,12 +53,12 @@ def rings(
                 key = (each.kb, row.ring.name)
                 names = overdue.get(key, [])
                 extra = {"overdue": len(names), "overdue_sample": names[:_SAMPLE], "health": well.get(key)}
-                found.append(ring(row, each) | extra)
+                found.append(ring(row, each, as_of) | extra)
     named = {each.ring.id for each in progress}
-    return found + [ring(row, None) for row in rows if row.ring.id not in named]
+    return found + [ring(row, None, as_of) for row in rows if row.ring.id not in named]
 
 
-def ring(row: RingRow, progress: RingProgress | None) -> Document:
+def ring(row: RingRow, progress: RingProgress | None, as_of: Document | None = None) -> Document:
     """A ring towards one release. installed, failed, active, not_ready and pending add up to reachable."""
     rule = row.ring
     found: Document = {
@@ -73,6 +76,8 @@ def ring(row: RingRow, progress: RingProgress | None) -> Document:
         "waves": list(rule.waves),
         "wave_soak_hours": rule.wave_soak_hours,
         "window": window_text(rule.window) or None,
+        "tenant": tenant_side(row.tenant),
+        "as_of": (as_of or {}).get(row.tenant.provider) if row.tenant is not None else None,
         "members": rule.members or None,
         "gate_rule": gate_rule(rule.gate),
     }
@@ -136,16 +141,18 @@ def plan(each: Plan) -> Document:
         "left_out": [refusal(one) for one in each.left_out],
         "warnings": list(each.warnings),
         "refusal": refusal(each.refusal) if each.refusal else None,
+        "requests": [request(one) for one in each.requests],
         "command": each.command,
         "change_number": each.change_number,
     }
 
 
-def outcome(planned: Plan, done: Outcome | None) -> Document:
-    """A change with what came of it; ``done`` is false for a dry run."""
+def outcome(planned: Plan, done: Outcome | None, receipts: Sequence[Receipt] = ()) -> Document:
+    """A change with what came of it; ``done`` is false for a dry run. `receipts`: what tenants answered."""
     return {
         "done": done is not None,
         "plan": plan(planned),
         "change_number": done.change_number if done else None,
         "installs": done.installs if done else 0,
+        "requests": [receipt(each) for each in receipts],
     }

@@ -69,8 +69,13 @@ class Addresses:
         )
 
 
+def shown_path(url: str) -> str:
+    """The path for people, who cannot use what a query selects."""
+    return plain(urlsplit(url).path, 300)
+
+
 def shown(url: str) -> str:
-    """Path and query for people and logs: what a query may hold besides OData's own options is left out."""
+    """Path and query for logs: what a query may hold besides OData's own options is left out."""
     parts = urlsplit(url)
     options = []
     for option in parts.query.split("&") if parts.query else ():

@@ -17,8 +17,9 @@ from time import monotonic
 from typing import IO, TYPE_CHECKING, Any, Protocol, runtime_checkable
 from urllib.parse import urljoin, urlsplit
 
+from engine.errors import SignInNeeded
 from engine.providers.graph import pacing
-from engine.providers.graph.addresses import Addresses, shown
+from engine.providers.graph.addresses import Addresses, shown, shown_path
 from engine.providers.graph.answers import (
     Answer,
     AnswerUnusable,
@@ -33,6 +34,7 @@ from engine.providers.graph.answers import (
 )
 from engine.providers.graph.challenges import claims_in
 from engine.providers.graph.pacing import Limits, Lost, Pace
+from engine.providers.graph.tokens import KnowsRemedy
 from engine.providers.graph.wire import AttemptLost, Raw, TooLong, Wire
 
 if TYPE_CHECKING:
@@ -72,7 +74,12 @@ class Call:
 
     @property
     def place(self) -> str:
-        """Method and path for people: without values of the query that might be secret."""
+        """Method and path for people."""
+        return f"{self.method} {shown_path(self.url)}"
+
+    @property
+    def logged(self) -> str:
+        """Method, path and query for logs: without values of the query that might be secret."""
         return f"{self.method} {shown(self.url)}"
 
     @property
@@ -201,7 +208,7 @@ class Caller:
                 most = self.limits.answer_bytes
                 raise AnswerUnusable(f"The answer to {call.place} is too long.", f"More than {most:,} bytes.") from None
             self._heed(outcome, round_)
-        self._note(call.place, outcome, own, monotonic() - begun)
+        self._note(call.logged, outcome, own, monotonic() - begun)
         return outcome
 
     async def _fetched(self, url: str, target: IO[bytes], limit: int, place: str) -> Raw | Lost:
@@ -276,7 +283,10 @@ class Caller:
         said = self.said(raw.status, raw.headers, raw.body, own)
         if pacing.is_throttled(raw.status):
             return throttled(place, said, self._now() + timedelta(seconds=self._asked(raw) or self.limits.longest_wait))
-        return error_of(place, said)
+        error = error_of(place, said)
+        if isinstance(error, SignInNeeded) and isinstance(self._tokens, KnowsRemedy):
+            error.instead = self._tokens.remedy
+        return error
 
     def _answer(self, place: str, raw: Raw, own: str) -> Answer:
         """The result; a body that is no JSON, as a proxy's page, is an error although its status says otherwise."""

@@ -215,7 +215,7 @@ def explain(answer: Mapping[str, object], config: GraphConfig, name: str, secret
     return SignInNeeded(
         f"Signing in to {name} was refused.",
         " ".join(part for part in (told, quoted, noted) if part) or "The service gave no reason.",
-        _filled(meaning.instead, config, name) if meaning else _usual(config, name),
+        _filled(meaning.instead, config, name) if meaning else usual_remedy(config, name),
     )
 
 
@@ -228,7 +228,8 @@ def code_of(answer: Mapping[str, object]) -> int:
     return int(found[1]) if found else 0
 
 
-def _usual(config: GraphConfig, name: str) -> str:
+def usual_remedy(config: GraphConfig, name: str) -> str:
+    """What helps where the service does not say what is wrong."""
     if config.sign_in is SignInWay.DEVICE_CODE:
         return f"Sign in anew: hotpatch provider login {name}"
     return f"Look step by step: hotpatch provider check {name}"

@@ -31,6 +31,10 @@ class SignedTokens:
     def __repr__(self) -> str:
         return f"SignedTokens({self._sign_in!r})"
 
+    @property
+    def remedy(self) -> str:
+        return self._sign_in.remedy
+
     async def token(self, *, write: bool = False, claims: str = "") -> str:
         """A token that holds now; see `TokenSource`.
 

@@ -22,7 +22,7 @@ from engine.errors import ProviderError, SignInNeeded, Unreachable
 from engine.providers.graph.answers import plain
 from engine.providers.graph.config import GraphConfig, SignInWay
 from engine.providers.graph.permissions import read_scopes, write_scopes
-from engine.providers.graph.refusals import explain
+from engine.providers.graph.refusals import explain, usual_remedy
 from engine.providers.graph.token_file import forget, token_file
 
 if TYPE_CHECKING:
@@ -86,6 +86,11 @@ class SignIn:
 
     def __repr__(self) -> str:
         return f"SignIn({self._name!r}, {self._config.sign_in.value!r})"
+
+    @property
+    def remedy(self) -> str:
+        """What a person does when the service refuses a token of this sign-in."""
+        return usual_remedy(self._config, self._name)
 
     @property
     def keeps_file(self) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from engine.errors import SignInNeeded
 
@@ -28,6 +28,14 @@ class TokenSource(Protocol):
         ...
 
 
+@runtime_checkable
+class KnowsRemedy(Protocol):
+    """A token source that can say what a person does when the service refuses its token."""
+
+    @property
+    def remedy(self) -> str: ...
+
+
 class StaticToken:
     """A token that somebody else has put into the environment, read anew each time."""
 
@@ -37,6 +45,10 @@ class StaticToken:
 
     def __repr__(self) -> str:
         return f"StaticToken({self._variable!r})"
+
+    @property
+    def remedy(self) -> str:
+        return f"Put a new token into {self._variable}."
 
     async def token(self, *, write: bool = False, claims: str = "") -> str:  # noqa: ARG002 - one token for both
         """The token in the variable.
@@ -61,6 +73,6 @@ class StaticToken:
             raise SignInNeeded(
                 "The token is not accepted any more.",
                 "The service asks for a new sign-in that meets its conditions.",
-                f"Put a new token into {self._variable}.",
+                self.remedy,
             )
         return found
