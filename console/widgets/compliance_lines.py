@@ -29,7 +29,8 @@ CHOOSE = "choose"
 """Where a line leads that chooses a release instead of going to a screen."""
 _MARK_STYLES = {Mark.DAY: "$due", Mark.FIVE_DAYS: "$at-risk", Mark.THREE_WEEKS: "$ok"}
 _LETTERS = {Mark.DAY: "d", Mark.FIVE_DAYS: "f", Mark.THREE_WEEKS: "w"}
-_NUMBER, _SHARE, _TO = 9, 8, 8
+_FIRST, _NUMBER, _SHARE, _TO = 11, 9, 8, 8
+"""Widths of columns; months, platforms and rings stand under each other as long as their names are short."""
 _PLOT_HEIGHT = 5
 _SPARK_MONTHS = 8
 
@@ -55,7 +56,7 @@ def release_lines(releases: Sequence[ReleaseCompliance], chosen: str, width: int
     if not releases:
         return [Lead(plain("No release is known for this time.", MUTED))]
     wide = width >= 68
-    heads = fit("Month", 11) + fit("Devices", _NUMBER, "right") + fit("now", _SHARE, "right")
+    heads = fit("Month", _FIRST) + fit("Devices", _NUMBER, "right") + fit("now", _SHARE, "right")
     heads += "".join(fit(f"in {mark.short}", _SHARE, "right") for mark in Mark)
     heads += (fit("to 50 %", _TO, "right") + fit("to 95 %", _TO, "right")) if wide else ""
     leads = [Lead(plain(heads, MUTED))]
@@ -63,7 +64,7 @@ def release_lines(releases: Sequence[ReleaseCompliance], chosen: str, width: int
         total = each.total
         running = total.marks[-1].running
         parts: list[Part] = [
-            (fit(month(each.month), 11), STRONG if each.month == chosen else ""),
+            (fit(month(each.month), _FIRST), STRONG if each.month == chosen else ""),
             (fit(count(total.devices), _NUMBER, "right"), MUTED),
             fit(share(total.protected_now, total.devices_now), _SHARE, "right"),
             *(_mark(mark, _SHARE) for mark in total.marks),
@@ -146,7 +147,8 @@ def trend_spark(releases: Sequence[ReleaseCompliance]) -> str:
 
 def slice_lines(release: ReleaseCompliance, width: int) -> list[Lead]:
     """Platforms, then rings: devices, now, the three marks. Each leads to its devices that are not protected."""
-    name_width = max(width - _NUMBER - 4 * _SHARE, 10)
+    longest = max((plain(each.name).cell_length for each in release.rings), default=0)
+    name_width = max(min(longest + 1, width - _NUMBER - 4 * _SHARE), _FIRST)
     heads = fit("", name_width) + fit("Devices", _NUMBER, "right") + fit("now", _SHARE, "right")
     heads += "".join(fit(f"in {mark.short}", _SHARE, "right") for mark in Mark)
     leads = [Lead(plain(heads, MUTED))]
