@@ -245,6 +245,10 @@ def _explain(path: Path, text: str, error: Mapping[str, Any]) -> BadInput:
         close = nearest(place[-1], names)
         hint = f"Did you mean {' or '.join(close)}?" if close else f"Known are: {', '.join(names)}."
         return BadInput("This key is not known.", "", hint, file=str(path), line=at, field=key)
+    if error["type"] == "tuple_type" and place[:1] == ("rates",):
+        hint = f"Begin each of its tables with [[{key}]]."
+        at = at or _line_of(text, (*place, ""))  # a single table of its name
+        return BadInput("This is no list of tables.", "", hint, file=str(path), line=at, field=key)
     allowed = error.get("ctx", {}).get("expected")
     if allowed:
         return BadInput("This value does not fit.", "", f"Use one of {allowed}.", file=str(path), line=at, field=key)

@@ -167,13 +167,12 @@ class _Restore:
             seq = self._prepare(unfinished, None, None)
             _name(unfinished, self.state)
             return Restored(self.found, None, seq)
-        aside = _free_name(self.state)
         try:
             with taken(self.state) as present:
-                return self._in_place(present, unfinished, aside)
+                return self._in_place(present, unfinished, _free_name(self.state))
         except Damaged:
             # The files themselves are moved aside.
-            return self._over_damage(unfinished, aside)
+            return self._over_damage(unfinished, _free_name(self.state))
 
     def _in_place(self, present: Taken, unfinished: Path, aside: Path) -> Restored:
         seq = self._prepare(unfinished, present.summary(), aside)

@@ -271,8 +271,8 @@ def _assumptions(
         "have been one restart. Months in which a device took nothing count nothing.",
         "A restart is avoided where a device took a hotpatch and no update restarted it in that servicing month.",
         "Proven: the record of the install says that the device did not restart. Not provable: the hotpatch was only "
-        "seen on the device by an import, a check-in or a tenant; such restarts are counted apart and never in what was "
-        "saved.",
+        "seen on the device by an import, a check-in or a tenant; such restarts are counted apart and never in what "
+        "was saved.",
         "Restarts are those that records of installs, uninstalls and failed installs tell; a baseline or cumulative "
         "update that was only seen on a device is counted apart as a restart that was not recorded.",
         "Restarts for other reasons, such as drivers, .NET or a user's own, are not known here.",

@@ -5,7 +5,7 @@ One `Reads` belongs to one `Engine` and so to one thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -293,7 +293,7 @@ class Reads(FailureReads, RolloutReads, SummaryReads, EvidenceReads, TenantReads
                 found.append(Attention(Urgency.NOW, text, "rings"))
         found += tenant_attention(self.store, situation)
         found += self._failures().attention()
-        found += self._waiting_releases(situation)
+        found += self._waiting_releases(situation, {each.platform for each in counts if each.devices})
         found += waiting_for_people(self.store, situation)
         for state, urgency, words in (
             ("failed", Urgency.TODAY, "with a failed install"),
@@ -317,11 +317,14 @@ class Reads(FailureReads, RolloutReads, SummaryReads, EvidenceReads, TenantReads
         order = list(Urgency)
         return tuple(sorted(found, key=lambda each: order.index(each.urgency)))
 
-    def _waiting_releases(self, situation: Situation) -> list[Attention]:
+    def _waiting_releases(self, situation: Situation, present: Collection[Platform | None]) -> list[Attention]:
+        """The newest release of each platform that has devices; of every platform while there are none at all."""
         decided = {each.kb for each in situation.approvals if each.withdrawn_at is None}
         waiting: dict[int, list[str]] = {}
         for levels in situation.all_levels().values():
             newest = levels.current_hotpatch() or levels.baseline
+            if present and levels.platform not in present:
+                continue
             if newest is not None and newest.kb not in decided:
                 waiting.setdefault(newest.kb, []).append(newest.platform.label)
         return [

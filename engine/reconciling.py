@@ -225,7 +225,7 @@ class Reconciliation:
             )
 
     def _decide(self, row: Finding, cve: str, scanned_at: datetime) -> tuple[int | None, str, Judgement]:
-        beside = self._judge.beside_servicing(cve, row.other_software)
+        beside = self._judge.beside_servicing(cve, row.other_software, about_windows=row.about_windows)
         match = self._match(row)
         if isinstance(match, Judgement):
             return None, "", beside or match

@@ -34,7 +34,7 @@ def parse_period(text: str) -> int:
     months = int(found["number"]) * (12 if (found["unit"] or "").casefold().startswith("year") else 1)
     if not LEAST_MONTHS <= months <= MOST_MONTHS:
         raise BadInput(
-            f"History cannot be kept for {period_words(months)}.",
+            f"History cannot be kept for {months} month{'' if months == 1 else 's'}.",
             f"The least is {LEAST_MONTHS} months, the most {MOST_MONTHS}.",
             "For ever is: forever",
         )

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
@@ -93,13 +94,24 @@ def _pull_attention(store: Store, now: datetime) -> Iterator[Attention]:
         if found is None:
             continue
         if found.needs_sign_in:
-            login = f"hotpatch provider login {each.name}"
-            yield Attention(Urgency.NOW, f"{each.name} needs a sign-in. Sign in: {login}", "devices")
+            yield Attention(Urgency.NOW, f"{each.name} needs a sign-in. {_sign_in(each)}", "devices")
         elif found.problem:
             yield Attention(Urgency.TODAY, f"{each.name} could not be pulled: {found.problem}", "devices")
         elif found.stage is not Stage.DONE and not found.is_claimed and now - found.moved_at > _BROKEN_OFF:
             at = where(found.stage, found.tally.done, found.tally.total)
             yield Attention(Urgency.SOON, f"A pull of {each.name} was broken off at {at}. Go on: {pull}", "devices")
+
+
+def _sign_in(row: ProviderRow) -> str:
+    """What a person does about it: a code signs a person in, everything else signs in by itself."""
+    from engine.providers.graph.config import SignInWay
+
+    way = json.loads(row.config)
+    if way.get("sign_in") == SignInWay.TOKEN:
+        return f"Put a new token into {way.get('token_env', 'its variable')}, then: hotpatch import --from {row.name}"
+    if way.get("sign_in", SignInWay.DEVICE_CODE) == SignInWay.DEVICE_CODE:
+        return f"Sign in: hotpatch provider login {row.name}"
+    return f"Look step by step: hotpatch provider check {row.name}"
 
 
 def tenant_attention(store: Store, situation: Situation) -> Iterator[Attention]:

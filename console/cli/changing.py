@@ -84,7 +84,7 @@ def _told(receipts: Sequence[Receipt]) -> ExitCode:
         diagnostics.note(f"{provider} took {text.plural(taken, 'request')}{shown}")
     for each in waiting[:_NAMED]:
         said = f" {each.said}" if each.said else ""
-        diagnostics.note(f"Not sent yet: {each.request.why}. It is sent by itself later.{said}")
+        diagnostics.note(f"Not sent yet: {each.request.why}. An open console or hotpatch run sends it later.{said}")
     for each in refused[:_NAMED]:
         diagnostics.problem(f"{provider} refused: {each.request.why}.", each.said, _again(each))
     if refused:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +44,26 @@ def note(message: str) -> None:
 
 def notes(messages: Iterable[str]) -> None:
     _write(messages)
+
+
+@contextmanager
+def requests_told() -> Iterator[None]:
+    """Tell each request to a tenant as it ends, for --debug: method, path, status, ids; never a header or a body."""
+    import logging
+
+    class Told(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            note(f"debug: {record.getMessage()}")
+
+    log, told = logging.getLogger("hotpatch"), Told()
+    before = log.level
+    log.addHandler(told)
+    log.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+        log.removeHandler(told)
 
 
 def problem(what: str, why: str = "", instead: str = "") -> None:

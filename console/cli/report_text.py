@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from console import columns, text
 from console.cli import output
 from console.cli.output import Style
-from console.reports.model import BarChart, Chart, ColumnChart, Figure, LineChart, Report, Row, Section, Table
+from console.reports.model import (
+    BarChart,
+    Chart,
+    ColumnChart,
+    Figure,
+    LineChart,
+    Point,
+    Report,
+    Row,
+    Section,
+    Series,
+    Table,
+)
 from console.reports.phrases import heading_facts, more_words
 from console.text import Severity
 
-_BAR_CELLS, _LABEL_CELLS = 32, 26
+_BAR_CELLS, _LABEL_CELLS, _LINE_CELLS = 32, 26, 48
 _LEAST, _MOST, _SENTENCE = 4, 30, 40
 _FULL, _EMPTY = "█", "░"
 _SHADES = {Severity.AT_RISK: "▓", Severity.FAILED: "▓", Severity.UNKNOWN: "▒", Severity.NONE: "▒"}
@@ -107,11 +120,34 @@ def _chart(chart: Chart) -> None:
     if isinstance(chart, BarChart):
         _bars(chart)
     elif isinstance(chart, LineChart):
-        for series in chart.series:
-            spark = "".join(_spark(point.y, chart.y_most) for point in series.points)
-            output.line(f"  {text.fit(series.name, _LABEL_CELLS)}  {spark}")
+        for name, values in _line_cells(chart.series):
+            spark = "".join(_spark(value, chart.y_most) for value in values)
+            output.line(f"  {text.fit(text.clean(name), _LABEL_CELLS)}  {spark}".rstrip())
+        if chart.x_labels:
+            output.line(f"  {' ' * _LABEL_CELLS}  {chart.x_labels[0][1]} to {chart.x_labels[-1][1]}")
     else:
         _columns_as_sparks(chart)
+
+
+def _line_cells(series: Sequence[Series]) -> Iterator[tuple[str, list[float]]]:
+    """The values of each line, one a cell: its points where all lines have them at the same places, else samples."""
+    longest = max((tuple(point.x for point in each.points) for each in series), key=len, default=())
+    at_the_same = all(tuple(point.x for point in each.points) == longest[: len(each.points)] for each in series)
+    for each in series:
+        if at_the_same and len(longest) <= _LINE_CELLS:
+            yield each.name, [point.y for point in each.points]
+        else:
+            yield each.name, list(_samples(each.points))
+
+
+def _samples(points: Sequence[Point]) -> Iterator[float]:
+    """What stands at the end of each cell; 0 where the line has not begun, nothing behind its end."""
+    places = [point.x for point in points]
+    for cell in range(_LINE_CELLS):
+        if not places or cell / _LINE_CELLS > places[-1]:
+            return
+        upto = bisect_right(places, (cell + 1) / _LINE_CELLS)
+        yield points[upto - 1].y if upto else 0.0
 
 
 def _bars(chart: BarChart) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,16 +98,20 @@ class Session:
         from engine import open_engine
         from engine.tenant_upkeep import PULL_EVERY
 
-        with open_engine(
-            path or self.path(),
-            actor=self.actor(),
-            role=self.role,
-            read_only=self.read_only,
-            create=create,
-            on_code=diagnostics.show_code if asks and diagnostics.can_ask() else None,
-            targets=self.settings.sla_targets if self.settings is not None else None,
-            pull_every=self.settings.pull_every if self.settings is not None else PULL_EVERY,
-        ) as engine:
+        told = diagnostics.requests_told() if self.debug else nullcontext()
+        with (
+            told,
+            open_engine(
+                path or self.path(),
+                actor=self.actor(),
+                role=self.role,
+                read_only=self.read_only,
+                create=create,
+                on_code=diagnostics.show_code if asks and diagnostics.can_ask() else None,
+                targets=self.settings.sla_targets if self.settings is not None else None,
+                pull_every=self.settings.pull_every if self.settings is not None else PULL_EVERY,
+            ) as engine,
+        ):
             yield engine
 
 
@@ -240,7 +244,12 @@ def shared_options(*, shown: frozenset[str] | None = None) -> list[click.Paramet
         _flag("--read-only", "read_only", "Refuse every change.", hidden=hidden("--read-only")),
         _flag("--yes", "yes", "Do not ask before a change.", hidden=hidden("--yes")),
         _flag("--dry-run", "dry_run", "Show what a change would do, and do nothing.", hidden=hidden("--dry-run")),
-        _flag("--debug", "debug", "Tell where something unexpected went wrong.", hidden=hidden("--debug")),
+        _flag(
+            "--debug",
+            "debug",
+            "Tell each request to a tenant, and where something unexpected went wrong.",
+            hidden=hidden("--debug"),
+        ),
     ]
 
 

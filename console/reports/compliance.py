@@ -10,6 +10,7 @@ from console.reports.compliance_charts import CURVES, curves, slice_bars, trend
 from console.reports.compliance_measures import (
     MEASURES,
     measures,
+    present_note,
     severity_now,
     severity_of,
     slice_name,
@@ -50,6 +51,8 @@ def build(found: ComplianceReport, origin: Origin) -> Report:
 def _answer(found: ComplianceReport) -> str:
     if not found.releases:
         return "No release in this period reached a device of the fleet: there is nothing to measure."
+    if not found.devices:
+        return "No device matches: there is nothing to measure."
     newest = found.releases[0]
     total = newest.total
     said = (
@@ -62,7 +65,8 @@ def _answer(found: ComplianceReport) -> str:
         weeks = settled.total.mark(Mark.THREE_WEEKS)
         said += f" {text.month(settled.month)}: {cells.ratio(weeks.share).text} were within three weeks."
     if found.offenders_total:
-        said += f" {text.plural(found.offenders_total, 'device')} lack protection now."
+        verb = "lacks" if found.offenders_total == 1 else "lack"
+        said += f" {text.plural(found.offenders_total, 'device')} {verb} protection now."
     return said
 
 
@@ -146,6 +150,7 @@ def _over_releases(found: ComplianceReport) -> Section:
                 (Head("month", "Month", dimension="month"), *MEASURES),
                 tuple((cells.month(each.month), *measures(each.total)) for each in found.releases),
                 source="releases",
+                note=present_note(each.total for each in found.releases),
                 empty="No release in this period.",
             ),
             slices_table(found.releases),

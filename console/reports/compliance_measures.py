@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from console import text
 from console.reports import cells
 from console.reports.model import Cell, Head, Row, Table
 from console.text import Severity
@@ -64,6 +65,12 @@ def measures(of: SliceCompliance) -> Row:
         cells.ratio(of.share_now, severity_now(of)),
         *(cells.hours(reached.get(share)) for share in _SHARES),
     )
+
+
+def present_note(slices: Iterable[SliceCompliance]) -> str:
+    """What the present shares are of, where that is not the devices of the release; "" where it is."""
+    now = [each.devices_now for each in slices if each.devices_now != each.devices]
+    return f"Now counts the {text.plural(now[0], 'device')} that are in the fleet now." if now else ""
 
 
 def _running(count: MarkCount) -> Severity:

@@ -116,7 +116,7 @@ def _open_stream(engine: Engine, request: Request, progress: Progress | None) ->
     if request.kind == "activity":
         from console.reports.activity import decision_stream
 
-        since, until = _moments(request)
+        since, until = _moments(request, engine.now())
         wanted = _wanted(request.filter)
         return decision_stream(row for row in engine.reads.each_decision(since, until) if wanted(row))
     from console.reports.readiness import device_stream
@@ -137,7 +137,7 @@ def _make_readiness(engine: Engine, request: Request, origin: Origin, progress: 
 def _make_activity(engine: Engine, request: Request, origin: Origin, progress: Progress | None) -> Made:
     from console.reports import activity
 
-    since, until = _moments(request)
+    since, until = _moments(request, engine.now())
     found = engine.reads.activity_report(since, until, request.filter, _wanted(request.filter), progress)
     return Made(found, activity.build(found, origin))
 
@@ -201,6 +201,7 @@ def _months(request: Request, now: datetime) -> Period | None:
 
     last = _day(request.ends, "--to").replace(day=1) if request.ends else now.date().replace(day=1)
     first = _day(request.begins, "--from").replace(day=1) if request.begins else _a_year_before(last)
+    _check_begun(request, first, now)
     _check_order(first, last)
     return Period(f"{first:%Y-%m}", f"{last:%Y-%m}")
 
@@ -209,13 +210,20 @@ def _a_year_before(last: date) -> date:
     return (last.replace(year=last.year - 1) + timedelta(days=31)).replace(day=1)
 
 
-def _moments(request: Request) -> tuple[datetime | None, datetime | None]:
+def _moments(request: Request, now: datetime) -> tuple[datetime | None, datetime | None]:
     """The period from its first moment up to the first moment after it."""
     first = _day(request.begins, "--from") if request.begins else None
     last = _day(request.ends, "--to", end=True) if request.ends else None
+    _check_begun(request, first, now)
     _check_order(first, last)
     since = None if first is None else datetime.combine(first, time(), UTC)
     return since, None if last is None else datetime.combine(last + timedelta(days=1), time(), UTC)
+
+
+def _check_begun(request: Request, first: date | None, now: datetime) -> None:
+    """A period without an end goes up to now, so its beginning has to lie before."""
+    if first is not None and not request.ends and first > now.date():
+        raise BadInput("The period has not begun.", f"It is {now.date()} now.", f"Let --from be before {first}.")
 
 
 def _check_order(first: date | None, last: date | None) -> None:
@@ -229,7 +237,11 @@ def _day(words: str, option: str, *, end: bool = False) -> date:
         found = _read_day(words.strip(), end=end)
     except ValueError:
         found = None
-    if found is None or not _FIRST_YEAR <= found.year <= _LAST_YEAR:
+    if found is not None and not _FIRST_YEAR <= found.year <= _LAST_YEAR:
+        raise BadInput(
+            f"{words!r} is not between {_FIRST_YEAR} and {_LAST_YEAR}.", "", f"For example: {option} 2026-03"
+        )
+    if found is None:
         raise BadInput(
             f"{words!r} is neither a month nor a day.", "", f"For example: {option} 2026-03 or {option} 2026-03-15"
         )

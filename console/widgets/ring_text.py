@@ -86,11 +86,18 @@ def ring_text(
         *_way_on(row, recovery),
         *_tenant(row.tenant, now),
         *apart,
-        title("Gate", (f": ring {following} opens when all of it holds" if following else "", MUTED)),
+        title("Gate", (_gate_words(row, following), MUTED)),
         *_conditions(row.gate),
         *apart,
         *(_rules(ring, row.tenant) if roomy else [_rule_line(ring)]),
     ]
+
+
+def _gate_words(row: RingProgress, following: str) -> str:
+    """What comes of the gate. A tenant opens its rings by their deferrals; a gate that fails halts the release."""
+    if row.tenant is not None:
+        return f": {row.tenant.provider} opens rings itself; one that fails halts the release"
+    return f": ring {following} opens when all of it holds" if following else ""
 
 
 def _headline(row: RingProgress, now: datetime) -> Content:

@@ -55,6 +55,7 @@ class Judge:
         self._now = now
         self._known_until = known_until
         self._known_cves = frozenset(fix.cve for fix in closings.catalog.fixes)
+        self._first_year = min(closings.catalog.documents, default="")[:4]
         self._baselines: dict[Platform, datetime] = {}
         self._twins: dict[tuple[int, Platform], Release | None] = {}
 
@@ -70,21 +71,33 @@ class Judge:
         # The history itself is not asked again, and many devices are kept.
         return Known(replace(device, steps=(), seen=()), levels, self._levels[platform].track_of(device.build))
 
-    def beside_servicing(self, cve: str, other_software: str) -> Judgement | None:
-        """That a finding is not about Windows servicing, whatever the device; None when it is."""
+    def beside_servicing(self, cve: str, other_software: str, *, about_windows: bool = False) -> Judgement | None:
+        """That a finding is not about Windows servicing, whatever the device; None when it is.
+
+        A row about Windows itself stands, though the catalog has not heard of its CVE: no fix may be out yet, or the
+        catalog is older than the fix. CVEs from before the catalog's first year were settled long ago.
+        """
         if not cve:
             return Judgement(FindingVerdict.NOT_SERVICING, Why.NO_CVE, detail=other_software)
         if other_software:
             return Judgement(FindingVerdict.NOT_SERVICING, Why.OTHER_SOFTWARE, detail=other_software)
-        if cve not in self._known_cves:
+        if cve not in self._known_cves and not (about_windows and cve[4:8] >= self._first_year):
             return Judgement(FindingVerdict.NOT_SERVICING, Why.NOT_IN_CATALOG, detail=self._known_until)
         return None
 
     def judge(self, cve: str, known: Known, scanned_at: datetime) -> Judgement:
-        """What becomes of a CVE of the catalog on a known device."""
+        """What becomes of a CVE of the catalog, or of one that only Windows can have, on a known device."""
         device, platform = known.device, known.device.platform
         if platform is None:
             return Judgement(FindingVerdict.TRUE, Why.NOT_PROVEN, device_build=device.build)
+        if cve not in self._known_cves:
+            return Judgement(
+                FindingVerdict.TRUE,
+                Why.NOT_IN_CATALOG,
+                device_build=device.build,
+                track=known.track,
+                detail=self._known_until,
+            )
         closers = self._closings.closers(platform, device.architecture, cve)
         if closers is None:
             return Judgement(

@@ -44,6 +44,8 @@ class Finding:
     """The software that the row is about where that is not Windows; "" for Windows, or where the row does not tell."""
     seen_at: datetime | None
     """When the scanner saw it last; None where the row does not tell."""
+    about_windows: bool = False
+    """The row says that this device's Windows itself lacks the fix; False where it may be about something else."""
 
     @property
     def host(self) -> str:

@@ -22,6 +22,9 @@ _BESIDE_WINDOWS = re.compile(
     re.IGNORECASE,
 )
 """Products of Microsoft that Windows servicing does not bring."""
+_WINDOWS_ITSELF = re.compile(r"windows_(?:10|11|server)(?:_|$)|kb ?\d{6,8}\b.*\bwindows\b", re.IGNORECASE)
+"""Defender's name of the software, or the title of a check for one cumulative update. Titles that speak of a month's
+updates say nothing: those list what is fixed in any Windows."""
 _NOTHING = frozenset({"", "-", "'-", "n/a", "na", "none", "null", "unknown"})
 _CLOSED_STATES = frozenset({"fixed", "resolved"})
 _LONGEST_HOST = 255
@@ -95,6 +98,7 @@ class RowReader:
             severity=_text(_first(cells, self._severity)),
             other_software=self._other_software(cells, title),
             seen_at=seen_at,
+            about_windows=self._about_windows(cells, title),
         )
 
     def _name(self, slots: tuple[int, ...]) -> str:
@@ -107,6 +111,13 @@ class RowReader:
             if host.casefold() not in _NOTHING:
                 found[plain(host)] = None
         return tuple(found)
+
+    def _about_windows(self, cells: Sequence[str], title: str) -> bool:
+        """Whether it is surely about Windows, and about nothing beside it."""
+        said = _first(cells, self._software) if self._software else title
+        return _WINDOWS_ITSELF.match(said) is not None and (
+            bool(self._software) or _BESIDE_WINDOWS.search(title) is None
+        )
 
     def _other_software(self, cells: Sequence[str], title: str) -> str:
         """The software where it is surely not Windows."""

@@ -13,7 +13,7 @@ from typing import Any
 from engine.audit import GENESIS, AuditCheck, AuditEntry, AuditRecord, Break, Head, chained, verify, without_head
 from engine.clock import from_text
 from engine.records import AuditRow
-from engine.store.values import seconds
+from engine.store.values import damage, seconds
 
 _HEAD = "audit-head"
 _LAST_SEQ = 2**53
@@ -132,7 +132,7 @@ class AuditStore:
     def _damage(self) -> str | None:
         """What SQLite finds wrong with the table or its index; None for nothing."""
         said = str(self._db.execute("PRAGMA integrity_check(audit)").fetchone()[0])
-        return None if said == "ok" else said.splitlines()[0]
+        return None if said == "ok" else damage(said)
 
 
 class _Reading:

@@ -7,6 +7,12 @@ from datetime import UTC, datetime
 from engine.build import OsBuild
 
 
+def damage(said: str) -> str:
+    """The first thing that SQLite's check of a file has found, without the line that names the database."""
+    lines = [line for line in said.splitlines() if not line.startswith("***")]
+    return lines[0] if lines else said
+
+
 def epoch(moment: datetime | None) -> int | None:
     """Whole seconds since 1970 UTC."""
     return None if moment is None else int(moment.timestamp())

@@ -18,6 +18,7 @@ from engine.errors import BadInput, LeaseHeld, StateTooNew, StateUnusable
 from engine.store.audit import AuditStore
 from engine.store.connection import APPLICATION_ID, SCHEMA_VERSION, snapshot, unusable
 from engine.store.state import Lease
+from engine.store.values import damage
 
 Progress = Callable[[str, int, int], None]
 """What is being done, how much of it, out of how much; 0 where that is not known."""
@@ -56,7 +57,7 @@ def examine(path: Path, on_progress: Progress | None = None) -> Examined:
         _tell(on_progress, "checking pages", 0, 0)
         said = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
         if said != "ok":
-            why = f"SQLite says: {said.splitlines()[0]}."
+            why = f"SQLite says: {damage(said)}."
             raise StateUnusable(f"{path} is damaged.", why, "Use another backup.")
         return _summary(connection, path, on_progress)
 
@@ -101,9 +102,15 @@ def _transfer(source: sqlite3.Connection, target: sqlite3.Connection, on_progres
 def _unwritten(target: Path, error: sqlite3.Error) -> StateUnusable:
     if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
         return StateUnusable(
-            f"{target} cannot be written.", "The disk is full.", "Free space, or name a place on another disk."
+            f"The copy in {target.parent} cannot be written.",
+            "The disk is full.",
+            "Free space, or name a place on another disk.",
         )
-    return StateUnusable(f"{target} cannot be written.", f"SQLite says: {error}.", "Name another place, and try again.")
+    return StateUnusable(
+        f"The copy in {target.parent} cannot be written.",
+        f"SQLite says: {error}.",
+        "Name another place, and try again.",
+    )
 
 
 class Damaged(StateUnusable):
@@ -188,6 +195,8 @@ def _cannot_take(path: Path, error: sqlite3.Error) -> Exception:
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     """A reading connection that leaves no file behind where nobody else has the file open."""
+    if path.is_dir():
+        raise BadInput("This is a folder.", "", "Name a backup.", file=str(path))
     if not path.is_file():
         raise BadInput("There is no such file.", "", "Name a backup.", file=str(path))
     if not os.access(path, os.R_OK):

@@ -38,7 +38,7 @@ class Lines:
         Raises:
             BadInput: it does not exist, is a folder, may not be read, or is empty.
         """
-        self.file = path.name
+        self.file = path.name or str(path)
         self.number = 0
         """The number of the last line that was handed out, 1 the first."""
         try:
@@ -48,7 +48,7 @@ class Lines:
             self._raw = _unpacked(self._disk)
         except OSError as error:
             raise BadInput(
-                f"{path.name} cannot be read.", f"{error.strerror or error}.", "Name a file that you may read."
+                f"{self.file} cannot be read.", f"{error.strerror or error}.", "Name a file that you may read."
             ) from error
         try:
             head = self._look()

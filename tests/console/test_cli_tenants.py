@@ -166,6 +166,16 @@ def test_requests_in_full_are_word_for_word(hotpatch: Hotpatch) -> None:
     assert '"qualityUpdatesPaused": true' in shown
 
 
+def test_debug_tells_each_request_and_no_header_or_body(hotpatch: Hotpatch, tenant: Tenant) -> None:
+    done = hotpatch("pause", "--ring", "Corp Broad", "--reason", "freeze", "--debug")
+    (sent,) = (each for each in tenant.requests if each.method == "PATCH")
+    (told,) = (line for line in done.err.splitlines() if f"PATCH {BROAD}" in line)
+    assert told.startswith(f"debug: PATCH {BROAD} -> 200 in ")
+    assert sent.headers["client-request-id"] in told
+    assert "qualityUpdatesPaused" not in done.err
+    assert "debug: " not in hotpatch("resume", "--ring", "Corp Broad").err
+
+
 def test_no_token_shows_anywhere(hotpatch: Hotpatch) -> None:
     told = [
         hotpatch("approve", "KB5089466", *PAIR, "--reason", "tested", "--debug"),

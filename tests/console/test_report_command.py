@@ -14,7 +14,7 @@ import pytest
 from engine import open_engine
 from engine.intents import Actor, Approve
 from tests.console.cli_kit import PROJECT, call, environment, spawn
-from tests.console.reports_kit import csv_rows
+from tests.console.reports_kit import csv_rows, device_lines
 
 KINDS = ("compliance", "readiness", "cost", "activity")
 
@@ -112,6 +112,38 @@ def test_a_broken_audit_is_told_and_needs_attention(demo_state: Path) -> None:
     assert done.code == 3
     assert done.document["chain"]["holds"] is False
     assert "does not hold" in call("--db", demo_state, "report", "activity").out
+
+
+def test_a_record_that_cannot_be_read_stops_neither_report_nor_feed(demo_state: Path) -> None:
+    with open_engine(demo_state, actor=Actor("ann", "here")) as engine:
+        engine.carry_out(engine.plan(Approve(5089466, (), "tested")))
+    with sqlite3.connect(demo_state) as connection:
+        connection.execute("DROP TRIGGER audit_is_not_changed")
+        connection.execute("UPDATE audit SET body = 'x' WHERE seq = 1")
+    connection.close()
+    done = call("--db", demo_state, "report", "activity", "--json")
+    assert done.code == 3
+    assert done.document["chain"]["holds"] is False
+    feed = call("--db", demo_state, "activity")
+    assert feed.code == 0
+    assert "cannot be read" in feed.out
+
+
+def test_pictures_of_lines_fit_a_terminal(prepared_demo: Path) -> None:
+    out = call("--db", prepared_demo, "report", "compliance").out.splitlines()
+    drawn = [line for line in out if set(line) & set("▁▂▃▄▅▆▇█") and "now" not in line]
+    assert len(drawn) == 6
+    assert max(map(len, drawn)) <= 80
+    assert any("0 to 3 wk" in line for line in out)
+
+
+def test_what_the_present_share_is_of_is_told_where_the_fleet_has_changed(demo_state: Path) -> None:
+    told = "501 devices that are in the fleet now"
+    assert "in the fleet now" not in call("--db", demo_state, "report", "compliance").out
+    new = device_lines(["NEW-01"], demo_state.with_name("new.json"))
+    assert call("--db", demo_state, "--yes", "import", new).code == 0
+    assert told in call("--db", demo_state, "report", "compliance").out
+    assert told in call("--db", demo_state, "report", "compliance", "--format", "html").out
 
 
 def test_a_report_needs_no_right_to_write(demo_state: Path) -> None:

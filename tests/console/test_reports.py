@@ -333,12 +333,29 @@ def test_a_table_that_is_not_there_names_those_that_are(prepared_demo: Path) -> 
 # --- periods ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "words", ["2026", "2026-13", "2026-02-30", "May", "26-05", "2026-05-01T10:00", "9999-01", "１"]
-)
+@pytest.mark.parametrize("words", ["2026", "2026-13", "2026-02-30", "May", "26-05", "2026-05-01T10:00", "１"])
 def test_what_is_no_month_and_no_day_is_refused(prepared_demo: Path, words: str) -> None:
     with open_engine(prepared_demo, read_only=True) as engine, pytest.raises(BadInput, match="neither a month"):
         make(engine, Request("activity", words))
+
+
+@pytest.mark.parametrize("words", ["2014-12", "9999-01", "2101-01-01"])
+def test_a_month_out_of_range_is_told_as_that(prepared_demo: Path, words: str) -> None:
+    with open_engine(prepared_demo, read_only=True) as engine, pytest.raises(BadInput, match="between 2015 and 2100"):
+        make(engine, Request("activity", words))
+
+
+@pytest.mark.parametrize("kind", ["activity", "compliance", "cost"])
+def test_a_period_that_begins_in_the_future_says_so(prepared_demo: Path, kind: str) -> None:
+    with open_engine(prepared_demo, read_only=True) as engine, pytest.raises(BadInput, match="not begun") as refused:
+        make(engine, Request(kind, "2030-01"))
+    assert "--to" not in refused.value.instead
+
+
+def test_compliance_of_no_device_says_so(prepared_demo: Path) -> None:
+    with open_engine(prepared_demo, read_only=True) as engine:
+        report = make(engine, Request("compliance", filter="name:zzzz")).report
+    assert report.subtitle == "No device matches: there is nothing to measure."
 
 
 @pytest.mark.parametrize("kind", ["activity", "compliance", "cost"])

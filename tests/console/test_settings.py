@@ -113,6 +113,8 @@ def test_own_rates_are_read_with_their_days(tmp_path: Path) -> None:
         ),
         ("[[rates.server_restart]]\nlow = 'much'\n", 2, "rates.server_restart.0.low", "number"),
         ("[[rates.server_restart]]\nlow = 1\ncurrency = 'EURO'\n", 1, "rates.server_restart.0", "three letters"),
+        ("[rates.server_restart]\nlow = 1\n", 1, "rates.server_restart", "[[rates.server_restart]]"),
+        ("[rates]\nserver_restart = 5\n", 2, "rates.server_restart", "[[rates.server_restart]]"),
         ("[rates]\nserver_restrt = []\n", 2, "rates.server_restrt", "server_restart"),
         (
             "[[rates.server_restart]]\nlow = 1\ncurrency = 'EUR'\n[[rates.client_restart]]\nlow = 1\n",

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from engine.errors import BadInput, EngineError, LeaseHeld, Refused, StateTooNew
 from engine.intents import Actor, Approve, Role, Scope, Stop, StopKind
 from engine.store import Store
 from engine.store.connection import SCHEMA_VERSION
+from engine.store.whole import Taken, taken
 
 PROJECT = Path(__file__).resolve().parents[2]
 MIA = Actor("mia", "jump01 command")
@@ -235,6 +236,8 @@ def test_files_that_are_no_backup_are_refused_and_the_state_stays(demo_state: Pa
             brought_back(bad, demo_state)
     with pytest.raises(BadInput, match="no such file"):
         brought_back(backup.with_name("none"), demo_state)
+    with pytest.raises(BadInput, match="folder"):
+        brought_back(backup.parent, demo_state)
     with pytest.raises(BadInput, match="itself"):
         brought_back(demo_state, demo_state)
     assert demo_state.read_bytes() == before
@@ -256,6 +259,19 @@ def test_a_foreign_a_newer_and_a_tampered_file_are_refused(demo_state: Path, bac
     tamper(backup)
     with pytest.raises(Refused, match="record 1 was changed"):
         brought_back(backup, demo_state)
+
+
+def test_what_is_wrong_with_a_damaged_backup_is_told(demo_state: Path, backup: Path) -> None:
+    content = bytearray(backup.read_bytes())
+    with closing(sqlite3.connect(backup)) as connection:
+        root = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'install'").fetchone()[0]
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
+    content[(root - 1) * size + 100 : root * size] = bytes([0x5A]) * (size - 100)
+    backup.write_bytes(content)
+    with pytest.raises(StateUnusable) as refused:
+        brought_back(backup, demo_state)
+    assert "***" not in refused.value.why
+    assert len(refused.value.why) > len("SQLite says: .")
 
 
 # --- restore ----------------------------------------------------------------------------------------
@@ -289,6 +305,25 @@ def test_the_restored_state_works_on(demo_state: Path, backup: Path) -> None:
     brought_back(backup, demo_state)
     assert demo_state.with_name("demo.db.before-restore-2").exists()
     assert summaries(demo_state.with_name("demo.db.before-restore-2")) == ["approve", "restore", "pause", "approve"]
+
+
+def test_of_two_restores_at_once_the_second_keeps_what_the_first_has_made(
+    demo_state: Path, backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aside = demo_state.with_name("demo.db.before-restore")
+
+    @contextmanager
+    def waiting(state: Path) -> Iterator[Taken]:
+        aside.write_bytes(b"of the first")
+        with taken(state) as present:
+            yield present
+
+    monkeypatch.setattr("engine.backup.taken", waiting)
+    done = brought_back(backup, demo_state)
+    assert done.aside == demo_state.with_name("demo.db.before-restore-2")
+    assert aside.read_bytes() == b"of the first"
+    with open_engine(demo_state) as engine:
+        assert engine.reads.audit()[0].details["kept as"] == "demo.db.before-restore-2"
 
 
 def test_a_state_that_others_have_open_is_not_replaced(

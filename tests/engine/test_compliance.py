@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from engine import open_engine
 from engine.build import OsBuild, Platform
 from engine.catalog import load_bundled
 from engine.closing import close_due, close_next
+from engine.demo import prepare_demo
 from engine.errors import BadInput
 from engine.evidence import Evidence
 from engine.intents import SetPolicy
@@ -328,6 +330,22 @@ def test_closed_months_are_kept_as_they_were(demo_state: Path) -> None:
         assert names == [(part.name, part.devices, protected(part)) for part in month(kept, "2025-11").rings]
         assert any("as they were measured then" in each for each in later.assumptions)
         assert not any(each.kept for each in engine.reads.compliance_report(None, "name:*").releases)
+
+
+def test_a_large_demo_comes_with_its_closed_months_kept(
+    prepared_demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.demo.WORTH_FROM", 500)
+    prepare_demo(tmp_path / "large.db")
+    with open_engine(prepared_demo, read_only=True) as engine:
+        wanted = engine.reads.compliance_report().releases
+    with open_engine(tmp_path / "large.db", read_only=True) as engine:
+        found = engine.reads.compliance_report().releases
+    assert [each.month for each in found if not each.kept] == ["2026-05", "2026-04"]
+    assert not any(each.kept for each in wanted)
+    assert [replace(each, kept=False, followed_until=NOW) for each in found] == [
+        replace(each, followed_until=NOW) for each in wanted
+    ]
 
 
 def test_what_is_told_late_opens_a_month_again(demo_state: Path) -> None:

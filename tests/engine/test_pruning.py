@@ -58,6 +58,11 @@ def test_periods_that_are_none(words: str) -> None:
     assert error.value.instead
 
 
+def test_a_period_that_is_too_short_is_told_as_a_number() -> None:
+    with pytest.raises(BadInput, match="for 0 months"):
+        parse_period("0")
+
+
 @given(st.integers(3, 600), st.integers(0, 12_000))
 @settings(max_examples=50)
 def test_whole_months_are_kept(months: int, days: int) -> None:

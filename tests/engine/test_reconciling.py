@@ -18,7 +18,7 @@ from engine.build import Architecture, OsBuild, Platform
 from engine.clock import FixedClock
 from engine.errors import BadInput, Refused
 from engine.model import DeviceFacts
-from engine.reconcile import Evidence, FindingVerdict, Reconciled, Why
+from engine.reconcile import Evidence, FindingVerdict, Reconciled, Why, next_step, reason
 from engine.reconciling import FindingFile
 from engine.records import Anchor, AnchorKind
 from engine.store.devices import fact_values
@@ -67,7 +67,7 @@ def install(
         "by_hand": 0,
         "requested_at": seconds(at) - 3600,
         "requested_by": "engine",
-        "started_at": None,
+        "started_at": seconds(at) - 600,
         "finished_at": seconds(at),
         "next_at": None,
         "error_code": None,
@@ -234,6 +234,62 @@ def test_the_scans_time_is_told_or_taken_from_row_head_or_file(
         run = engine.reconcile([path])
         assert {each.scanned_at for each in run} == {NOW}, "a file written after the present was scanned by now"
         assert run.tally.files[0].scanned_at_source == "the file's own time"
+
+
+# --- what a tenant tells ---------------------------------------------------------------------------
+
+
+def test_an_install_that_a_tenant_told_of_is_no_record_of_when_it_was_installed(tmp_path: Path) -> None:
+    """A device of a tenant acts by itself: its build was seen, and `finished_at` is when, not when it came."""
+    scan = tmp_path / "scan.csv"
+    scan.write_text(nessus([Row("A", (MAY,))]))
+    with open_engine(tmp_path / "fleet.db", clock=FixedClock(NOW), create=True) as engine:
+        device = add(engine, "A", "26100.8390", provider="contoso")
+        with engine._store.transaction():
+            engine._store.connection.execute(
+                "INSERT INTO build_seen VALUES (?, ?, ?)",
+                (device, seconds(AFTER), OsBuild.parse("26100.8390").as_int()),
+            )
+        install(engine, device, 5089466, AFTER, "26100.8390", started_at=None)
+        (found,) = (each.judgement for each in engine.reconcile([scan], scanned_at=AFTER + timedelta(hours=1)))
+    assert found.proof is not None
+    assert (found.proof.evidence, found.proof.at, found.proof.install_id) == (Evidence.SEEN, AFTER, None)
+
+
+# --- a CVE that the catalog has not heard of --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("row", "verdict"),
+    [
+        (Row("LON-LT-0001", ("CVE-2026-45585",)), V.TRUE),
+        (Row("GHOST-17", ("CVE-2026-45585",)), V.UNKNOWN_DEVICE),
+        (Row("LON-LT-0001", ("CVE-2024-0001",)), V.NOT_SERVICING),
+        (Row("LON-LT-0001", ("CVE-2026-45585",), software="windows_admin_center", title="WAC"), V.NOT_SERVICING),
+        (Row("LON-LT-0001", ("CVE-2026-45585",), software="edge", title="Edge on Windows"), V.NOT_SERVICING),
+    ],
+)
+@pytest.mark.parametrize("form", ["nessus", "defender-lines", "hunting"])
+def test_a_new_cve_of_windows_itself_stands_until_something_closes_it(
+    form: str, row: Row, verdict: V, asks: Callable[..., list[Reconciled]]
+) -> None:
+    name, make = EXPORTS[form]
+    (found,) = asks(make([row]), name)
+    assert found.judgement.verdict is verdict
+    if verdict is V.TRUE:
+        assert (found.judgement.why, found.device) == (Why.NOT_IN_CATALOG, "LON-LT-0001")
+        assert "2026-05" in reason(found.judgement)
+        assert "catalog sync" in next_step(found.judgement)
+
+
+def test_a_check_that_lists_a_months_cves_of_every_windows_claims_nothing(
+    asks: Callable[..., list[Reconciled]],
+) -> None:
+    title = "Microsoft Windows Security Update for May 2026"
+    for form in ("qualys", "vmdr"):
+        name, make = EXPORTS[form]
+        found = asks(make([Row("LON-LT-0001", (MAY, "CVE-2026-45585"), title=title)]), name)
+        assert [each.judgement.verdict for each in found] == [V.FALSE_POSITIVE, V.NOT_SERVICING]
 
 
 # --- other months -----------------------------------------------------------------------------------

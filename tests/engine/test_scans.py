@@ -299,3 +299,10 @@ def test_noise_is_refused_or_read_and_never_anything_else(
         for row in rows:
             if isinstance(row, Finding):
                 f"{row.hosts}{row.title}{row.finding_id}".encode()
+
+
+def test_a_folder_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path, name in ((Path(), "."), (tmp_path, tmp_path.name)):
+        with pytest.raises(BadInput, match=f"^{name} cannot be read"):
+            ScanFile(path)

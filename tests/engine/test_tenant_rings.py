@@ -272,3 +272,10 @@ async def test_another_persons_plan_goes_out_of_date_when_the_tenant_changes(ten
     await found.pull_rings()
     with pytest.raises(PlanOutdated):
         found.engine.carry_out(plan)
+
+
+async def test_a_release_for_platforms_without_devices_waits_for_nobody(tenant: Tenant, tmp_path: Path) -> None:
+    found = await desk(tenant, tmp_path)
+    told = [each.text for each in found.engine.reads.attention() if "waits for approval" in each.text]
+    assert told
+    assert not any("Server" in each for each in told)

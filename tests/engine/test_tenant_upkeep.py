@@ -97,7 +97,8 @@ async def test_a_sign_in_that_is_needed_is_said_and_not_asked_for_again_at_once(
     assert SignedOut.tries == 1
     standing = corp.engine.reads.providers()[0]
     assert (standing.needs_sign_in, standing.problem) == (True, "Nobody is signed in to corp.")
-    assert any("needs a sign-in" in each.text for each in corp.engine.reads.attention())
+    (told,) = (each.text for each in corp.engine.reads.attention() if "needs a sign-in" in each.text)
+    assert told == "corp needs a sign-in. Put a new token into TENANT_TOKEN, then: hotpatch import --from corp"
     corp.later(minutes=6)
     await turn(corp, work)
     assert SignedOut.tries == 2

@@ -119,7 +119,7 @@ async def _one_batch(caller: Caller, parts: Sequence[Part], version: str) -> _Ba
     throttled: list[Mapping[str, str]] = []
     for number, part in numbered.items():
         status, headers, body = found.get(number, (0, {}, None))
-        _LOG.debug("part %s -> %s", _call_of(caller, part, version).place, status or "no answer")
+        _LOG.debug("part %s -> %s", _call_of(caller, part, version).logged, status or "no answer")
         if pacing.is_throttled(status):
             throttled.append(headers)
         if _is_settled(status, part):
