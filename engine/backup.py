@@ -45,8 +45,10 @@ class Restored:
 def back_up(store: Store, target: Path, *, force: bool = False, on_progress: Progress | None = None) -> Examined:
     """Write everything that the store holds at this moment to a file of its own, and read that again.
 
+    A state whose audit is broken is copied too: it is the evidence. `Examined.audit` says so.
+
     Raises:
-        Refused: there is such a file, and `force` does not replace it; or the audit does not hold.
+        Refused: there is such a file, and `force` does not replace it.
         BadInput: the place cannot be written.
         StateUnusable: the state cannot be read, or the disk is full; no file is left.
     """
@@ -57,12 +59,6 @@ def back_up(store: Store, target: Path, *, force: bool = False, on_progress: Pro
         except OSError as error:
             raise _no_place(target, error) from error
         found = examine(unfinished, on_progress)
-        if found.audit.broken is not None:
-            raise Refused(
-                "No backup was made.",
-                f"The audit does not hold: {found.audit.broken.why}.",
-                "Look into that first: hotpatch audit verify",
-            )
         _put_in_place(unfinished, target, force=force)
     return found
 
@@ -96,8 +92,8 @@ def _put_in_place(unfinished: Path, target: Path, *, force: bool) -> None:
 # --- restore ----------------------------------------------------------------------------------------
 
 
-def examine_backup(backup: Path, on_progress: Progress | None = None) -> Examined:
-    """What a backup holds, checked from its first page to its last audit record.
+def examine_backup(backup: Path, on_progress: Progress | None = None, *, force: bool = False) -> Examined:
+    """What a backup holds, checked from its first page to its last audit record; `force` accepts a broken audit.
 
     Raises:
         BadInput: there is no such file, or it cannot be read.
@@ -105,9 +101,11 @@ def examine_backup(backup: Path, on_progress: Progress | None = None) -> Examine
         Refused: its audit does not hold.
     """
     found = examine(backup, on_progress)
-    if found.audit.broken is not None:
+    if found.audit.broken is not None and not force:
         raise Refused(
-            f"{backup} is not restored.", f"Its audit does not hold: {found.audit.broken.why}.", "Use another backup."
+            f"{backup} is not restored.",
+            f"Its audit does not hold: {found.audit.broken.why}.",
+            "Use another backup, or add --force where there is none: the break stays in the audit.",
         )
     return found
 
@@ -120,6 +118,7 @@ def restore(
     *,
     read_only: bool = False,
     reason: str = "",
+    force: bool = False,
     clock: Clock | None = None,
     on_progress: Progress | None = None,
 ) -> Restored:
@@ -128,7 +127,7 @@ def restore(
     Killed at any time, the state is either as it was or wholly restored.
 
     Raises:
-        Refused: this actor may not, or the backup's audit does not hold.
+        Refused: this actor may not, or the backup's audit does not hold and `force` does not accept that.
         BadInput: the backup cannot be read, or the place cannot be written.
         StateUnusable, StateTooNew: the backup is none, damaged, or too new; or the disk is full.
         LeaseHeld: another process has the state open.
@@ -140,7 +139,7 @@ def restore(
         raise BadInput("This is a folder.", "", "Name the state file with --db.", file=str(state))
     if state.exists() and backup.exists() and backup.samefile(state):
         raise BadInput("This is the state file itself.", "", "Name a backup of it.", file=str(backup))
-    found = examine_backup(backup, on_progress)
+    found = examine_backup(backup, on_progress, force=force)
     job = _Restore(backup, state, actor, reason, clock or SystemClock(), found, on_progress)
     try:
         state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -28,7 +28,7 @@ class Safekeeping:
         """Write all that the state holds now to a file, while others go on writing, and check it.
 
         Raises:
-            Refused: there is such a file, or the audit does not hold.
+            Refused: there is such a file.
             BadInput, StateUnusable: it cannot be written; no file is left.
         """
         from engine.backup import back_up

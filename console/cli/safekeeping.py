@@ -28,7 +28,8 @@ _WORTH_COMPACTING = 50_000_000
 def backup(session: Session, file: Path, force: bool) -> int:
     """Copy the state into FILE as it is at this moment, while consoles go on working on it.
 
-    The copy is read again, every page and every audit record, before it gets its name. Only you may read it.
+    The copy is read again, every page and every audit record, before it gets its name. Only you may read it. Ends
+    with 3 when the audit in it does not hold: the copy is made all the same, as evidence.
     """
     if session.dry_run:
         raise Refused("No backup was made.", "It cannot be tried with --dry-run.", "Leave it out.")
@@ -39,15 +40,17 @@ def backup(session: Session, file: Path, force: bool) -> int:
         output.document({"file": str(file), **_document(found)})
     else:
         output.line(f"Wrote {_words(found)} to {file}.", Severity.OK, session.style)
-        output.line(f"Last audit record and hash: {found.audit.head}")
-    return ExitCode.DONE
+        if found.audit.broken is None:
+            output.line(f"Last audit record and hash: {found.audit.head}")
+    return _judge_audit(session, found)
 
 
 @click.command(cls=ChangeCommand)
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 @click.option("--reason", default="", metavar="TEXT", help="Why; kept in the audit.")
+@click.option("--force", is_flag=True, help="Restore it although its audit does not hold.")
 @session_of
-def restore(session: Session, file: Path, reason: str) -> int:
+def restore(session: Session, file: Path, reason: str, force: bool) -> int:
     """Make the backup FILE the state again. What is there now is kept beside it, as STATE.before-restore.
 
     Refused while a console or another command has the state open. The audit of the restored state tells of it.
@@ -56,7 +59,7 @@ def restore(session: Session, file: Path, reason: str) -> int:
     from engine.backup import restore as bring_back
 
     state = session.path()
-    found = examine_backup(file, _show_progress)
+    found = examine_backup(file, _show_progress, force=force)
     diagnostics.progress_line("")
     if session.dry_run:
         _tell_plan(session, file, state, found)
@@ -71,6 +74,7 @@ def restore(session: Session, file: Path, reason: str) -> int:
         session.role,
         read_only=session.read_only,
         reason=reason,
+        force=force,
         on_progress=_show_progress,
     )
     diagnostics.progress_line("")
@@ -82,7 +86,16 @@ def restore(session: Session, file: Path, reason: str) -> int:
         output.line(f"Done: {state} is what {file} holds, {_words(done.found)}.", Severity.OK, session.style)
         if aside is not None:
             output.line(f"What was there is kept as {aside}.")
-    return ExitCode.DONE
+    return _judge_audit(session, done.found)
+
+
+def _judge_audit(session: Session, found: Examined) -> ExitCode:
+    if found.audit.broken is None:
+        return ExitCode.DONE
+    if not session.as_json:
+        why = f"The audit in it does not hold: {found.audit.broken.why}. Look into that: hotpatch audit verify"
+        output.line(why, Severity.FAILED, session.style)
+    return ExitCode.ATTENTION
 
 
 @click.command(cls=ChangeCommand)
@@ -166,5 +179,10 @@ def _document(found: Examined) -> dict[str, object]:
         "devices": found.devices,
         "change_number": found.change_number,
         "bytes": found.bytes,
-        "audit": {"records": found.audit.records, "last": found.audit.head.seq, "hash": found.audit.head.hash},
+        "audit": {
+            "records": found.audit.records,
+            "last": found.audit.head.seq,
+            "hash": found.audit.head.hash,
+            "holds": found.audit.holds,
+        },
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -119,3 +121,21 @@ def test_approvals_go_on_beside_a_backup(demo_state: Path, tmp_path: Path) -> No
         assert decided
         assert found.audit.records == 0
         assert writing.reads.audit_check().records == 1
+
+
+def test_a_broken_audit_is_kept_as_evidence_and_restored_only_by_force(demo_state: Path, tmp_path: Path) -> None:
+    with open_engine(demo_state) as engine:
+        engine.carry_out(engine.plan(Stop(StopKind.PAUSE, Scope(), "a look")))
+    with closing(sqlite3.connect(demo_state)) as connection, connection:
+        connection.execute("DROP TRIGGER audit_is_not_changed")
+        connection.execute("UPDATE audit SET body = replace(body, 'look', 'book') WHERE seq = 1")
+    copy = tmp_path / "evidence.backup"
+    done = call("--db", demo_state, "backup", copy)
+    assert (done.code, copy.exists()) == (3, True)
+    assert "record 1 was changed" in done.out
+    refused = call("--db", demo_state, "--yes", "restore", copy)
+    assert refused.code == 4
+    assert "--force" in refused.err
+    forced = call("--db", demo_state, "--yes", "restore", copy, "--force")
+    assert forced.code == 3
+    assert call("--db", demo_state, "audit", "verify").code == 3

@@ -146,13 +146,15 @@ def test_places_that_cannot_be_used(demo_state: Path, tmp_path: Path) -> None:
         backed_up(demo_state, tmp_path / "none" / "one.backup")
 
 
-def test_a_state_whose_audit_does_not_hold_is_not_backed_up(demo_state: Path, tmp_path: Path) -> None:
+def test_a_state_whose_audit_does_not_hold_is_backed_up_as_evidence(demo_state: Path, tmp_path: Path) -> None:
     decide(demo_state)
     tamper(demo_state)
-    with pytest.raises(Refused, match="record 1"):
-        backed_up(demo_state, tmp_path / "one.backup")
-    assert not (tmp_path / "one.backup").exists()
-    assert unfinished(tmp_path) == []
+    found = backed_up(demo_state, tmp_path / "one.backup")
+    assert found.audit.broken is not None
+    assert found.audit.broken.seq == 1
+    with pytest.raises(Refused, match="not restored"):
+        examine_backup(tmp_path / "one.backup")
+    assert examine_backup(tmp_path / "one.backup", force=True).audit.broken == found.audit.broken
 
 
 _KILLED = """
