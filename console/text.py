@@ -360,6 +360,11 @@ def month(text: str) -> str:
         return text
 
 
+def hours(value: float) -> str:
+    """How long after a release: ``14 h``, ``3.5 d``; the same on screens and in reports."""
+    return f"{value:.0f} h" if value < 72 else f"{value / 24:.1f} d"
+
+
 def duration(span: timedelta) -> str:
     """A length of time in its largest fitting unit: ``40 s``, ``12 min``, ``3 h``, ``5 d``, ``3 wk``, ``2 y``."""
     seconds = int(abs(span.total_seconds()))

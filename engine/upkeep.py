@@ -78,7 +78,7 @@ def let_check_in(store: Store, now: datetime) -> int:
     since = int((before - _SEEN_RECENTLY).timestamp())
     highest = store.devices.highest_id()
     with store.transaction():
-        store.devices.shift_check_ins("simulated", since, int(passed.total_seconds()), 0, highest)
+        store.devices.shift_check_ins("simulated", since, int(passed.total_seconds()), now, 0, highest)
         store.state.set("checked-in", now.isoformat())
         store.state.count_change()
     return 0

@@ -62,9 +62,8 @@ REQUESTS: tuple[Column[Receipt], ...] = (
 def requests(context: click.Context, session: Session, most: int, bodies: bool) -> int | None:
     """What tenants were asked for, since when, and what they answered; the latest first.
 
-    waiting: not sent yet; an open console or hotpatch run sends it. accepted: the tenant took it. confirmed: the tenant
-    shows it.
-    Devices act at their next scan in any case. Ends with 3 when one of them was refused.
+    waiting: not sent yet; an open console or hotpatch run sends it. accepted: the tenant took it. confirmed: the
+    tenant shows it. Devices act at their next scan in any case. Ends with 3 when one of them was refused.
     """
     if context.invoked_subcommand is not None:
         return None

@@ -66,7 +66,7 @@ def hours(value: float | None) -> Cell:
     """A length of time: ``14 h``, ``3.5 d``; hours for programs."""
     if value is None:
         return Cell(NOTHING, None)
-    return Cell(f"{value:.0f} h" if value < 72 else f"{value / 24:.1f} d", round(value, 2))
+    return Cell(text.hours(value), round(value, 2))
 
 
 def money(amount: float | None, currency: str = "USD") -> Cell:

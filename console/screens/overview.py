@@ -135,15 +135,15 @@ class OverviewScreen(PartsScreen):
         self.ask_steadily("totals", read_totals, self._keep_totals)
         self.ask_steadily("attention", lambda engine: engine.reads.attention(), self._keep_attention, slow=True)
         self.ask_steadily("compliance", lambda engine: engine.reads.compliance(), self._keep_compliance, slow=True)
-        # What months looked like changes slowly, and is the dearest question in a large fleet.
-        if self._trend_asked != (hour := f"{self.shell.present():%Y-%m-%d %H}"):
-            self._trend_asked = hour
-            self.ask_steadily("trend", lambda engine: engine.reads.compliance_trend(), self._keep_trend, slow=True)
 
     def _keep_totals(self, found: Totals) -> None:
         self._totals = found
         self._show_all()
         self._ask_why(found.counts)
+        # What months looked like changes slowly, and is the dearest question in a large fleet: it comes last.
+        if self._trend_asked != (hour := f"{self.shell.present():%Y-%m-%d %H}"):
+            self._trend_asked = hour
+            self.ask_steadily("trend", lambda engine: engine.reads.compliance_trend(), self._keep_trend, slow=True)
 
     def _ask_why(self, counts: Sequence[Count]) -> None:
         """Reasons and causes take longer to read in a large fleet: only when the totals say that they have changed."""

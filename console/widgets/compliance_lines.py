@@ -6,11 +6,25 @@ Called by the two screens. Words and numbers are those of the reports; a running
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from textual.content import Content
 
-from console.text import NOTHING, Severity, clean, count, date, duration, fit, kb, month, platform_short, share, sign
+from console.text import (
+    NOTHING,
+    Severity,
+    clean,
+    count,
+    date,
+    duration,
+    fit,
+    hours,
+    kb,
+    month,
+    platform_short,
+    share,
+    sign,
+)
 from console.widgets.drawing import MUTED, STRONG, Part, line, plain, severity_text
 from console.widgets.lead_list import Lead
 from console.widgets.plot import Series, legend, plot
@@ -42,10 +56,10 @@ def _mark(found: MarkCount, width: int) -> Part:
     return fit(shown, width, "right")
 
 
-def _hours(hours: int | None, *, running: bool) -> str:
-    if hours is None:
+def _hours(reached: int | None, *, running: bool) -> str:
+    if reached is None:
         return "not yet" if running else NOTHING
-    return duration(timedelta(hours=max(hours, 1)))
+    return hours(reached)
 
 
 # --- releases ---------------------------------------------------------------------------------------

@@ -304,13 +304,16 @@ class DeviceStore:
     def assign(self, device_ids: Sequence[int], ring_id: int) -> None:
         self._db.executemany("UPDATE device SET ring_id = ? WHERE id = ?", ((ring_id, each) for each in device_ids))
 
-    def shift_check_ins(self, provider: str, seen_since: int, by_seconds: int, low: int, high: int) -> int:
-        """Let the devices of a simulated fleet that still report go on reporting; returns how many."""
+    def shift_check_ins(
+        self, provider: str, seen_since: int, by_seconds: int, now: datetime, low: int, high: int
+    ) -> int:
+        """Let the devices of a simulated fleet that still report go on reporting, none later than now."""
+        # One that an install has told of since is nearer to now than the others.
+        by = "min(:by, max(:now - last_seen_at, 0))"
         return self._db.execute(
-            "UPDATE device SET last_seen_at = last_seen_at + :by, "
-            "stale_at = CASE WHEN stale_at IS NULL THEN NULL ELSE stale_at + :by END "
+            f"UPDATE device SET last_seen_at = last_seen_at + {by}, stale_at = stale_at + {by} "
             "WHERE id BETWEEN :low AND :high AND provider = :provider AND last_seen_at >= :since",
-            {"by": by_seconds, "low": low, "high": high, "provider": provider, "since": seen_since},
+            {"by": by_seconds, "now": epoch(now), "low": low, "high": high, "provider": provider, "since": seen_since},
         ).rowcount
 
     def highest_id(self) -> int:

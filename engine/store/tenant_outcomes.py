@@ -14,6 +14,20 @@ from enum import StrEnum
 from engine.store.values import epoch, moment, seconds, time_of
 from engine.tenants.outcomes import Outcome
 
+KEEP = (
+    "INSERT INTO tenant_outcome (provider, policy, source, intune_id, course, code, words, kb, released, at, "
+    "pull) SELECT t.provider, :policy, :source, t.intune_id, :course, :code, :words, :kb, :released, :at, "
+    # Two searches put together: with OR between them every device of the provider would be looked at for each row.
+    ":pull FROM (SELECT provider, intune_id, pull, id FROM tenant_device WHERE provider = :provider "
+    "AND intune_id = :id UNION ALL SELECT provider, intune_id, pull, id FROM tenant_device "
+    "WHERE provider = :provider AND entra_id = :id AND entra_id <> '') t WHERE 1 "
+    "ORDER BY t.pull DESC, t.id DESC LIMIT 1 "
+    "ON CONFLICT (provider, intune_id, policy, source, course) DO UPDATE SET code = excluded.code, "
+    "words = excluded.words, kb = excluded.kb, released = excluded.released, at = excluded.at, "
+    "pull = excluded.pull WHERE excluded.pull <> pull OR ifnull(excluded.at, 0) >= ifnull(at, 0)"
+)
+"""What one row of a report does; needs the members of an outcome, the pull, and one ``id`` of the device."""
+
 
 class ExportState(StrEnum):
     """The life of an export.
@@ -59,13 +73,7 @@ class OutcomeStore:
     def keep(self, provider: str, pull: int, outcomes: Iterable[Outcome]) -> None:
         """What was told of devices that the tenant's list has, by either of their ids; the newest of a kind stays."""
         self._db.executemany(
-            "INSERT INTO tenant_outcome (provider, policy, source, intune_id, course, code, words, kb, released, at, "
-            "pull) SELECT t.provider, :policy, :source, t.intune_id, :course, :code, :words, :kb, :released, :at, "
-            ":pull FROM tenant_device t WHERE t.provider = :provider AND (t.intune_id = :id "
-            "OR (t.entra_id = :id AND t.entra_id <> '')) ORDER BY t.pull DESC, t.id DESC LIMIT 1 "
-            "ON CONFLICT (provider, intune_id, policy, source, course) DO UPDATE SET code = excluded.code, "
-            "words = excluded.words, kb = excluded.kb, released = excluded.released, at = excluded.at, "
-            "pull = excluded.pull WHERE excluded.pull <> pull OR ifnull(excluded.at, 0) >= ifnull(at, 0)",
+            KEEP,
             (
                 {
                     "provider": provider,

@@ -117,7 +117,7 @@ def test_a_tenant_that_does_not_answer_gets_it_later(hotpatch: Hotpatch, tenant:
     tenant.faults.throttle("/v1.0/deviceManagement/deviceConfigurations", method="PATCH", retry_after="7200")
     called = hotpatch("pause", "--ring", "Corp Broad", "--reason", "freeze")
     assert called.code == 3
-    assert "Not sent yet: ring Corp Broad is paused. It is sent by itself later." in called.err
+    assert "Not sent yet: ring Corp Broad is paused. An open console or hotpatch run sends it later." in called.err
     (request,) = hotpatch("requests", "--json").document
     assert (request["state"], request["attempts"]) == ("waiting", 1)
     assert "Requested now: ring Corp Broad is paused." in hotpatch("rings").out

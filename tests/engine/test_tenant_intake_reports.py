@@ -9,7 +9,7 @@ import pytest
 
 from engine.intents import Approve
 from engine.providers.graph.reports import JOBS
-from engine.store.tenant_outcomes import ExportState
+from engine.store.tenant_outcomes import KEEP, ExportState
 from engine.tenant_intake import TenantIntake
 from engine.tenants.inventory import Stage
 from tests.engine.tenant_desk import BOARD, MAY, NAME, Desk, desk
@@ -206,3 +206,11 @@ async def test_reports_of_policies_that_are_gone_are_forgotten(corp: Desk) -> No
     await corp.pull()
     assert not told(corp)
     assert {each.policy for each in corp.store.tenant_outcomes.exports(NAME)} == {HOTPATCH}
+
+
+async def test_a_row_of_a_report_finds_its_device_by_search_not_by_looking_at_all(corp: Desk) -> None:
+    names = ("provider", "policy", "source", "course", "code", "words", "kb", "released", "at", "pull", "id")
+    plan = corp.store.connection.execute(f"EXPLAIN QUERY PLAN {KEEP}", dict.fromkeys(names)).fetchall()
+    found = [row["detail"] for row in plan if "tenant_device" in row["detail"]]
+    assert len(found) == 2
+    assert all(each.startswith("SEARCH") and "_id=?" in each for each in found)

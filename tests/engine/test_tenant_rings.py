@@ -11,7 +11,7 @@ from engine.intents import Approve
 from engine.providers.graph.client import Limits
 from engine.providers.graph.rings import read_rings
 from engine.tenants.model import PolicyKind, Reach, RingKind
-from tests.engine.tenant_desk import BOARD, MAY, MAY_LCU, NAME, Desk, desk
+from tests.engine.tenant_desk import BOARD, MAY, MAY_LCU, NAME, PAUSE, Desk, desk
 from tests.tenant.fixtures import FakeTime, client_of
 from tests.tenant.fleet import NOW
 from tests.tenant.quality_policies import HOTPATCH, MAY_ITEM, PLAIN, approvals, policies, policy_row
@@ -279,3 +279,31 @@ async def test_a_release_for_platforms_without_devices_waits_for_nobody(tenant: 
     told = [each.text for each in found.engine.reads.attention() if "waits for approval" in each.text]
     assert told
     assert not any("Server" in each for each in told)
+
+
+async def test_a_pause_that_has_ended_is_none_and_can_be_made_anew(tenant: Tenant, tmp_path: Path) -> None:
+    found = await desk(tenant, tmp_path)
+    row = rings(tenant.state)[ring_id(3)]
+    row["qualityUpdatesPaused"] = True
+    row["qualityUpdatesPauseExpiryDateTime"] = "2026-05-01T00:00:00Z"
+    await found.pull_rings()
+    side = next(row.tenant for row in found.engine.reads.rings() if row.ring.name == "Corp Broad")
+    assert side is not None
+    assert side.paused is False
+    (request,) = found.plan(PAUSE).requests
+    assert request.body == {
+        "@odata.type": "#microsoft.graph.windowsUpdateForBusinessConfiguration",
+        "qualityUpdatesPaused": True,
+    }
+
+
+async def test_ids_are_the_same_in_capitals_and_small_letters(tenant: Tenant) -> None:
+    no_intune(tenant)
+    add_policy(tenant.state, "p-1", "Patch Tuesday")
+    add_ring(tenant.state, "p-1", "r-1", "Pilot", 1, deferral=2)
+    approval = {"id": "a-1", "catalogEntryId": MAY_ENTRY.upper(), "status": "approved"}
+    approvals_of(tenant.state, "p-1")["a-1"] = approval
+    assert MAY_ENTRY.upper() != MAY_ENTRY
+    async with client_of(tenant) as client:
+        picture = await read_rings(client, NOW)
+    assert [each.item_id for each in picture.approvals] == [MAY_ENTRY]

@@ -158,7 +158,8 @@ async def _decision_shown(client: GraphClient, request: Request) -> Shown:
         for each in page.items:
             item = each.get("catalogEntryId" if newer else "catalogItemId")
             status = each.get("status" if newer else "approvalStatus")
-            if item == request.item_id and isinstance(status, str) and status.casefold() == wanted:
+            is_it = isinstance(item, str) and item.casefold() == request.item_id.casefold()
+            if is_it and isinstance(status, str) and status.casefold() == wanted:
                 own_id = each.get("id")
                 return Shown(True, own_id if newer and isinstance(own_id, str) else "")
     return Shown(False)

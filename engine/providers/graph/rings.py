@@ -6,6 +6,7 @@ The pull of the inventory calls it. It reads only; what a refused part leaves un
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -50,11 +51,13 @@ async def read_rings(client: GraphClient, now: datetime) -> TenantPicture:
         found.untold.append(_words("The newer update policies and rings", error))
     else:
         found.told.add(RingKind.RING)
+    named = {each.id.casefold(): each.id for each in found.items}
     return TenantPicture(
-        rings=tuple(found.rings),
+        rings=tuple(_as_of(each, now) for each in found.rings),
         policies=tuple(found.policies),
         items=tuple(found.items),
-        approvals=tuple(found.approvals),
+        # Graph writes an id now in capitals, now in small letters.
+        approvals=tuple(replace(a, item_id=named.get(a.item_id.casefold(), a.item_id)) for a in found.approvals),
         read_at=now,
         told=frozenset(found.told),
         untold=tuple(found.untold),
@@ -130,6 +133,12 @@ async def read_update_rings(client: GraphClient) -> tuple[TenantRing, ...]:
             if (ring := read_update_ring(item)) is not None:
                 found.append(ring)
     return tuple(found)
+
+
+def _as_of(ring: TenantRing, now: datetime) -> TenantRing:
+    """The ring without a pause that has ended: its flag stays where nobody takes it away, its devices go on."""
+    ended = ring.paused and ring.pause_expires_at is not None and ring.pause_expires_at <= now
+    return replace(ring, paused=False, pause_expires_at=None) if ended else ring
 
 
 async def _with_assignments(client: GraphClient, item: Mapping[str, Any]) -> Mapping[str, Any]:
