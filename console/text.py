@@ -303,8 +303,8 @@ def kb(number: int | None) -> str:
 
 
 def error_code(code: int | None) -> str:
-    """``0x800F0922``."""
-    return NOTHING if code is None else f"0x{code & 0xFFFFFFFF:08X}"
+    """``0x800F0922``; 0 stands for a failure that was told without a code."""
+    return NOTHING if code is None else f"0x{code & 0xFFFFFFFF:08X}" if code else "no code"
 
 
 def words(value: object) -> str:

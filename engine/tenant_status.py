@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.build import OsBuild, Platform, kb_text
-from engine.model import Release
+from engine.model import Release, ReleaseKind
 from engine.ring_opening import open_ring
 from engine.rollout import Standing, is_stopped
 from engine.situation import Situation
@@ -81,10 +81,11 @@ class _Follower:
         requested = sum(self._show(each) for each in places if not each.standing.facts.stopped)
         self._status.keep_shown(self._provider, (each.shown for each in _unstopped(places)))
         self._tell()
+        unasked = self._fail_unasked()
         found = Followed(
             requested=requested,
             succeeded=sum(each.succeeded for each in resolved),
-            failed=sum(each.failed for each in resolved),
+            failed=sum(each.failed for each in resolved) + unasked,
             cancelled=sum(each.cancelled for each in resolved),
         )
         self._refresh(found.changes)
@@ -164,6 +165,25 @@ class _Follower:
                 )
         failed = self._status.fail(self._provider, release, self._now)
         return Followed(succeeded=succeeded, failed=failed, cancelled=self._cancel(release))
+
+    def _fail_unasked(self) -> int:
+        """What fails of releases that the tenant's own rules have approved: nobody asked for them from here."""
+        failed = 0
+        for platform in Platform:
+            builds = self._status.builds_told_failed(self._provider, platform)
+            current = [
+                each
+                for each in self._situation.releases
+                if each.platform is platform
+                and each.kind is not ReleaseKind.COMPANION
+                and self._situation.newer(each) is None
+            ]
+            # The newest first: a report that names no KB is about what the device is to take now.
+            for release in sorted(current, key=lambda each: each.released_at, reverse=True) if builds else ():
+                lacking = [build for build in builds if self._arrival(release, build) is None]
+                if lacking:
+                    failed += self._status.fail_unasked(self._provider, release, lacking, self._now)
+        return failed
 
     def _cancel(self, release: Release) -> int:
         where = (self._provider, release.kb, release.platform)

@@ -70,6 +70,16 @@ class TenantStatusStore:
             ((each.kb, each.ring_id, provider, each.approval_id) for each in shown),
         )
 
+    def builds_told_failed(self, provider: str, platform: Platform) -> tuple[OsBuild, ...]:
+        """The builds of devices of which reports tell a failure."""
+        rows = self._db.execute(
+            "SELECT DISTINCT d.build FROM tenant_outcome o JOIN device d ON d.provider = o.provider "
+            "AND d.external_id = o.intune_id WHERE o.provider = ? AND o.course = 'failed' AND d.platform = ? "
+            "AND d.build IS NOT NULL",
+            (provider, platform),
+        )
+        return tuple(OsBuild.from_int(row[0]) for row in rows)
+
     def builds(self, provider: str, ring_id: int, platform: Platform) -> tuple[OsBuild, ...]:
         """The builds that devices of a ring have."""
         rows = self._db.execute(
@@ -224,6 +234,49 @@ class TenantStatusStore:
         )
         InstallStore(self._db).note_failures(list(told), now)
         return len(told)
+
+    def fail_unasked(self, provider: str, release: Release, lacking: Sequence[OsBuild], now: datetime) -> int:
+        """Failures that reports tell of a release which was not asked for from here, as a tenant's own rules approve it.
+
+        Without a KB in the report it is the release that the device is to take. One that stands already, or that
+        something later is known of, is not told again.
+        """
+        who = "1" if release.kind.is_baseline else f"d.verdict {'=' if release.kind.is_hotpatch else '<>'} 'ready'"
+        rows = self._db.execute(
+            "SELECT d.id, d.ring_id, d.build, o.code, o.words, ifnull(o.at, :now) AS at FROM tenant_outcome o "
+            "JOIN device d ON d.provider = o.provider AND d.external_id = o.intune_id WHERE o.provider = :provider "
+            "AND o.course = 'failed' AND d.platform = :platform AND d.build IN (SELECT value FROM json_each(:builds)) "
+            f"AND (o.kb = :kb OR (o.kb IS NULL AND {who})) AND (o.released IS NULL OR o.released = :day) "
+            "AND ifnull(o.at, :now) >= :released AND NOT EXISTS (SELECT 1 FROM install f WHERE f.device_id = d.id "
+            "AND f.action = 'apply' AND (f.open_failure = 1 OR f.state NOT IN ('succeeded', 'failed', 'cancelled') "
+            "OR (f.kb = :kb AND f.finished_at >= ifnull(o.at, 0)))) "
+            "ORDER BY d.id, o.code IS NOT NULL, o.at, o.id DESC",
+            {
+                "provider": provider,
+                "kb": release.kb,
+                "platform": release.platform,
+                "builds": json.dumps([each.as_int() for each in lacking]),
+                "day": release.released_at.date().isoformat(),
+                "released": seconds(release.released_at),
+                "now": seconds(now),
+            },
+        )
+        # As in `fail`: of several for one device the last one stands.
+        told = {row["id"]: row for row in rows}
+        made = [
+            self._db.execute(
+                "INSERT INTO install (device_id, ring_id, kb, platform, action, state, stage, progress, attempt, "
+                "by_hand, requested_at, requested_by, finished_at, error_code, open_failure, build_before, reason) "
+                "VALUES (?, ?, ?, ?, 'apply', 'failed', ?, 0, 1, 0, ?, ?, ?, ?, 1, ?, ?)",
+                (
+                    *(row["id"], row["ring_id"], release.kb, release.platform, row["words"], row["at"], provider),
+                    *(row["at"], row["code"], row["build"], f"told by {provider}; not asked for from here"),
+                ),
+            ).lastrowid
+            for row in told.values()
+        ]
+        InstallStore(self._db).note_failures([each for each in made if each is not None], now)
+        return len(made)
 
     def tell(self, provider: str, kb: int, platform: Platform, held_back: Mapping[int, str]) -> int:
         """What devices say in their stage while they are waited for; `held_back`: ring → why nothing is offered."""

@@ -212,6 +212,24 @@ async def test_an_alert_with_a_code_fails_the_install_and_opens_a_failure(corp: 
     assert counted(corp)
 
 
+async def test_a_failure_of_a_release_that_only_the_tenant_approved_is_told_too(corp: Desk) -> None:
+    reports.alert(corp.tenant.state, HOTPATCH, 1, Win32ErrorCode="-2145124329", TargetKBNumber=f"KB{MAY}")
+    reports.alert(corp.tenant.state, HOTPATCH, 2, Win32ErrorCode="0x80070643")
+    reports.alert(corp.tenant.state, HOTPATCH, 0, TargetKBNumber="KB5083769", Win32ErrorCode="0x80070643")
+    await again(corp)
+    found = {row.device_name: (row.kb, row.error_code) for row in corp.engine.reads.failures()}
+    assert sorted(found.values()) == [(MAY, 0x80070643), (MAY, 0x80240017)]
+    assert {row["reason"] for row in rows(corp).values()} == {f"told by {NAME}; not asked for from here"}
+    assert counted(corp)
+    count = corp.store.connection.execute("SELECT count(*) FROM install").fetchone()[0]
+    await again(corp)
+    assert corp.store.connection.execute("SELECT count(*) FROM install").fetchone()[0] == count
+    put(corp, 1, "26100.8390", "2026-05-23T09:00:00Z")
+    put(corp, 2, "26100.8390", "2026-05-23T09:00:00Z")
+    await again(corp)
+    assert corp.engine.reads.failures() == ()
+
+
 @pytest.mark.parametrize(
     "members",
     [

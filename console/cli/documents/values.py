@@ -27,7 +27,7 @@ def optional_kb(kb: int | None) -> str | None:
 
 def code_text(code: int | None) -> str | None:
     """``0x800F0922``."""
-    return None if code is None else f"0x{code & 0xFFFFFFFF:08X}"
+    return f"0x{code & 0xFFFFFFFF:08X}" if code else None
 
 
 def day(value: date) -> str:
