@@ -236,7 +236,7 @@ class TenantStatusStore:
         return len(told)
 
     def fail_unasked(self, provider: str, release: Release, lacking: Sequence[OsBuild], now: datetime) -> int:
-        """Failures that reports tell of a release which was not asked for from here, as a tenant's own rules approve it.
+        """Failures that reports tell of a release that nobody asked for from here: a tenant's own rules approve too.
 
         Without a KB in the report it is the release that the device is to take. One that stands already, or that
         something later is known of, is not told again.

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from console import text
+from console.reports import cells
 from console.text import MARK, Severity
 
 NOW = datetime(2026, 5, 13, 9, 0, tzinfo=UTC)
@@ -156,3 +157,10 @@ def test_codes_and_people() -> None:
     assert text.words("restart-pending") == "restart pending"
     assert text.plural(1, "device") == "1 device"
     assert text.plural(12345, "device") == "12,345 devices"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0, "0 h"), (23, "23 h"), (71, "71 h"), (72, "3.0 d"), (235, "9.8 d"), (504, "21.0 d")]
+)
+def test_the_time_that_protection_took_is_not_cut_to_whole_days(value: int, shown: str) -> None:
+    assert text.hours(value) == cells.hours(value).text == shown
