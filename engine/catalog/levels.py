@@ -39,8 +39,9 @@ class Levels:
     def track_of(self, build: OsBuild | None) -> Track:
         """Where a device with this build stands.
 
-        UNKNOWN for a build that no release explains: a preview can lie between two known builds, and where an
-        out-of-band LCU and a companion share a build (October 2025, 26100.6905) only the installed KBs can tell.
+        UNKNOWN for a build that no release explains: it can be a preview's, or that of a hotpatch or an LCU which
+        the catalog does not have yet. Where an out-of-band LCU and a companion share a build (October 2025,
+        26100.6905) only the installed KBs can tell.
         """
         if build is None or self.baseline is None or self.baseline.build is None:
             return Track.UNKNOWN
@@ -53,8 +54,14 @@ class Levels:
         if any(release.build == build for release in self.cumulative):
             is_shared = any(release.build == build for release in self.companions)
             return Track.UNKNOWN if is_shared else Track.LCU
-        newest = max((r.build for r in (*self.hotpatches, *self.cumulative) if r.build is not None), default=None)
-        return Track.LCU if newest is not None and build > newest else Track.UNKNOWN
+        return Track.UNKNOWN
+
+    def is_beyond(self, build: OsBuild | None) -> bool:
+        """Whether a build of this platform is newer than every release that is known of it."""
+        if build is None or self.baseline is None or build.number != self.platform.build_number:
+            return False
+        known = (self.baseline, *self.hotpatches, *self.cumulative, *self.companions)
+        return all(release.build is None or build > release.build for release in known)
 
     def release_of(self, build: OsBuild | None) -> Release | None:
         """The release that a device with this build runs, the newest where two share a build."""

@@ -202,8 +202,7 @@ def _headline(it: _Standing) -> str:
     if it.protected is None:
         return _not_known(it)
     if it.protected:
-        running = it.levels.release_of(it.detail.facts.build) if it.levels else None
-        what = f"Protected: it has {release_words(running)}." if running else "Protected: it is up to date."
+        what = f"Protected: {_runs(it)}."
         if it.need is RestartNeed.WAITING:
             return f"{what} Windows waits for a restart."
         return f"{what} No restart is needed."
@@ -221,6 +220,15 @@ def _headline(it: _Standing) -> str:
     if it.due is not None:
         return f"Not protected yet: {release_words(it.due)} is still to come."
     return "Not protected: the current release is not on it."
+
+
+def _runs(it: _Standing) -> str:
+    build, levels = it.detail.facts.build, it.levels
+    if levels is not None and (running := levels.release_of(build)) is not None:
+        return f"it has {release_words(running)}"
+    if levels is not None and levels.is_beyond(build):
+        return "its build is newer than every release that the catalog knows"
+    return "it is up to date"
 
 
 def _not_known(it: _Standing) -> str:

@@ -157,10 +157,12 @@ def baseline(facts: DeviceFacts, context: Context) -> Finding:
 def on_track(facts: DeviceFacts, context: Context) -> Finding:
     if baseline(facts, context).result is not _MET:
         return Finding(_NOT_APPLICABLE, "decided once the baseline is in")
+    beyond = context.levels is not None and context.levels.is_beyond(facts.build)
+    unknown = "newer than every release that the catalog knows" if beyond else "no release is known with this build"
     words, result = {
         Track.HOTPATCH: ("on the baseline or a hotpatch of it", _MET),
         Track.LCU: ("on a cumulative update newer than the baseline", _UNMET),
-    }.get(track_of(facts, context), ("no release is known with this build", _UNKNOWN))
+    }.get(track_of(facts, context), (unknown, _UNKNOWN))
     return Finding(result, f"{facts.build}, {words}")
 
 

@@ -208,7 +208,8 @@ RULES: tuple[Rule, ...] = (
         needed="the baseline or a hotpatch of it, no newer cumulative update",
         fix="Nothing brings it back sooner: it takes cumulative updates with restarts until the next baseline and is "
         "on the track again after that.",
-        learn="Compare the installed packages with the platform's calendar; a preview update leaves such a build.",
+        learn="Bring the catalog up to date: hotpatch catalog sync. If it still does not know the build, compare the "
+        "installed packages with the platform's calendar; a preview update leaves such a build.",
         source=_HOTPATCH_PAGE + "; Microsoft's note on KB5070881",
         unmet="off the hotpatch track",
         unknown="track unknown",

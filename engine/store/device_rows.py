@@ -8,13 +8,13 @@ from engine.build import Architecture, Platform
 from engine.model import DeviceState, Track, Verdict
 from engine.readiness import reason_words
 from engine.records import DeviceRow
-from engine.store.steered import STEERED
+from engine.store.steered import TENANT
 from engine.store.values import moment, os_build
 
 ROW_COLUMNS = (
     "d.id, d.name, d.user, d.site, d.form, d.model, d.platform, d.architecture, d.build, "
     "ifnull(r.name, '') AS ring, d.verdict, d.reasons, d.track, d.protected, d.state, d.last_seen_at, "
-    f"CASE WHEN {STEERED} THEN d.provider ELSE '' END AS tenant"
+    f"ifnull({TENANT}, '') AS tenant"
 )
 """For ``FROM device d LEFT JOIN ring r ON r.id = d.ring_id``."""
 

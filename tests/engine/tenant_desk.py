@@ -22,9 +22,9 @@ from engine.store import Store
 from engine.tenant_intake import TenantIntake
 from engine.tenant_rings import TakenOver, take_over_rings
 from engine.tenants.model import Receipt
-from tests.tenant.fixtures import client_of, config_of
+from tests.tenant.fixtures import TOKEN, client_of, config_of
 from tests.tenant.fleet import NOW
-from tests.tenant.server import Tenant
+from tests.tenant.server import Tenant, running
 
 NAME = "corp"
 MAY, MAY_LCU = 5089466, 5089549
@@ -138,17 +138,36 @@ class Desk:
 
 
 async def desk(tenant: Tenant, folder: Path, *, writes: bool = True) -> Desk:
-    """A state file with the tenant's fleet pulled into it; prepared once for a tenant that no test has changed."""
-    if tenant.state.tables:
-        return await _pulled(tenant, folder / "state.db", writes=writes)
-    kept = folder.parent / f"corp-{writes}.prepared"
+    """A state file of the test's own with the tenant's fleet pulled into it.
+
+    What a pull from a new tenant gives is kept beside the folders of the tests, and copied where nothing was changed
+    in this one.
+    """
+    path = folder / "state.db"
+    if not (tenant.state.is_untouched and tenant.faults.is_empty):
+        return await _pulled(tenant, path, writes=writes)
+    shutil.copy(await _prepared(folder.parent, writes=writes), path)
+    found = Desk(tenant, path)
+    with found.store.transaction():
+        config = to_json(config_of(tenant))
+        found.store.connection.execute("UPDATE provider SET config = ? WHERE name = ?", (config, NAME))
+    return found
+
+
+async def _prepared(folder: Path, *, writes: bool) -> Path:
+    """The state file after a pull from a tenant that no test has seen. Do not write to it: it is copied."""
+    kept = folder / f"{NAME}-{writes}.prepared"
     if not kept.exists():
-        prepared = await _pulled(tenant, folder / "prepared.db", writes=writes)
-        prepared.engine.close()
-        shutil.move(folder / "prepared.db", kept)
-        tenant.requests.clear()
-    shutil.copy(kept, folder / "state.db")
-    return Desk(tenant, folder / "state.db")
+        played = Tenant(token=TOKEN)
+        played.state.write_tokens.add(TOKEN)
+        begun = kept.with_suffix(".begun")
+        begun.unlink(missing_ok=True)
+        with running(played):
+            made = await _pulled(played, begun, writes=writes)
+            made.engine.close()
+        assert not played.violations
+        begun.rename(kept)
+    return kept
 
 
 async def _pulled(tenant: Tenant, path: Path, *, writes: bool) -> Desk:

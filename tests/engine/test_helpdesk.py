@@ -171,6 +171,17 @@ def test_off_the_track_by_a_cumulative_update() -> None:
     assert found.restart_reason is RestartReason.OFF_TRACK
 
 
+def test_a_build_newer_than_the_catalog_is_on_no_known_track() -> None:
+    found = told(facts(OsBuild(26100, 8500)))
+    assert (found.protected, found.restart) == (True, RestartNeed.NONE)
+    assert found.headline == (
+        "Protected: its build is newer than every release that the catalog knows. No restart is needed."
+    )
+    assert dict(found.facts)["Ready for hotpatches"] == "not known: track unknown"
+    assert "track unknown" in found.what_next
+    assert "off the hotpatch track" not in str(found)
+
+
 def test_a_restart_that_is_none_of_ours_is_called_so() -> None:
     found = told(facts(MAY_BUILD, restart_pending=True))
     assert (found.protected, found.restart, found.restart_reason) == (True, RestartNeed.WAITING, RestartReason.OTHER)

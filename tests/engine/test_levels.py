@@ -41,7 +41,10 @@ MAY = "2026-05-13"
         (P.WIN11_24H2, MAY, "26100.8246", Track.HOTPATCH, False),
         (P.WIN11_24H2, MAY, "26100.8117", Track.BEHIND, False),
         (P.WIN11_24H2, MAY, "26100.8420", Track.UNKNOWN, False),
-        (P.WIN11_24H2, MAY, "26100.8500", Track.LCU, True),
+        # newer than all that is known by then: which track it is on is not known, what it closes is
+        (P.WIN11_24H2, MAY, "26100.8458", Track.UNKNOWN, True),
+        (P.WIN11_24H2, MAY, "26100.8500", Track.UNKNOWN, True),
+        (P.SERVER_2025, MAY, "26100.33000", Track.UNKNOWN, True),
         (P.WIN11_25H2, MAY, "26200.8390", Track.HOTPATCH, True),
         (P.WIN11_25H2, MAY, "26100.8390", Track.UNKNOWN, False),
         # build 26100 carries two revision series: a client's revision is far behind on Server 2025
@@ -73,6 +76,33 @@ def test_where_a_build_stands(platform: Platform, day: str, build: str, track: T
     found = levels(platform, day)
     assert found.track_of(b(build)) is track
     assert found.is_current(b(build)) is is_current
+
+
+def test_a_build_newer_than_everything_known_on_its_own_platform() -> None:
+    client, server = levels(P.WIN11_24H2, MAY), levels(P.SERVER_2025, MAY)
+    assert [client.is_beyond(b(f"26100.{revision}")) for revision in (8246, 8390, 8420, 8457, 8458)] == [
+        *[False] * 4,
+        True,
+    ]
+    # build 26100 carries two revision series: a client's revision says nothing on Server 2025
+    assert not server.is_beyond(b("26100.9999"))
+    assert [server.is_beyond(b(f"26100.{revision}")) for revision in (32_860, 39_999)] == [False, True]
+    assert not client.is_beyond(b("26200.9999")), "another version of Windows"
+    assert not client.is_beyond(None)
+    fresh = levels(P.WIN11_24H2, "2026-04-15")
+    assert [fresh.is_beyond(b(f"26100.{revision}")) for revision in (8246, 8247)] == [False, True]
+    assert not make_levels(P.WIN11_25H2, (), datetime(2026, 5, 13, tzinfo=UTC)).is_beyond(b("26200.9999"))
+
+
+@given(st.sampled_from(list(Platform)), st.integers(0, 730 * 24), st.integers(1, 40_000))
+def test_what_no_release_has_is_on_no_track(platform: Platform, hours: int, revision: int) -> None:
+    found = bundled().levels(platform, datetime(2025, 1, 1, tzinfo=UTC) + timedelta(hours=hours))
+    build = OsBuild(platform.build_number, revision)
+    if found.track_of(build) in (Track.HOTPATCH, Track.LCU):
+        assert found.release_of(build) is not None
+    if found.is_beyond(build):
+        assert (found.track_of(build), found.release_of(build)) == (Track.UNKNOWN, None)
+        assert found.is_current(build), "a later build has all that the known ones have"
 
 
 def test_nothing_is_known_of_a_device_without_a_build_or_a_platform_without_a_baseline() -> None:

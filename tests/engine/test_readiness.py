@@ -183,6 +183,8 @@ WRONG: list[tuple[DeviceFacts, CheckId, CheckResult, str, str]] = [
     (replace(CLIENT, build=OsBuild(26100, 7623)), CheckId.BASELINE, NOT_MET, "26100.7623", "KB5083769 (26100.8246)"),
     (replace(CLIENT, build=OsBuild(26100, 8457)), CheckId.TRACK, NOT_MET, "26100.8457", "next baseline"),
     (replace(CLIENT, build=OsBuild(26100, 8300)), CheckId.TRACK, UNKNOWN, "no release is known", "preview"),
+    (replace(CLIENT, build=OsBuild(26100, 8500)), CheckId.TRACK, UNKNOWN, "newer than every", "hotpatch catalog sync"),
+    (replace(ARC_SERVER, build=OsBuild(26100, 33000)), CheckId.TRACK, UNKNOWN, "newer than every", "catalog sync"),
     (
         replace(ARC_SERVER, management=Management.NONE),
         CheckId.CONNECTION,

@@ -181,6 +181,11 @@ class Faults:
         page = b"<html><head><title>Sign in to the proxy</title></head><body>...</body></html>"
         self.status(status, path, nth=nth, times=times, body=page, content_type="text/html")
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was scripted."""
+        return not self._script
+
     # --- the server's side ----------------------------------------------------------------------------
 
     def met(self, asked: Asked, state: TenantState, *, is_part: bool) -> tuple[Reply | None, list[Change]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from tests.tenant.fleet import NOW, Fleet, moment
@@ -63,6 +63,19 @@ class TenantState:
     def __post_init__(self) -> None:
         if not self.groups:
             self.divide()
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether it holds what a new tenant holds; who may sign in is no part of that."""
+        return self._contents() == TenantState()._contents()
+
+    def _contents(self) -> dict[str, Any]:
+        left_out = ("tokens", "write_tokens", "lock")
+        found = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in left_out}
+        return found | {
+            "devices": vars(self.devices),
+            "tables": {name: rows for name, rows in self.tables.items() if rows},
+        }
 
     def divide(self) -> None:
         """Put the devices into the three groups anew, after their number was changed."""
