@@ -7,11 +7,12 @@ It changes nothing else that a terminal shows, knows no widget, and leaves seque
 from __future__ import annotations
 
 import codecs
+import contextlib
 import re
 import sys
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from console.text import is_ascii, to_ascii
 
@@ -170,12 +171,42 @@ def _change(before: Attributes | None, after: Attributes) -> str:
     return f"\x1b[{';'.join(parts)}m" if parts else ""
 
 
+class Outliving:
+    """A terminal's file that may go away while it is written to.
+
+    Textual writes in a thread behind a short queue: were the thread to end over the error, the next full queue would
+    block the program for ever, instead of letting it notice that its terminal has gone.
+    """
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        try:
+            return self._file.write(text)
+        except (OSError, ValueError):
+            return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._file.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
 def thrifty(driver_class: type[Driver]) -> type[Driver]:
     """The same driver, writing less, and not ending over what it cannot read."""
     _read_leniently(driver_class)
 
     class ThriftyDriver(driver_class):  # type: ignore[misc, valid-type]
-        """Writes through a `Thrift`."""
+        """Writes through a `Thrift`, to a terminal that may go away."""
+
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            file = getattr(self, "_file", None)
+            if file is not None:
+                self._file: Any = Outliving(file)
 
         def write(self, data: str) -> None:
             if not hasattr(self, "_thrift"):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import threading
+
 import pyte
 from hypothesis import given
 from hypothesis import strategies as st
+from textual.drivers._writer_thread import WriterThread
 
-from console.wire import Thrift
+from console.wire import Outliving, Thrift
 
 COLOURS = ["38;2;208;208;208", "38;2;135;175;135", "38;5;117", "31", "97", ""]
 GROUNDS = ["48;2;28;28;28", "48;2;0;95;135", "48;2;20;23;28", "44", ""]
@@ -80,3 +85,29 @@ def test_colours_are_told_anew_on_the_other_screen() -> None:
 def test_ascii_terminals_get_ascii_alone() -> None:
     sent = Thrift(only_ascii=True).encode("\x1b[31m╭──╮│▲ M\u00fcller … █▁\x1b[0m")
     assert sent == "\x1b[0;31m+--+|^ Muller ~ #_"
+
+
+class Gone(io.StringIO):
+    """A terminal that has hung up."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    def flush(self) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+
+def test_a_terminal_that_has_gone_away_never_blocks_the_program() -> None:
+    """Textual's writer has room for 30 texts; more come when a screen is left."""
+    writer = WriterThread(Outliving(Gone()))  # type: ignore[arg-type]
+    writer.start()
+
+    def leave() -> None:
+        for _ in range(100):
+            writer.write("goodbye")
+        writer.stop()
+
+    leaving = threading.Thread(target=leave, daemon=True)
+    leaving.start()
+    leaving.join(timeout=20)
+    assert not leaving.is_alive()
