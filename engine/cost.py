@@ -188,9 +188,13 @@ def _ineligible(month: str, facts: CostFacts, pricing: Pricing) -> IneligibleCos
 
 
 def _calendar_months(facts: CostFacts) -> tuple[str, ...]:
-    """The calendar months of the report, oldest first; none lies in the future."""
+    """The calendar months of the report, oldest first; none lies in the future, or before there are records.
+
+    A month without records would cost its subscription and could not show what it saved.
+    """
     last = min(facts.period.last, f"{facts.made_at:%Y-%m}")
-    return tuple(month for month in _span(facts.period.first, last))
+    begin = f"{facts.records_begin:%Y-%m}" if facts.records_begin is not None else ""
+    return tuple(_span(max(facts.period.first, begin), last))
 
 
 def _span(first: str, last: str) -> Iterable[str]:

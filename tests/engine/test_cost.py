@@ -288,6 +288,14 @@ def test_the_subscription_by_cores_and_days(empty: Store) -> None:
     assert any("cores of 1 eligible servers are not known" in each for each in found.assumptions)
 
 
+def test_a_month_before_there_are_records_costs_nothing(empty: Store) -> None:
+    may = release_named(RELEASES, SERVER, "2026-05", hotpatch=True)
+    found = report(empty, server(got(may, 20)), arc="enabled")
+    assert found.records_begin is not None
+    assert min(each.month for each in found.subscription) == f"{found.records_begin:%Y-%m}"
+    assert SPRING.first < f"{found.records_begin:%Y-%m}"
+
+
 def test_what_lies_ahead_is_not_known_yet(empty: Store) -> None:
     found = report(empty, server(got(APRIL, 1)), arc="enabled", now=datetime(2026, 5, 13, 9, tzinfo=UTC))
     assert found.subscription[0].month == "2026-05"
