@@ -8,12 +8,12 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from typing import Self
 
 from engine.inventory.csvrows import Header, read_csv
 from engine.inventory.jsonrows import read_array, read_lines
 from engine.inventory.rows import Row, RowReader
 from engine.tabular.csvsource import RowSource
+from engine.tabular.linefile import LineFile
 from engine.tabular.lines import Lines
 from engine.tabular.moments import DateOrder, order_shown_by
 
@@ -33,7 +33,7 @@ class FileForm(StrEnum):
     JSON_LINES = "JSON, one object a line"
 
 
-class DeviceList:
+class DeviceList(LineFile):
     """A device list on disk. Only one row of it is in memory at a time."""
 
     def __init__(
@@ -73,26 +73,6 @@ class DeviceList:
             if dates is DateOrder.UNKNOWN:
                 dates = _order_in(path, self._header)
         self._reader = RowReader(intune=self.form is FileForm.INTUNE, told_at=told_at, provider=provider, dates=dates)
-
-    @property
-    def size(self) -> int:
-        """Bytes of the file."""
-        return self._lines.size
-
-    @property
-    def position(self) -> int:
-        """Bytes read so far."""
-        return self._lines.position
-
-    def close(self) -> None:
-        """Let go of the file; `rows` does it at its end."""
-        self._lines.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def rows(self) -> Iterator[Row]:
         """The rows, once.

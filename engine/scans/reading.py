@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from engine.errors import BadInput
 from engine.scans.finding import BadLine, Scanner
@@ -17,6 +17,7 @@ from engine.scans.layouts import Layout, Places, known_layouts, recognise
 from engine.scans.rows import RowReader, ScannedLine, text_of
 from engine.tabular.csvsource import RowSource, delimiter_of
 from engine.tabular.jsonsource import JsonWindow, line_object
+from engine.tabular.linefile import LineFile
 from engine.tabular.lines import Lines
 from engine.tabular.moments import AmbiguousDate, DateOrder, order_shown_by, read_moment
 
@@ -31,7 +32,7 @@ _MOST_LINES = 5_000
 _DATE_LENGTH = 40
 
 
-class ScanFile:
+class ScanFile(LineFile):
     """A scanner's export on disk. Only one row of it is in memory at a time."""
 
     def __init__(self, path: Path, *, dates: DateOrder = DateOrder.UNKNOWN) -> None:
@@ -70,26 +71,6 @@ class ScanFile:
     def scanner(self) -> Scanner:
         """Whose export it is."""
         return self.layout.scanner
-
-    @property
-    def size(self) -> int:
-        """Bytes of the file."""
-        return self._lines.size
-
-    @property
-    def position(self) -> int:
-        """Bytes read so far."""
-        return self._lines.position
-
-    def close(self) -> None:
-        """Let go of the file; `rows` does it at its end."""
-        self._lines.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def rows(self) -> Iterator[ScannedLine]:
         """The rows, once.

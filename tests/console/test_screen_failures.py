@@ -16,11 +16,11 @@ from console.text import Severity
 from console.widgets.detail_panes import DetailPanes
 from engine import open_engine
 from engine.causes import Cause, Retry
-from engine.errors import EngineError
 from engine.intents import Retry as RetryIntent
 from engine.intents import Role, Target
 from engine.triage import FailureGroupView, SlaState
 from tests.console.driver import LARGE, Desk, desk
+from tests.console.failed_reads import is_told_and_mended
 from tests.console.pictures import SIZES, same_picture
 
 NOW = datetime(2026, 5, 13, 9, tzinfo=UTC)
@@ -292,20 +292,14 @@ async def test_copy_and_export(demo_state: Path, tmp_path: Path, monkeypatch: py
 async def test_a_failed_read_is_told_and_the_next_one_mends_it(
     demo_state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> object:
-        raise EngineError("The disk is gone.", "Nothing answers.", "Plug it in.")
-
-    with monkeypatch.context() as patched:
-        patched.setattr("console.screens.failures.read_failed_installs", broken)
-        async with desk(demo_state, start="failures") as d:
-            assert d.shows("The disk is gone.", "Plug it in.", "not read")
-            patched.undo()
-            screen = d.screen
-            assert isinstance(screen, FailuresScreen)
-            screen.load()
-            await d.idle()
-            assert d.shows("CBS_E_INSTALLERS_FAILED")
-            assert "not read" not in d.title_line()
+    await is_told_and_mended(
+        demo_state,
+        monkeypatch,
+        start="failures",
+        read="console.screens.failures.read_failed_installs",
+        kind=FailuresScreen,
+        then="CBS_E_INSTALLERS_FAILED",
+    )
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -15,11 +15,11 @@ from console.widgets.detail_panes import DetailPanes
 from console.widgets.release_text import matches, release_cves, release_facts
 from engine import Engine, open_engine
 from engine.catalog import Coverage
-from engine.errors import EngineError
 from engine.intents import Apply, Approve, Role, Target, Withdraw
 from engine.model import Approval
 from engine.records import ReleaseRow
 from tests.console.driver import LARGE, Desk, desk
+from tests.console.failed_reads import is_told_and_mended
 from tests.console.pictures import SIZES, same_picture
 
 CLIENT, DECEMBER = 5089466, 5072014
@@ -270,20 +270,14 @@ async def test_copy_and_export(demo_state: Path, tmp_path: Path, monkeypatch: py
 async def test_a_failed_read_is_told_and_the_next_one_mends_it(
     demo_state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> object:
-        raise EngineError("The disk is gone.", "Nothing answers.", "Plug it in.")
-
-    with monkeypatch.context() as patched:
-        patched.setattr("console.screens.releases.read_listed", broken)
-        async with desk(demo_state, start="releases") as d:
-            assert d.shows("The disk is gone.", "Plug it in.", "not read")
-            patched.undo()
-            screen = d.screen
-            assert isinstance(screen, ReleasesScreen)
-            screen.load()
-            await d.idle()
-            assert d.shows("KB5089466")
-            assert "not read" not in d.title_line()
+    await is_told_and_mended(
+        demo_state,
+        monkeypatch,
+        start="releases",
+        read="console.screens.releases.read_listed",
+        kind=ReleasesScreen,
+        then="KB5089466",
+    )
 
 
 @pytest.mark.parametrize("size", SIZES)

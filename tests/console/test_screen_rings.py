@@ -19,11 +19,11 @@ from console.widgets.ring_plan import plan_text
 from console.widgets.ring_text import ring_text
 from console.widgets.text_pane import TextPane
 from engine import Engine, open_engine
-from engine.errors import EngineError
 from engine.intents import Approve, Recover, Role, Scope, SetRing, Stop, StopKind
 from engine.model import Gate, Ring
 from engine.records import GateCondition, RingProgress
 from tests.console.driver import LARGE, Desk, desk
+from tests.console.failed_reads import is_told_and_mended
 from tests.console.pictures import SIZES, same_picture
 
 CLIENT = 5089466
@@ -378,20 +378,14 @@ def test_filter_for_rings_with_odd_names() -> None:
 async def test_a_failed_read_is_told_and_the_next_one_mends_it(
     demo_state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> object:
-        raise EngineError("The disk is gone.", "Nothing answers.", "Plug it in.")
-
-    with monkeypatch.context() as patched:
-        patched.setattr("console.screens.rings.read_rollout", broken)
-        async with desk(demo_state, start="rings") as d:
-            assert d.shows("The disk is gone.", "Plug it in.", "not read")
-            patched.undo()
-            screen = d.screen
-            assert isinstance(screen, RingsScreen)
-            screen.load()
-            await d.idle()
-            assert d.shows("438 devices")
-            assert "not read" not in d.title_line()
+    await is_told_and_mended(
+        demo_state,
+        monkeypatch,
+        start="rings",
+        read="console.screens.rings.read_rollout",
+        kind=RingsScreen,
+        then="438 devices",
+    )
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+
+import pytest
 
 from engine import Engine, open_engine
 from engine.build import Platform
-from engine.intents import Actor, Intent, Role
+from engine.errors import Refused
+from engine.intents import Actor, Approve, Intent, Role, Target
+from engine.records import DeviceQuery, DeviceRow
 from engine.store.values import seconds
 
 APRIL, MAY = 5083769, 5089466
 CLIENTS = (Platform.WIN11_24H2, Platform.WIN11_25H2)
+MAY_LCU = 5089549
+SERVER_MAY = 5087423
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 
 
 def opened(path: Path, actor: str = "mia", role: Role = Role.APPROVER, **options: object) -> Engine:
@@ -21,6 +29,30 @@ def opened(path: Path, actor: str = "mia", role: Role = Role.APPROVER, **options
 
 def carry_out(engine: Engine, intent: Intent) -> None:
     engine.carry_out(engine.plan(intent))
+
+
+def ready(engine: Engine, count: int = 1, ring: str = "Test") -> list[DeviceRow]:
+    query = DeviceQuery(f"ring:{ring} readiness:ready state:idle")
+    rows = [row for row in engine.reads.each_device(query) if row.platform in CLIENTS]
+    assert len(rows) >= count
+    return rows[:count]
+
+
+def approve(engine: Engine, *rings: str, kb: int = MAY) -> None:
+    carry_out(engine, Approve(kb, rings, "tested on the bench"))
+
+
+def on(*rows: DeviceRow) -> Target:
+    return Target(ids=tuple(row.id for row in rows))
+
+
+def refusal(engine: Engine, intent: Intent) -> str:
+    plan = engine.plan(intent)
+    assert plan.refusal is not None
+    assert plan.refusal.instead
+    with pytest.raises(Refused):
+        engine.carry_out(plan)
+    return f"{plan.refusal.what} {plan.refusal.why}"
 
 
 def forget_failures(engine: Engine) -> None:

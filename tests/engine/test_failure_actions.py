@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from engine import Engine
 from engine.build import OsBuild
-from engine.errors import NotFound, Refused
+from engine.errors import NotFound
 from engine.intents import (
     Apply,
-    Approve,
     EndEscalation,
     Escalate,
     EscalationEnd,
     Exclude,
     FailureIntent,
     HoldForProblem,
-    Intent,
     LiftHold,
     LiftKnownProblem,
     MarkKnownProblem,
@@ -29,38 +25,22 @@ from engine.intents import (
     Target,
 )
 from engine.model import InstallState
-from engine.records import DeviceQuery, DeviceRow, Urgency
-from tests.engine.failure_states import APRIL, CLIENTS, MAY, carry_out, fail, forget_failures, opened
-
-MAY_LCU = 5089549
-SERVER_MAY = 5087423
-HOUR = timedelta(hours=1)
-DAY = timedelta(days=1)
-
-
-def ready(engine: Engine, count: int = 1, ring: str = "Test") -> list[DeviceRow]:
-    query = DeviceQuery(f"ring:{ring} readiness:ready state:idle")
-    rows = [row for row in engine.reads.each_device(query) if row.platform in CLIENTS]
-    assert len(rows) >= count
-    return rows[:count]
-
-
-def approve(engine: Engine, *rings: str, kb: int = MAY) -> None:
-    carry_out(engine, Approve(kb, rings, "tested on the bench"))
-
-
-def on(*rows: DeviceRow) -> Target:
-    return Target(ids=tuple(row.id for row in rows))
-
-
-def refusal(engine: Engine, intent: Intent) -> str:
-    plan = engine.plan(intent)
-    assert plan.refusal is not None
-    assert plan.refusal.instead
-    with pytest.raises(Refused):
-        engine.carry_out(plan)
-    return f"{plan.refusal.what} {plan.refusal.why}"
-
+from engine.records import DeviceQuery, Urgency
+from tests.engine.failure_states import (
+    APRIL,
+    CLIENTS,
+    DAY,
+    HOUR,
+    MAY,
+    approve,
+    carry_out,
+    fail,
+    forget_failures,
+    on,
+    opened,
+    ready,
+    refusal,
+)
 
 # --- escalate -----------------------------------------------------------------------------------------
 
