@@ -23,16 +23,16 @@ EXCEPTED = (FindingVerdict.FALSE_POSITIVE, FindingVerdict.FIXED_SINCE)
 """What an exception list holds unless other verdicts are asked for."""
 
 
-def check_exceptions(engine: Engine, path: Path, *, force: bool) -> None:
+def check_exceptions(engine: Engine, path: Path, *, force: bool | None) -> None:
     """Before findings are read: whether the list may be written, and its export be recorded.
 
     Raises:
-        BadInput: the name ends otherwise than .csv or .json, or the file is there already.
+        BadInput: the name ends otherwise than .csv or .json, or as `check_target`.
         Refused: the state file is open read-only.
     """
     if path.suffix.lower().removeprefix(".") not in FORMATS:
         raise BadInput("This kind of file is not known.", "", "Let its name end in .csv or .json.", file=str(path))
-    check_target(path, force=force)
+    check_target(path, state=Path(engine.info().path), force=force)
     engine.exception_record().check()
 
 
@@ -44,7 +44,7 @@ def write_exceptions(
     *,
     counts: Mapping[FindingVerdict, int],
     scans: Sequence[str],
-    force: bool = False,
+    force: bool | None = None,
 ) -> int:
     """Write the findings of these verdicts; returns how many.
 
@@ -73,5 +73,5 @@ def write_exceptions(
         totals = {str(verdict): counts.get(verdict, 0) for verdict in FindingVerdict}
         record.keep(path.name, digest.hexdigest(), written, totals, list(scans))
 
-    write_whole(path, pieces(), force=force)
+    write_whole(path, pieces(), state=Path(engine.info().path), force=force)
     return written

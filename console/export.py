@@ -8,13 +8,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
 from console.columns import Column
+from console.files import write_whole
 from console.text import clean
 from engine.errors import BadInput
 
@@ -64,13 +64,11 @@ def json_lines(columns: Sequence[Column[Row]], rows: Iterable[Row], now: datetim
     yield "[]\n" if before == "[\n" else "\n]\n"
 
 
-def write_list(path: Path, columns: Sequence[Column[Row]], rows: Iterable[Row], now: datetime) -> int:
+def write_list(path: Path, columns: Sequence[Column[Row]], rows: Iterable[Row], now: datetime, *, state: Path) -> int:
     """Write a list to a file whose name ends in .csv or .json; returns how many rows.
 
-    The file appears under its name only when it is complete; an older one of that name is replaced.
-
     Raises:
-        BadInput: the name ends otherwise, or the file cannot be written.
+        BadInput: the name ends otherwise, or as `write_whole`.
     """
     kind = path.suffix.lower().removeprefix(".")
     if kind not in FORMATS:
@@ -84,27 +82,5 @@ def write_list(path: Path, columns: Sequence[Column[Row]], rows: Iterable[Row], 
             yield row
 
     lines = csv_lines if kind == "csv" else json_lines
-    write_lines(path, lines(columns, counting(), now))
+    write_whole(path, lines(columns, counting(), now), state=state)
     return counted
-
-
-def write_lines(path: Path, lines: Iterable[str], wanted: Callable[[], bool] = lambda: True) -> None:
-    """Write lines to a file that appears under its name only when it is complete, and `wanted` then says so.
-
-    Raises:
-        BadInput: the file cannot be written.
-    """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    try:
-        with unfinished.open("w", encoding="utf-8", newline="") as file:
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        if wanted():
-            unfinished.replace(path)
-    except OSError as error:
-        raise BadInput(
-            "The file cannot be written.", f"{error.strerror}.", "Name a file in a folder of yours.", file=str(path)
-        ) from error
-    finally:
-        unfinished.unlink(missing_ok=True)

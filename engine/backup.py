@@ -18,6 +18,7 @@ from engine.clock import Clock, SystemClock
 from engine.demo import DemoControl, read_demo
 from engine.errors import BadInput, Refused
 from engine.intents import Actor, Role
+from engine.own_files import refuse_own
 from engine.policy import may_restore
 from engine.store import Store
 from engine.store.whole import Damaged, Examined, Progress, Taken, copy_file, copy_whole, examine, taken
@@ -66,8 +67,7 @@ def back_up(store: Store, target: Path, *, force: bool = False, on_progress: Pro
 def _check_target(state: Path, target: Path, *, force: bool) -> None:
     if target.is_dir():
         raise BadInput("This is a folder.", "", "Name a file.", file=str(target))
-    if target.exists() and state.exists() and target.samefile(state):
-        raise BadInput("This is the state file itself.", "", "Name another file.", file=str(target))
+    refuse_own(state, target)
     if target.exists() and not force:
         raise _there_already(target)
 

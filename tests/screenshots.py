@@ -73,7 +73,7 @@ def _picture_report(path: Path, folder: Path) -> None:
         return
     page = path.with_name("report.html")
     with open_engine(path, actor=Actor("mia.koch", "jump01 console"), read_only=True) as engine:
-        write_whole(page, lines(make(engine, Request("compliance")).report, "html"))
+        write_whole(page, lines(make(engine, Request("compliance")).report, "html"), state=Path(engine.info().path))
     chromium.picture(page, folder / "report.png", *REPORT_SIZE)
     print("report.png")  # noqa: T201
 

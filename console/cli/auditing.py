@@ -63,7 +63,7 @@ def export(session: Session, file: Path, since: str) -> int:
     """Write the audit as JSON lines that anybody can verify without this program. Ends with 3 where it is broken.
 
     The last line tells the last number and hash, which also appear as a message: keep them elsewhere. FILE appears
-    only when it is complete; without one, or with -, the lines go to the output.
+    only when it is complete, and never replaces another; without one, or with -, the lines go to the output.
     """
     with session.engine() as engine:
         lines = engine.reads.audit_lines(utc_moment(since) if since else None, _show_progress)
@@ -71,9 +71,10 @@ def export(session: Session, file: Path, since: str) -> int:
             for line in lines:
                 output.raw(line)
         else:
-            from console.export import write_lines
+            from console.files import write_whole
 
-            write_lines(file, lines, wanted=lambda: lines.check is not None and lines.check.holds)
+            holds = lambda: lines.check is not None and lines.check.holds  # noqa: E731
+            write_whole(file, lines, state=session.path(), wanted=holds)
     diagnostics.progress_line("")
     check = lines.check
     assert check is not None

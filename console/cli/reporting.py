@@ -69,11 +69,11 @@ def report(
     if target is not None:
         from console.files import check_target
 
-        check_target(target.expanduser(), force=force)
+        check_target(target.expanduser(), state=session.path(), force=force)
     with session.engine() as engine:
         if table_name:
             table = open_table(engine, request, table_name, _progress)
-            _write(target, _told(_csv(table, to_file=target is not None)), force=force)
+            _write(session, target, _told(_csv(table, to_file=target is not None)), force=force)
             return ExitCode.DONE
         made = make(engine, request, _progress)
         diagnostics.progress_line("")
@@ -82,7 +82,7 @@ def report(
 
             show(made.report, session.style)
         else:
-            _write(target, _pieces(made, chosen, to_file=target is not None), force=force)
+            _write(session, target, _pieces(made, chosen, to_file=target is not None), force=force)
     return _code(made)
 
 
@@ -158,7 +158,7 @@ def _told(pieces: Iterable[str]) -> Iterator[str]:
         yield piece
 
 
-def _write(target: Path | None, pieces: Iterable[str], *, force: bool) -> None:
+def _write(session: Session, target: Path | None, pieces: Iterable[str], *, force: bool) -> None:
     if target is None:
         output.as_utf8()
         for piece in pieces:
@@ -167,7 +167,7 @@ def _write(target: Path | None, pieces: Iterable[str], *, force: bool) -> None:
         return
     from console.files import write_whole
 
-    write_whole(target.expanduser(), pieces, force=force)
+    write_whole(target.expanduser(), pieces, state=session.path(), force=force)
     diagnostics.progress_line("")
     diagnostics.note(f"Wrote {target}.")
 

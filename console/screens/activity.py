@@ -337,9 +337,10 @@ class ActivityScreen(SteadyScreen):
 
         def write(engine: Engine) -> int:
             found = read_activity(engine, filter_text, SCANNED)
+            state = Path(engine.info().path)
             if part == "active":
-                return write_list(path, ACTIVE, found.active, now)
-            return write_list(path, AUDIT, found.audit, now)
+                return write_list(path, ACTIVE, found.active, now, state=state)
+            return write_list(path, AUDIT, found.audit, now, state=state)
 
         try:
             rows = await self.shell.background.fetch(write, slow=True)

@@ -235,7 +235,9 @@ class CalendarScreen(SteadyScreen):
             return
         path = Path(name).expanduser()
         try:
-            await self.shell.background.fetch(lambda engine: write_ics(path, facts.plans, engine.now()), slow=True)
+            await self.shell.background.fetch(
+                lambda engine: write_ics(path, facts.plans, engine.now(), state=Path(engine.info().path)), slow=True
+            )
         except EngineError as error:
             self.shell.say_error(error)
         else:

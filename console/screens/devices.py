@@ -226,7 +226,10 @@ class DevicesScreen(DeviceList):
         path, query, columns = Path(name).expanduser(), self.query_now, DEVICES
         try:
             rows = await self.shell.background.fetch(
-                lambda engine: write_list(path, columns, engine.reads.each_device(query), now), slow=True
+                lambda engine: write_list(
+                    path, columns, engine.reads.each_device(query), now, state=Path(engine.info().path)
+                ),
+                slow=True,
             )
         except EngineError as error:
             self.shell.say_error(error)

@@ -344,7 +344,9 @@ class FailuresScreen(FailureVerbs, FilterLine, SteadyScreen):
             return
         path = Path(name).expanduser()
         try:
-            written = await self.shell.background.fetch(lambda _: write_list(path, FAILURES, rows, now), slow=True)
+            written = await self.shell.background.fetch(
+                lambda engine: write_list(path, FAILURES, rows, now, state=Path(engine.info().path)), slow=True
+            )
         except EngineError as error:
             self.shell.say_error(error)
         else:

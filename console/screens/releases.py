@@ -343,7 +343,9 @@ class ReleasesScreen(RolloutVerbs):
         path = Path(name).expanduser()
         rows = [row for row in self._listed.rows if matches(row, self._filter)]
         try:
-            written = await self.shell.background.fetch(lambda _: write_list(path, RELEASES, rows, now), slow=True)
+            written = await self.shell.background.fetch(
+                lambda engine: write_list(path, RELEASES, rows, now, state=Path(engine.info().path)), slow=True
+            )
         except EngineError as error:
             self.shell.say_error(error)
         else:

@@ -40,7 +40,7 @@ async def write_report(screen: ConsoleScreen, kind: str) -> None:
             "File, its name ending in .html, .md or .csv:",
             value=f"{kind}-{shell.present():%Y-%m-%d}.html",
             hint=HINT,
-            check=_what_is_wrong,
+            check=partial(_what_is_wrong, state=Path(shell.info.path) if shell.info is not None else None),
         )
     )
     if name is None:
@@ -73,12 +73,12 @@ def _make_and_write(engine: Engine, *, request: Request, path: Path, tell: Calla
     format = ENDINGS[path.suffix.lower()]
     try:
         pieces = lines(make(engine, request, progress).report, format)
-        write_whole(path, [BYTE_ORDER_MARK, *pieces] if format == "csv" else pieces)
+        write_whole(path, [BYTE_ORDER_MARK, *pieces] if format == "csv" else pieces, state=Path(engine.info().path))
     finally:
         tell("")
 
 
-def _what_is_wrong(name: str) -> str:
+def _what_is_wrong(name: str, state: Path | None) -> str:
     """Why a report cannot be written to this file, "" when it can."""
     from console.files import check_target
 
@@ -86,7 +86,7 @@ def _what_is_wrong(name: str) -> str:
     if path.suffix.lower() not in ENDINGS:
         return f"Let its name end in {', '.join(ENDINGS)}."
     try:
-        check_target(path, force=False)
+        check_target(path, state=state)
     except BadInput as error:
         return " ".join(part for part in (error.what, error.why) if part)
     return ""

@@ -106,13 +106,35 @@ def test_export_and_verify_without_the_state(decided: Path, tmp_path: Path) -> N
     assert call("audit", "verify", file, "--head", f"{last['last']}:{'0' * 64}").code == 3
 
 
+def test_an_export_never_replaces_a_file_nor_the_state(decided: Path, tmp_path: Path) -> None:
+    older = tmp_path / "older.jsonl"
+    older.write_text("older", encoding="utf-8")
+    done = call("--db", decided, "audit", "export", older)
+    assert done.code == 2
+    assert "already" in done.err
+    assert "Remove it first, or name another one." in done.err
+    assert older.read_text(encoding="utf-8") == "older"
+    link = tmp_path / "link.jsonl"
+    link.symlink_to(decided)
+    names = sorted(each.name for each in tmp_path.iterdir())
+    before = decided.read_bytes()
+    for name in (decided, f"{decided}-wal", f"{decided}-shm", link):
+        done = call("--db", decided, "audit", "export", name)
+        assert done.code == 2, name
+        assert "state file itself" in done.err
+    assert decided.read_bytes() == before
+    assert sorted(each.name for each in tmp_path.iterdir()) == names
+    assert call("--db", decided, "audit", "verify").code == 0
+
+
 def test_a_part_from_a_day_on(decided: Path, tmp_path: Path) -> None:
     file = tmp_path / "part.jsonl"
     assert call("--db", decided, "audit", "export", file, "--since", "2026-05-13").code == 0
     assert call("audit", "verify", file, "--json").document["records"] == 3
-    assert call("--db", decided, "audit", "export", file, "--since", "2031-01-01").code == 2
-    assert call("audit", "verify", file).code == 0, "a refused export leaves the older file alone"
-    assert call("--db", decided, "audit", "export", file, "--since", "yesterday").code == 2
+    refused = call("--db", decided, "audit", "export", tmp_path / "later.jsonl", "--since", "2031-01-01")
+    assert refused.code == 2
+    assert [each.name for each in tmp_path.glob("*.jsonl")] == ["part.jsonl"], "a refused export leaves no file"
+    assert call("--db", decided, "audit", "export", tmp_path / "none.jsonl", "--since", "yesterday").code == 2
 
 
 @pytest.mark.parametrize("line", [0, 1, 2, 3])

@@ -57,26 +57,34 @@ def test_json_is_one_array(size: int) -> None:
 
 @pytest.mark.parametrize("name", ["list.csv", "LIST.CSV", "list.json"])
 def test_a_list_is_written_whole(tmp_path: Path, name: str) -> None:
-    assert write_list(tmp_path / name, DEVICES, [device_row(1), device_row(2)], NOW) == 2
+    assert write_list(tmp_path / name, DEVICES, [device_row(1), device_row(2)], NOW, state=tmp_path / "s.db") == 2
     assert [each.name for each in tmp_path.iterdir()] == [name]
 
 
-def test_what_breaks_leaves_the_older_file(tmp_path: Path) -> None:
+def test_what_breaks_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
-    path.write_text("older", encoding="utf-8")
 
     def rows() -> Iterator[DeviceRow]:
         yield device_row(1)
         raise BadInput("gone")
 
     with pytest.raises(BadInput):
-        write_list(path, DEVICES, rows(), NOW)
+        write_list(path, DEVICES, rows(), NOW, state=tmp_path / "s.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_older_list_stays(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("older", encoding="utf-8")
+    with pytest.raises(BadInput, match="already") as refused:
+        write_list(path, DEVICES, [device_row(1)], NOW, state=tmp_path / "s.db")
+    assert "Remove it first" in refused.value.instead
     assert path.read_text(encoding="utf-8") == "older"
     assert [each.name for each in tmp_path.iterdir()] == ["list.csv"]
 
 
 def test_other_endings_and_folders_are_refused_with_words(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"\.csv or \.json"):
-        write_list(tmp_path / "list.xlsx", DEVICES, [], NOW)
-    with pytest.raises(BadInput, match="cannot be written"):
-        write_list(tmp_path / "no" / "list.csv", DEVICES, [], NOW)
+        write_list(tmp_path / "list.xlsx", DEVICES, [], NOW, state=tmp_path / "s.db")
+    with pytest.raises(BadInput, match="no such folder"):
+        write_list(tmp_path / "no" / "list.csv", DEVICES, [], NOW, state=tmp_path / "s.db")

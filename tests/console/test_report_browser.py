@@ -20,7 +20,11 @@ def pages(prepared_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
     folder = tmp_path_factory.mktemp("pages")
     with open_engine(prepared_demo, read_only=True) as engine:
         for kind in KINDS:
-            write_whole(folder / f"{kind}.html", lines(make(engine, Request(kind)).report, "html"))
+            write_whole(
+                folder / f"{kind}.html",
+                lines(make(engine, Request(kind)).report, "html"),
+                state=Path(engine.info().path),
+            )
     return {kind: folder / f"{kind}.html" for kind in KINDS}
 
 

@@ -222,10 +222,14 @@ async def test_export_writes_the_year_for_calendar_programs(
 
 def test_a_file_that_cannot_be_written_says_why(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="not known"):
-        write_ics(tmp_path / "year.csv", [PLAN], NOW)
-    with pytest.raises(BadInput, match="cannot be written"):
-        write_ics(tmp_path / "nowhere" / "year.ics", [PLAN], NOW)
+        write_ics(tmp_path / "year.csv", [PLAN], NOW, state=tmp_path / "s.db")
+    with pytest.raises(BadInput, match="no such folder"):
+        write_ics(tmp_path / "nowhere" / "year.ics", [PLAN], NOW, state=tmp_path / "s.db")
     assert list(tmp_path.iterdir()) == []
+    write_ics(tmp_path / "year.ics", [PLAN], NOW, state=tmp_path / "s.db")
+    with pytest.raises(BadInput, match="already"):
+        write_ics(tmp_path / "year.ics", [], NOW, state=tmp_path / "s.db")
+    assert b"VEVENT" in (tmp_path / "year.ics").read_bytes()
 
 
 # --- failed -----------------------------------------------------------------------------------------

@@ -142,6 +142,9 @@ def test_places_that_cannot_be_used(demo_state: Path, tmp_path: Path) -> None:
         backed_up(demo_state, tmp_path)
     with pytest.raises(BadInput, match="itself"):
         backed_up(demo_state, demo_state, force=True)
+    for suffix in ("-wal", "-shm"):
+        with pytest.raises(BadInput, match="itself"):
+            backed_up(demo_state, demo_state.with_name(demo_state.name + suffix), force=True)
     with pytest.raises(BadInput, match="cannot be written"):
         backed_up(demo_state, tmp_path / "none" / "one.backup")
 
