@@ -39,8 +39,9 @@ imports: $(STAMP) ## who may import whom
 screenshots: $(STAMP) ## pictures of each screen into screenshots/
 	$(BIN)/python -m tests.screenshots
 
-bench: $(STAMP) ## measurements as ratios in one run; DEVICES=1000000 for the full size
-	$(BIN)/python -m tests.bench $(if $(DEVICES),--devices $(DEVICES))
+bench: $(STAMP) ## measurements in one run; DEVICES=1000000, ONLY="terminal commands", BASE=COMMIT, ROUNDS=5, QUICK=1
+	$(BIN)/python -m tests.bench $(if $(DEVICES),--devices $(DEVICES)) $(foreach part,$(ONLY),--only $(part)) \
+		$(if $(BASE),--base $(BASE)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick)
 
 catalog: $(STAMP) ## data/catalog.json from MSRC documents; DOCUMENTS=folder
 	$(BIN)/python -m engine.build_catalog $(or $(DOCUMENTS),../shared/msrc)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from pathlib import Path
 import engine.store.schema
 from engine import open_engine
 from engine.store.connection import SCHEMA_VERSION
+from tests.bench.processes import use
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".bench"
@@ -58,19 +57,9 @@ def prepare(size: int, variables: Mapping[str, str], *, afresh: bool) -> Fleet:
         return Fleet(size, path)
     for old in CACHE.glob(f"fleet-{size}-v*"):
         old.unlink()
-    begin = time.perf_counter()
     command = hotpatch("demo", "--db", path, "--prepare", "--devices", str(size))
-    process = subprocess.Popen(command, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    assert process.stderr is not None
-    said = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - begin
-    process.stderr.close()
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command, stderr=said)
+    used = use(command, variables)
     with open_engine(path) as opened:
         assert opened.demo is not None
         opened.demo.pause()
-    # Linux tells kilobytes, macOS bytes.
-    return Fleet(size, path, seconds, usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10))
+    return Fleet(size, path, used.seconds, used.peak_megabytes)

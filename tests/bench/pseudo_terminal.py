@@ -13,7 +13,7 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -58,9 +58,16 @@ class PseudoTerminal:
         )
         os.close(theirs)
 
-    def started(self) -> Burst:
-        """From the start of the process to its first full screen."""
-        return self._listen(self._begun, START_QUIET_SECONDS)
+    def started(self, is_full: Callable[[bytes], bool] = bool) -> Burst:
+        """From the start of the process to its first full screen: the silence after it makes a frame count, if
+        `is_full` says of all that was sent so far that it shows more than what will be there later."""
+        burst = self._listen(self._begun, START_QUIET_SECONDS)
+        while not is_full(burst.data):
+            more = self._listen(self._begun, START_QUIET_SECONDS)
+            if not more.data:
+                break
+            burst = Burst(burst.data + more.data, more.seconds)
+        return burst
 
     def press(self, keys: bytes) -> Burst:
         """Send a key and listen until the program is silent again."""

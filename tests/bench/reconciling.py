@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import csv
-import os
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from engine import open_engine
 from engine.records import DeviceQuery
 from tests.bench.fleets import CACHE, Fleet, hotpatch
+from tests.bench.processes import Used, use
 from tests.bench.table import Line, Section, at_most, duration
 
 _FINDINGS, _QUICK_FINDINGS = 1_000_000, 50_000
@@ -27,12 +24,6 @@ _HEADER = (
     "Plugin ID,CVE,CVSS v2.0 Base Score,Risk,Host,Protocol,Port,Name,Synopsis,Description,Solution,See Also,"
     "Plugin Output"
 ).split(",")
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    seconds: float
-    peak_megabytes: float
 
 
 def measure(full: Fleet, variables: Mapping[str, str], *, quick: bool) -> Section:
@@ -90,18 +81,10 @@ def _write(state: Path, path: Path, findings: int) -> None:
             )
 
 
-def _reconcile(state: Path, path: Path, variables: Mapping[str, str]) -> _Run:
+def _reconcile(state: Path, path: Path, variables: Mapping[str, str]) -> Used:
     """One call in a process of its own, which prints what hardly any finding is."""
     command = hotpatch("--db", state, "--read-only", "reconcile", path, "--only", "unknown-device", "--plain")
-    begin = time.perf_counter()
-    process = subprocess.Popen(command, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - begin
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in (0, 3):
-        raise subprocess.CalledProcessError(process.returncode, command)
-    # Linux tells kilobytes, macOS bytes.
-    return _Run(seconds, usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10))
+    return use(command, variables)
 
 
 def _pass(path: Path) -> float:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from tests.bench.fleets import CACHE, hotpatch
 from tests.bench.played_tenant import TOKEN_VARIABLE
+from tests.bench.processes import use
 from tests.bench.table import Line, Section, at_most, duration
 
 _MOST_MEMORY = 1.5
@@ -68,23 +67,8 @@ def _pulled(count: int, variables: Mapping[str, str]) -> _Pulled:
         add = hotpatch(*words, "--token-env", TOKEN_VARIABLE)
         subprocess.run(add, env=named, check=True, capture_output=True)
         command = hotpatch("--db", state, "import", "--from", "corp")
-        seconds, peak = _run(command, named)
-        again, _ = _run(command, named)
-    return _Pulled(count, seconds, peak, again)
-
-
-def _run(command: list[str], variables: Mapping[str, str]) -> tuple[float, float]:
-    """Seconds and peak memory in megabytes."""
-    begin = time.perf_counter()
-    process = subprocess.Popen(command, env=dict(variables), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    assert process.stderr is not None
-    said = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.stderr.close()
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in (0, 3):
-        raise subprocess.CalledProcessError(process.returncode, command, stderr=said)
-    return time.perf_counter() - begin, usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+        first, again = use(command, named), use(command, named)
+    return _Pulled(count, first.seconds, first.peak_megabytes, again.seconds)
 
 
 @contextmanager

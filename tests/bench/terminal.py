@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import statistics
-import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tests.bench.fleets import SMALL, Fleet, hotpatch
+from tests.bench.checkouts import Checkout
+from tests.bench.fleets import SMALL, Fleet
+from tests.bench.frames import shows_facts
 from tests.bench.pseudo_terminal import COLUMNS, LINES, Burst, PseudoTerminal
 from tests.bench.table import Line, Section, at_most, duration
 
@@ -22,7 +23,10 @@ class Runs:
 
     starts: list[float] = field(default_factory=list)
     rests: list[float] = field(default_factory=list)
+    first_megabytes: list[float] = field(default_factory=list)
+    """With the overview whole, before any key."""
     megabytes: list[float] = field(default_factory=list)
+    """After the devices were walked through; of the empty application, just at rest."""
     opened: list[Burst] = field(default_factory=list)
     steps: list[Burst] = field(default_factory=list)
     scrolls: list[Burst] = field(default_factory=list)
@@ -30,33 +34,34 @@ class Runs:
     ends: list[Burst] = field(default_factory=list)
 
 
-def measure(full: Fleet, small: Fleet, variables: Mapping[str, str], *, quick: bool) -> Section:
+def measure(full: Fleet, small: Fleet, checkout: Checkout, variables: Mapping[str, str], *, quick: bool) -> Section:
     """The section on the terminal. The three programs take turns."""
     empty, base, here = Runs(), Runs(), Runs()
     for _ in range(1 if quick else 3):
-        _watch_empty(empty, variables)
-        _use(base, small, variables)
-        _use(here, full, variables)
+        _watch_empty(empty, checkout, variables)
+        _use(base, checkout.hotpatch("--db", small.path), variables)
+        _use(here, checkout.hotpatch("--db", full.path), variables)
     for _ in range(2):
-        _watch_empty(empty, variables)
+        _watch_empty(empty, checkout, variables)
         for runs, fleet in ((base, small), (here, full)):
-            with PseudoTerminal(hotpatch("--db", fleet.path), variables) as terminal:
-                runs.starts.append(terminal.started().seconds)
+            with PseudoTerminal(checkout.hotpatch("--db", fleet.path), variables) as terminal:
+                runs.starts.append(terminal.started(shows_facts).seconds)
     return Section(f"Console at {COLUMNS}x{LINES}, through a pseudo-terminal", tuple(_lines(empty, base, here)))
 
 
-def _watch_empty(runs: Runs, variables: Mapping[str, str]) -> None:
-    with PseudoTerminal([sys.executable, "-m", "tests.bench.empty_app"], variables) as terminal:
+def _watch_empty(runs: Runs, checkout: Checkout, variables: Mapping[str, str]) -> None:
+    with PseudoTerminal([checkout.python, "-m", "tests.bench.empty_app"], variables) as terminal:
         runs.starts.append(terminal.started().seconds)
         terminal.rest()
         runs.megabytes.append(terminal.resident_megabytes())
 
 
-def _use(runs: Runs, fleet: Fleet, variables: Mapping[str, str]) -> None:
-    with PseudoTerminal(hotpatch("--db", fleet.path), variables) as terminal:
-        start = terminal.started().seconds
+def _use(runs: Runs, command: Sequence[str], variables: Mapping[str, str]) -> None:
+    with PseudoTerminal(command, variables) as terminal:
+        start = terminal.started(shows_facts).seconds
         runs.starts.append(start)
         runs.rests.append(max(terminal.rest(), start))
+        runs.first_megabytes.append(terminal.resident_megabytes())
         runs.opened.append(terminal.press(_DEVICES_KEY))
         terminal.rest()
         runs.steps += [terminal.press(_DOWN) for _ in range(_STEPS)]
@@ -79,9 +84,12 @@ def _lines(empty: Runs, base: Runs, here: Runs) -> Iterable[Line]:
     yield _bursts("from the overview to the devices", here.opened, base.opened)
     yield _times("start to the first full screen", here.starts, base.starts, size)
     yield _times("start to the first full screen", here.starts, empty.starts, toolkit)
+    yield _times(f"start to the first full screen with {size}", base.starts, empty.starts, toolkit)
     yield _times("start until the last part of the overview is there", here.rests, base.rests, size)
-    yield _memory(here.megabytes, base.megabytes, size)
-    yield _memory(here.megabytes, empty.megabytes, toolkit)
+    at_rest = "resident memory at rest"
+    yield _memory(f"{at_rest}, the overview shown", here.first_megabytes, base.first_megabytes, size)
+    yield _memory(at_rest, here.megabytes, base.megabytes, size)
+    yield _memory(at_rest, here.megabytes, empty.megabytes, toolkit)
 
 
 def _bursts(what: str, here: list[Burst], base: list[Burst], most_bytes: int | None = None) -> Line:
@@ -101,11 +109,9 @@ def _times(what: str, here: list[float], base: list[float], base_name: str) -> L
     return Line(what, duration(time), f"{duration(before)} ({base_name})", time / before)
 
 
-def _memory(here: list[float], base: list[float], base_name: str) -> Line:
+def _memory(what: str, here: list[float], base: list[float], base_name: str) -> Line:
     now, before = statistics.median(here), statistics.median(base)
-    return Line(
-        "resident memory at rest", f"{now:.0f} MB", f"{before:.0f} MB ({base_name})", now / before if before else None
-    )
+    return Line(what, f"{now:.0f} MB", f"{before:.0f} MB ({base_name})", now / before if before else None)
 
 
 def _median(bursts: list[Burst], value: Callable[[Burst], float]) -> float:
