@@ -44,7 +44,7 @@ bench: $(STAMP) ## measurements in one run; DEVICES=1000000, ONLY="terminal comm
 		$(if $(BASE),--base $(BASE)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick)
 
 catalog: $(STAMP) ## data/catalog.json from MSRC documents; DOCUMENTS=folder
-	$(BIN)/python -m engine.build_catalog $(or $(DOCUMENTS),../shared/msrc)
+	$(BIN)/python -m engine.catalog.build $(or $(DOCUMENTS),../shared/msrc)
 
 sample-fleet: $(STAMP) ## data/sample_fleet.jsonl from its seed
 	$(BIN)/python -m engine.providers.simulated

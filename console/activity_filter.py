@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from console.text import kb, words
-from engine.errors import BadInput
-from engine.records import ActiveInstall, AuditRow
+from engine.model.errors import BadInput
+from engine.model.records.fleet import ActiveInstall, AuditRow
 
 FIELDS: Mapping[str, str] = {
     "device": "the device's name",

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from console import activity_filter
-from engine.model import InstallState
-from engine.records import ActiveInstall, AuditRow
+from engine.model.model import InstallState
+from engine.model.records.fleet import ActiveInstall, AuditRow
 
 if TYPE_CHECKING:
     from engine import Engine

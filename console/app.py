@@ -27,13 +27,13 @@ from console.settings import Settings, load_settings
 from console.shell import Shell
 from console.themes import DEFAULTS, NAMES, THEMES
 from console.wire import thrifty
-from engine.errors import EngineError
+from engine.model.errors import EngineError
 
 if TYPE_CHECKING:
     from textual.widget import AwaitMount
 
     from engine import Engine
-    from engine.intents import Actor, Role
+    from engine.model.intents import Actor, Role
 
 SCREENS: Mapping[str, str] = {
     "overview": "console.screens.overview:OverviewScreen",

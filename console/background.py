@@ -23,11 +23,11 @@ from textual.message_pump import MessagePump
 
 from console.messages import Answered, InfoRead, Progressed, ReadFailed, RunnerTrouble
 from console.watch import Watch
-from engine.errors import EngineError
+from engine.model.errors import EngineError
 
 if TYPE_CHECKING:
     from engine import Engine
-    from engine.records import StateInfo
+    from engine.model.records.fleet import StateInfo
 
 T = TypeVar("T")
 Opener = Callable[[], "Engine"]

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.files import write_whole
-from engine.errors import BadInput
+from engine.model.errors import BadInput
 
 if TYPE_CHECKING:
-    from engine.calendar import MonthPlan
+    from engine.catalog.calendar import MonthPlan
 
 
 def write_ics(path: Path, plans: Iterable[MonthPlan], now: datetime, *, state: Path) -> None:
@@ -23,7 +23,7 @@ def write_ics(path: Path, plans: Iterable[MonthPlan], now: datetime, *, state: P
     Raises:
         BadInput: the name does not end in .ics, or as `write_whole`.
     """
-    from engine.ics import calendar_ics
+    from engine.catalog.ics import calendar_ics
 
     if path.suffix.lower() != ".ics":
         raise BadInput("This kind of file is not known.", "", "Let its name end in .ics.", file=str(path))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from console.text import Severity, clean, moment_long, until
-from engine.data_age import DataAge
+from engine.model.records.data_age import DataAge
 
 
 def age_words(age: DataAge, now: datetime) -> str:

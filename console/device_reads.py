@@ -10,14 +10,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from console.text import Severity, kb, moment, plural, until, words
-from engine.model import Cve, DeviceState, Install, Track, Verdict
+from engine.model.model import Cve, DeviceState, Install, Track, Verdict
 
 if TYPE_CHECKING:
     from engine import Engine
     from engine.catalog import Levels
-    from engine.helpdesk import HelpDeskAnswer
-    from engine.readiness import Readiness
-    from engine.records import DeviceDetail, RingProgress
+    from engine.model.records.fleet import DeviceDetail, RingProgress
+    from engine.rules.helpdesk import HelpDeskAnswer
+    from engine.rules.readiness import Readiness
 
 
 _AT_ITS_SCAN = "acts at its next scan"

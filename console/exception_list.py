@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from console.columns.findings import EXCEPTIONS, ExceptionRow
 from console.export import FORMATS, csv_lines, json_lines
 from console.files import check_target, write_whole
-from engine.errors import BadInput
-from engine.reconcile import FindingVerdict, Reconciled
+from engine.model.errors import BadInput
+from engine.rules.findings import FindingVerdict, Reconciled
 
 if TYPE_CHECKING:
     from engine import Engine

@@ -16,7 +16,7 @@ from typing import TypeVar
 from console.columns import Column
 from console.files import write_whole
 from console.text import clean
-from engine.errors import BadInput
+from engine.model.errors import BadInput
 
 Row = TypeVar("Row")
 

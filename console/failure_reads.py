@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from console.settings import config_path
-from engine.errors import EngineError
-from engine.records import ActiveInstall, FailureRow
+from engine.model.errors import EngineError
+from engine.model.records.fleet import ActiveInstall, FailureRow
 
 if TYPE_CHECKING:
     from engine import Engine
-    from engine.runbooks import Runbook
-    from engine.triage import FailureGroupView
+    from engine.rules.failures import FailureGroupView
+    from engine.rules.failures.runbooks import Runbook
 
 
 _MOST_ACTIVE = 5_000
@@ -34,7 +34,7 @@ class Failed:
 
 def read_failed_installs(engine: Engine, text: str) -> Failed:
     """Ask for everything the screen shows under a filter."""
-    from engine.runbooks import runbook
+    from engine.rules.failures.runbooks import runbook
 
     views = engine.reads.failure_views(text)
     own = config_path().parent / "runbooks"

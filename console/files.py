@@ -11,8 +11,8 @@ import secrets
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from engine.errors import BadInput
-from engine.own_files import refuse_own
+from engine.model.errors import BadInput
+from engine.model.own_files import refuse_own
 
 
 def check_target(path: Path, *, state: Path | None, force: bool | None = None) -> None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import combinations
 
 from console.verbs import Verb, key_label
-from engine.nearest import nearest
+from engine.model.nearest import nearest
 
 _NAMED = frozenset(
     "tab enter escape space backspace delete insert home end pageup pagedown up down left right".split()

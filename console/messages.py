@@ -12,9 +12,9 @@ from typing import Any
 from textual.message import Message
 from textual.widget import Widget
 
-from engine.errors import EngineError
-from engine.intents import Intent, Refusal
-from engine.records import Anchor, StateInfo
+from engine.model.errors import EngineError
+from engine.model.intents import Intent, Refusal
+from engine.model.records.fleet import Anchor, StateInfo
 
 # --- from the background ----------------------------------------------------------------------------
 

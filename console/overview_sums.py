@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 from console.columns import gate_fails, ring_standing_cell
 from console.text import Severity, error_code
-from engine.calendar import MonthState, patch_tuesday_moment
-from engine.model import STALE_REASON, ReleaseKind, Verdict
-from engine.readiness import reason_words
-from engine.records import Compliance, Count, ReasonCount, RingProgress
+from engine.catalog.calendar import MonthState, patch_tuesday_moment
+from engine.model.model import STALE_REASON, ReleaseKind, Verdict
+from engine.model.records.fleet import Compliance, Count, ReasonCount, RingProgress
+from engine.rules.readiness import reason_words
 
 if TYPE_CHECKING:
-    from engine.build import Platform
-    from engine.calendar import MonthPlan
-    from engine.triage import FailureGroup
+    from engine.catalog.calendar import MonthPlan
+    from engine.model.build import Platform
+    from engine.rules.failures import FailureGroup
 
 # --- funnel -----------------------------------------------------------------------------------------
 

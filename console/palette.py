@@ -25,7 +25,7 @@ from textual.widgets import OptionList
 from console.keys import BY_ID
 from console.text import clean, person
 from console.widgets.drawing import plain
-from engine.errors import EngineError
+from engine.model.errors import EngineError
 
 if TYPE_CHECKING:
     from console.app import HotpatchApp

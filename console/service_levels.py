@@ -1,6 +1,7 @@
 """The configuration's service levels of failures, ``[sla]``, as documented types; `settings` holds them.
 
-Times are written like ``90m``, ``4h``, ``5d``, ``3w``, and run around the clock. `engine.triage` judges by them.
+Times are written like ``90m``, ``4h``, ``5d``, ``3w``, and run around the clock. `engine.rules.failures` judges by
+them.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from engine.errors import BadInput
+from engine.model.errors import BadInput
 
 if TYPE_CHECKING:
-    from engine.triage import SlaTargets
+    from engine.rules.failures import SlaTargets
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class SlaSettings:
             ValueError: they do not fit together.
         """
         # Loaded on use: service levels are no part of starting up.
-        from engine.triage import DEFAULT_TARGETS, SlaTarget, SlaTargets
+        from engine.rules.failures import DEFAULT_TARGETS, SlaTarget, SlaTargets
 
         severities = {}
         for severity, shipped in DEFAULT_TARGETS.severities.items():

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from console.service_levels import SlaSettings, SlaTimes
-from engine.errors import BadInput
-from engine.intents import Role
-from engine.nearest import nearest
+from engine.model.errors import BadInput
+from engine.model.intents import Role
+from engine.model.nearest import nearest
 
 if TYPE_CHECKING:
-    from engine.rates import Rate
-    from engine.triage import SlaTargets
+    from engine.rules.evidence.rates import Rate
+    from engine.rules.failures import SlaTargets
 
 _LONGEST_PULL_HOURS = 24 * 365
 _UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
@@ -165,7 +165,7 @@ class Settings:
     @property
     def own_rates(self) -> tuple[Rate, ...]:
         """The rates of this configuration, as the cost report takes them."""
-        from engine.rates import own_rate
+        from engine.rules.evidence.rates import own_rate
 
         return tuple(
             own_rate(name.replace("_", "-"), each.low, each.high, each.currency, each.since, each.until, each.source)

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from console.settings import Settings
-    from engine.errors import EngineError
-    from engine.intents import Intent, Refusal
-    from engine.records import StateInfo
+    from engine.model.errors import EngineError
+    from engine.model.intents import Intent, Refusal
+    from engine.model.records.fleet import StateInfo
 
 _ERROR_SECONDS = 12.0
 

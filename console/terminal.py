@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TextIO, cast
 
 from console.text import use_ascii
-from engine.errors import Refused
+from engine.model.errors import Refused
 
 _PACKAGES = ("console", "engine")
 GONE_CHECK_SECONDS = 5.0

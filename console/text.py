@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 
-from engine.build import OsBuild, kb_text
+from engine.model.build import OsBuild, kb_text
 
 
 class Severity(StrEnum):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.intents import (
+from engine.model.intents import (
     Apply,
     Approve,
     Assign,

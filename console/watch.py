@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, get_args
 from textual.message import Message
 
 from console.messages import FleetChanged, InfoRead
-from engine.intents import Intent, Refusal
+from engine.model.intents import Intent, Refusal
 
 if TYPE_CHECKING:
     from engine import Engine

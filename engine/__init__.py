@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engine.demo import prepare_demo
     from engine.engine import Engine, open_engine
+    from engine.fleet.demo import prepare_demo
 
 __all__ = ["Engine", "open_engine", "prepare_demo"]
 
@@ -20,7 +20,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(engine, name)
     if name == "prepare_demo":
-        from engine.demo import prepare_demo
+        from engine.fleet.demo import prepare_demo
 
         return prepare_demo
     raise AttributeError(f"module 'engine' has no attribute {name!r}")

@@ -17,35 +17,35 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from engine.changes import CarryOut, Outcome
-from engine.clock import Clock, SystemClock
-from engine.demo import DemoControl, read_demo
-from engine.errors import LeaseHeld, NotOffered
-from engine.intents import Actor, Approve, Intent, Plan, Refusal, Role
-from engine.planning import Planner
-from engine.policy import may
+from engine.changes.changes import CarryOut, Outcome
+from engine.changes.planning import Planner
+from engine.driver import Runner, TurnResult
+from engine.fleet.demo import DemoControl, read_demo
+from engine.model.clock import Clock, SystemClock
+from engine.model.errors import LeaseHeld, NotOffered
+from engine.model.intents import Actor, Approve, Intent, Plan, Refusal, Role
+from engine.model.records.fleet import DeviceQuery, StateInfo
 from engine.providers.base import Provider
 from engine.providers.opening import SIMULATED, Providers
-from engine.reads import Reads
-from engine.records import DeviceQuery, StateInfo
-from engine.runner import Runner, TurnResult
-from engine.safekeeping import Safekeeping
+from engine.reads.reads import Reads
+from engine.rules.plans.permissions import may
+from engine.safekeeping.safekeeping import Safekeeping
 from engine.store import Store
-from engine.tenant_upkeep import PULL_EVERY
+from engine.tenants.upkeep import PULL_EVERY
 
 if TYPE_CHECKING:
     from engine.catalog import Changes
-    from engine.catalog_sync import Progress, SyncSettings
-    from engine.device_intake import ImportReport
-    from engine.exception_record import ExceptionRecord
-    from engine.intake import Intake
-    from engine.inventory import DateOrder
-    from engine.provider_desk import ProviderDesk
+    from engine.catalog.sync import Progress, SyncSettings
+    from engine.evidence.exceptions import ExceptionRecord
+    from engine.evidence.scanners import Reconciliation
+    from engine.files.devices import DateOrder
+    from engine.fleet.catalog import Intake
+    from engine.fleet.lists import ImportReport
+    from engine.model.records.rollout import Forecast
     from engine.providers.graph.signin import OnCode
-    from engine.reconciling import Reconciliation
-    from engine.rollout_records import Forecast
-    from engine.tenant_intake import PullProgress
-    from engine.triage import SlaTargets
+    from engine.rules.failures import SlaTargets
+    from engine.tenants.desk import ProviderDesk
+    from engine.tenants.pull import PullProgress
 
 _STEP = timedelta(minutes=1)
 """The least that a demo's clock is moved at once while running until idle: many small steps are done together."""
@@ -193,8 +193,8 @@ class Engine(Safekeeping):
             Refused: this actor may not.
             BadInput: the file cannot be read, or it is strict and a row is bad.
         """
-        from engine.device_intake import DeviceIntake
-        from engine.inventory import DateOrder
+        from engine.files.devices import DateOrder
+        from engine.fleet.lists import DeviceIntake
 
         intake = DeviceIntake(self._store, self._actor, self._role, read_only=self._read_only)
         return intake.take(
@@ -222,8 +222,8 @@ class Engine(Safekeeping):
         Raises:
             BadInput: a file cannot be read, or is no scanner's export.
         """
-        from engine.reconciling import Reconciliation
-        from engine.tabular.moments import DateOrder
+        from engine.evidence.scanners import Reconciliation
+        from engine.files.moments import DateOrder
 
         return Reconciliation(
             self._store, paths, self._clock.now(), scanned_at=scanned_at, dates=dates or DateOrder.UNKNOWN
@@ -231,7 +231,7 @@ class Engine(Safekeeping):
 
     def exception_record(self) -> ExceptionRecord:
         """What is kept of exception lists that are given to auditors."""
-        from engine.exception_record import ExceptionRecord
+        from engine.evidence.exceptions import ExceptionRecord
 
         return ExceptionRecord(self._store, self._actor, self._clock.now(), read_only=self._read_only)
 
@@ -251,7 +251,7 @@ class Engine(Safekeeping):
             LeaseHeld: another process pulls from this tenant.
             ProviderError: the tenant does not answer; what was read is kept.
         """
-        from engine.tenant_intake import TenantIntake
+        from engine.tenants.pull import TenantIntake
 
         if provider == SIMULATED:
             raise NotOffered("The simulated fleet is not pulled.", "It is in the state file already.")
@@ -262,7 +262,7 @@ class Engine(Safekeeping):
 
     def _intake(self) -> Intake:
         # Loaded on use: reading documents is no part of starting up.
-        from engine.intake import Intake
+        from engine.fleet.catalog import Intake
 
         return Intake(self._store, self._actor, self._role, read_only=self._read_only)
 
@@ -270,7 +270,7 @@ class Engine(Safekeeping):
 
     def provider_desk(self) -> ProviderDesk:
         """The systems that reach devices: add, list, remove, sign in, check."""
-        from engine.provider_desk import ProviderDesk
+        from engine.tenants.desk import ProviderDesk
 
         return ProviderDesk(self._store, self._actor, self._role, self._providers, read_only=self._read_only)
 
@@ -319,7 +319,7 @@ class Engine(Safekeeping):
         """
         if self._read_only:
             return None
-        from engine.tenant_delivery import Delivery
+        from engine.tenants.delivery import Delivery
 
         return (await Delivery(self._store, self._providers).deliver(self._clock.now())).next_at
 
@@ -374,7 +374,7 @@ def open_engine(
         clock = DemoControl(store) if demo else SystemClock()
     who = actor or this_user()
     if create and not read_only:
-        from engine.intake import Intake
+        from engine.fleet.catalog import Intake
 
         Intake(store, who, Role.APPROVER, read_only=False).begin(clock.now())
     return Engine(store, clock, providers, who, role, read_only=read_only, pull_every=pull_every)

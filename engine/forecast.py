@@ -13,20 +13,20 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from engine.build import kb_text
-from engine.changes import CarryOut
-from engine.clock import FixedClock
-from engine.deadlines import deadline_of
-from engine.demo import read_demo
-from engine.errors import Refused
-from engine.intents import Actor, Approve, Role
-from engine.model import Ring
-from engine.planning import Planner
-from engine.rollout import Standing
-from engine.rollout_reads import why_missing
-from engine.rollout_records import Forecast, Milestone, MissReason, RingForecast
-from engine.runner import Runner
-from engine.situation import Situation
+from engine.changes.changes import CarryOut
+from engine.changes.planning import Planner
+from engine.driver import Runner
+from engine.fleet.demo import read_demo
+from engine.model.build import kb_text
+from engine.model.clock import FixedClock
+from engine.model.errors import Refused
+from engine.model.intents import Actor, Approve, Role
+from engine.model.model import Ring
+from engine.model.records.rollout import Forecast, Milestone, MissReason, RingForecast
+from engine.reads.rollout import why_missing
+from engine.rules.rollout.deadlines import deadline_of
+from engine.rules.rollout.gates import Standing
+from engine.situation.situation import Situation
 from engine.store import Store
 from engine.store.copying import copy_for_forecast
 

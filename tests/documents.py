@@ -13,7 +13,7 @@ import click
 from console.cli import hotpatch
 from console.cli.reference import permissions_markdown
 from console.keys import key_table
-from engine.inventory import format_table
+from engine.files.devices import format_table
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"

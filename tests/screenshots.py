@@ -15,9 +15,9 @@ from pathlib import Path
 from console.files import write_whole
 from console.reports.making import Request, lines, make
 from engine import Engine, open_engine
-from engine.demo import prepare_demo
-from engine.intents import Actor, After, Approve, Target, Uninstall
-from engine.records import DeviceQuery
+from engine.fleet.demo import prepare_demo
+from engine.model.intents import Actor, After, Approve, Target, Uninstall
+from engine.model.records.fleet import DeviceQuery
 from tests.console import chromium
 from tests.console.driver import desk
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.demo import prepare_demo
+from engine.fleet.demo import prepare_demo
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import click
 
 from console.cli import diagnostics, output
 from console.cli.session import ConsoleCall, Session, package_version, session_of, shared_options
-from engine.errors import BadInput
+from engine.model.errors import BadInput
 
 SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "See": {
@@ -122,7 +122,7 @@ class Hotpatch(click.Group):
 
 def unknown_command(wanted: str, known: Sequence[str]) -> str:
     """The message for a command that does not exist, with the nearest ones."""
-    from engine.nearest import nearest
+    from engine.model.nearest import nearest
 
     near = nearest(wanted, known)
     hint = f" Did you mean {', '.join(near)}?" if near else ""

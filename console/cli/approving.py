@@ -14,12 +14,12 @@ from console.cli.diagnostics import ExitCode
 from console.cli.lists import APPROVALS
 from console.cli.session import ChangeCommand, Command, FactsGroup, Session, session_of
 from console.cli.work_lists import MILESTONES, MISSES, RING_FORECASTS
-from engine.errors import BadInput
-from engine.intents import Approve, Countersign, SetPolicy, Withdraw
-from engine.retention import parse_period, period_words
+from engine.model.errors import BadInput
+from engine.model.intents import Approve, Countersign, SetPolicy, Withdraw
+from engine.rules.retention import parse_period, period_words
 
 if TYPE_CHECKING:
-    from engine.rollout_records import Forecast
+    from engine.model.records.rollout import Forecast
 
 
 def _check_rings(names: tuple[str, ...], all_rings: bool) -> None:

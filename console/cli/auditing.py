@@ -15,10 +15,10 @@ from console.cli.changing import utc_moment
 from console.cli.diagnostics import ExitCode
 from console.cli.session import Command, Session, session_of
 from console.text import Severity
-from engine.errors import BadInput
+from engine.model.errors import BadInput
 
 if TYPE_CHECKING:
-    from engine.audit import AuditCheck, Head
+    from engine.model.audit import AuditCheck, Head
 
 _OUTSIDE = "Only a copy of this hash kept elsewhere proves that nothing was cut off or written anew. Check against it:"
 
@@ -43,7 +43,7 @@ def verify(session: Session, file: Path | None, head_text: str) -> int:
         with session.engine() as engine:
             check = engine.reads.audit_check(outside, _show_progress)
     else:
-        from engine.audit_lines import read_lines, verify_lines
+        from engine.safekeeping.audit_lines import read_lines, verify_lines
 
         with _reading(file) as opened:
             check = verify_lines(read_lines(opened), outside, _show_progress)
@@ -107,7 +107,7 @@ def _head(words: str) -> Head | None:
     """``42:9f86d0…`` as a number and a hash."""
     if not words.strip():
         return None
-    from engine.audit import Head
+    from engine.model.audit import Head
 
     number, _, digest = words.strip().partition(":")
     digest = digest.strip().casefold()

@@ -6,7 +6,7 @@ import click
 
 from console.cli.changing import change, kb_number, target, targets
 from console.cli.session import ChangeCommand, Session, session_of
-from engine.intents import After, Apply, Assign, Retry, Uninstall
+from engine.model.intents import After, Apply, Assign, Retry, Uninstall
 
 
 @click.command(cls=ChangeCommand)

@@ -17,14 +17,26 @@ from console.cli import diagnostics, documents, output
 from console.cli.diagnostics import ExitCode
 from console.cli.session import Session
 from console.text import Severity
-from engine.build import parse_kb
-from engine.errors import BadInput, Refused
-from engine.intents import Apply, Approve, Countersign, Intent, Plan, Recover, Refusal, Resume, Retry, Target, Uninstall
+from engine.model.build import parse_kb
+from engine.model.errors import BadInput, Refused
+from engine.model.intents import (
+    Apply,
+    Approve,
+    Countersign,
+    Intent,
+    Plan,
+    Recover,
+    Refusal,
+    Resume,
+    Retry,
+    Target,
+    Uninstall,
+)
 
 if TYPE_CHECKING:
     from engine import Engine
-    from engine.changes import Outcome
-    from engine.tenants.model import Receipt
+    from engine.changes.changes import Outcome
+    from engine.rules.tenants.model import Receipt
 
 RESTARTS_UNASKED = 1_000
 """A change with more restarts than this is not carried out without a person or --yes."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from console import text
 from console.cli.session import Session, configuration_file, package_version, system_user
-from engine.errors import EngineError
+from engine.model.errors import EngineError
 
 if TYPE_CHECKING:
     from engine import Engine
@@ -97,7 +97,7 @@ def _settings(session: Session) -> Iterator[Finding]:
 def _runbooks(folder: Path) -> Iterator[Finding]:
     if not folder.exists():
         return
-    from engine import runbooks
+    from engine.rules.failures import runbooks
 
     troubles = runbooks.problems(folder)
     if not troubles:
@@ -148,7 +148,7 @@ def _backup(engine: Engine, now: datetime) -> Finding:
 
 
 def _catalog(engine: Engine, now: datetime) -> Finding:
-    from engine.calendar import last_document_month
+    from engine.catalog.calendar import last_document_month
 
     newest = max((row.release.month for row in engine.reads.releases()), default="")
     expected = last_document_month(now)

@@ -15,11 +15,11 @@ from console import text
 from console.cli import diagnostics, documents, output
 from console.cli.diagnostics import ExitCode
 from console.cli.session import DEMO_FILE, Command, FactsGroup, Session, session_of, state_folder
-from engine.errors import BadInput, LeaseHeld, Refused, StateUnusable
+from engine.model.errors import BadInput, LeaseHeld, Refused, StateUnusable
 
 if TYPE_CHECKING:
     from engine import Engine
-    from engine.demo import DemoControl
+    from engine.fleet.demo import DemoControl
 
 # --- the demo's clock -------------------------------------------------------------------------------
 
@@ -174,7 +174,7 @@ def demo(
 def _prepare(
     session: Session, path: Path, devices: int | None, seed: int | None, scenario: str, *, replace: bool
 ) -> None:
-    from engine.demo import BUNDLED_SIZE, SEED, prepare_demo
+    from engine.fleet.demo import BUNDLED_SIZE, SEED, prepare_demo
 
     if replace:
         with session.engine(path) as engine:

@@ -17,7 +17,7 @@ import click
 
 from console.cli.output import OutputClosed, abandon, flush
 from console.text import clean
-from engine.errors import BadInput, EngineError, NotFound, Refused
+from engine.model.errors import BadInput, EngineError, NotFound, Refused
 
 if TYPE_CHECKING:
     from engine.providers.graph.signin import DeviceCode
@@ -176,7 +176,7 @@ def _last_of_ours(frames: traceback.StackSummary) -> traceback.FrameSummary:
 
 
 def _place(frame: traceback.FrameSummary) -> str:
-    """``engine/reads.py:120``: the end of the path only."""
+    """``engine/reads/reads.py:120``: the end of the path only."""
     return f"{'/'.join(Path(frame.filename).parts[-2:])}:{frame.lineno}"
 
 

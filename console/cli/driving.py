@@ -18,7 +18,7 @@ from console.cli import diagnostics, documents, output
 from console.cli.changing import utc_moment
 from console.cli.overview import attention_code
 from console.cli.session import Command, Session, session_of
-from engine.errors import Refused
+from engine.model.errors import Refused
 
 if TYPE_CHECKING:
     from engine import Engine

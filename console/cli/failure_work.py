@@ -11,8 +11,8 @@ from console.cli.changing import change, kb_number, target, targets, utc_moment
 from console.cli.diagnostics import ExitCode
 from console.cli.session import ChangeCommand, Command, FactsGroup, Session, session_of
 from console.cli.work_lists import ESCALATIONS, KNOWN_PROBLEMS
-from engine.errors import BadInput
-from engine.intents import (
+from engine.model.errors import BadInput
+from engine.model.intents import (
     EndEscalation,
     Escalate,
     EscalationEnd,

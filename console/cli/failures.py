@@ -15,7 +15,7 @@ from console.cli.session import Command, Session, configuration_file, session_of
 from console.cli.work_lists import FAILURE_GROUPS
 
 if TYPE_CHECKING:
-    from engine.triage import FailureGroupView
+    from engine.rules.failures import FailureGroupView
 
 
 @click.command(cls=FilterCommand)
@@ -64,7 +64,7 @@ def _show(session: Session, view: FailureGroupView, now: datetime) -> None:
 
 def _retry(view: FailureGroupView, now: datetime) -> str:
     """Whether to, and for how many devices when."""
-    from engine.errorcodes import explain
+    from engine.rules.failures.errorcodes import explain
 
     outlook, words = view.retry, explain(view.group.code).retry_text
     parts = [f"{outlook.now:,} now"] if outlook.now else []
@@ -78,7 +78,7 @@ def _retry(view: FailureGroupView, now: datetime) -> str:
 @session_of
 def runbook(session: Session, cause: str | None) -> int:
     """The checklist for a cause of failures; without one, the names. Your own: runbooks/ beside the configuration."""
-    from engine import runbooks
+    from engine.rules.failures import runbooks
 
     own = configuration_file().parent / "runbooks"
     if cause is None:

@@ -33,7 +33,7 @@ def _quoted(word: str) -> str:
     """``site:New York`` gets back the quotes that the shell took; a whole filter in one word stays as it is."""
     if " " not in word or '"' in word:
         return word
-    from engine.filters import Kind, field_named
+    from engine.model.filters import Kind, field_named
 
     for operator in ("!=", "<=", ">=", ":", "=", "<", ">"):
         name, found, value = word.partition(operator)

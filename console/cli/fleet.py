@@ -14,13 +14,13 @@ from console.cli.filtering import FilterCommand, filter_text
 from console.cli.lists import VIEWS
 from console.cli.session import Command, Session, session_of
 from console.columns import Cell, Column
-from engine.errors import BadInput, NotFound
-from engine.nearest import nearest
-from engine.records import DeviceQuery
+from engine.model.errors import BadInput, NotFound
+from engine.model.nearest import nearest
+from engine.model.records.fleet import DeviceQuery
 
 if TYPE_CHECKING:
     from engine import Engine
-    from engine.filters import View
+    from engine.model.filters import View
 
 TABLE_LIMIT = 1_000
 """Rows of a table that nobody limited; JSON and CSV are whole."""
@@ -145,15 +145,15 @@ def views(session: Session) -> int:
     if session.as_json:
         output.document([{"name": each.name, "title": each.title, "filter": each.filter} for each in found])
     else:
-        from engine.clock import SystemClock
+        from engine.model.clock import SystemClock
 
         output.table(VIEWS, found, SystemClock().now(), session.style)
     return ExitCode.DONE
 
 
 def _views(session: Session) -> list[View]:
-    from engine.filters import VIEWS as BUILT_IN
-    from engine.filters import View
+    from engine.model.filters import VIEWS as BUILT_IN
+    from engine.model.filters import View
 
     own = session.settings.views if session.settings is not None else {}
     return [*BUILT_IN, *(View(name, "From the configuration file", words) for name, words in own.items())]

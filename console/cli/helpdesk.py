@@ -14,17 +14,17 @@ from console.cli.diagnostics import ExitCode
 from console.cli.lists import INSTALLS
 from console.cli.session import Command, Session, session_of
 from console.text import NOTHING, Severity
-from engine.errors import BadInput
-from engine.records import DeviceDetail
+from engine.model.errors import BadInput
+from engine.model.records.fleet import DeviceDetail
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from engine import Engine
-    from engine.helpdesk import HelpDeskAnswer, Ticket
-    from engine.model import Cve
-    from engine.readiness import Check, Readiness
-    from engine.triage import FailureCase
+    from engine.model.model import Cve
+    from engine.rules.failures import FailureCase
+    from engine.rules.helpdesk import HelpDeskAnswer, Ticket
+    from engine.rules.readiness import Check, Readiness
 
 _FORMS = ("text", "markdown", "json")
 

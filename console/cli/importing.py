@@ -13,11 +13,11 @@ from console.cli import diagnostics, output
 from console.cli.diagnostics import ExitCode
 from console.cli.session import Command, Session, session_of
 from console.text import Severity
-from engine.errors import BadInput, NotOffered, ProviderError
+from engine.model.errors import BadInput, NotOffered, ProviderError
 
 if TYPE_CHECKING:
-    from engine.takeover import Difference, ImportReport
-    from engine.tenant_intake import PullProgress
+    from engine.fleet.takeover import Difference, ImportReport
+    from engine.tenants.pull import PullProgress
 
 _SHOWN_BAD_ROWS = 20
 
@@ -60,7 +60,7 @@ def import_devices(
 
 
 def _read(session: Session, file: Path, *, strict: bool, remove_gone: bool, dates: str | None) -> ImportReport:
-    from engine.inventory import DateOrder
+    from engine.files.devices import DateOrder
 
     orders = {"day-first": DateOrder.DAY_FIRST, "month-first": DateOrder.MONTH_FIRST}
     with session.engine(create=not session.dry_run) as engine:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from console import text
 from console.columns import Cell, Column, kind_cell, number_cell
 from console.text import NOTHING, Severity
-from engine.model import Approval
+from engine.model.model import Approval
 
 if TYPE_CHECKING:
-    from engine.calendar import MonthPlan
-    from engine.filters import View
-    from engine.model import Install
-    from engine.records import Compliance
+    from engine.catalog.calendar import MonthPlan
+    from engine.model.filters import View
+    from engine.model.model import Install
+    from engine.model.records.fleet import Compliance
 
 
 def _approval_state(row: Approval) -> Cell:

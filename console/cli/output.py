@@ -19,7 +19,7 @@ from console import text
 from console.columns import Cell, Column, place
 from console.terminal import shows_unicode
 from console.text import Severity, clean
-from engine.errors import EngineError
+from engine.model.errors import EngineError
 
 if TYPE_CHECKING:
     from rich.text import Text

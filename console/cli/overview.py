@@ -12,9 +12,9 @@ from console.cli.diagnostics import ExitCode
 from console.cli.lists import COMPLIANCE
 from console.cli.session import Command, Session, session_of
 from console.text import Severity
-from engine.build import Platform
-from engine.model import DeviceState
-from engine.records import Attention, Urgency
+from engine.model.build import Platform
+from engine.model.model import DeviceState
+from engine.model.records.fleet import Attention, Urgency
 
 if TYPE_CHECKING:
     from engine import Engine

@@ -17,13 +17,13 @@ from console.cli.diagnostics import ExitCode
 from console.cli.session import ChangeCommand, Command, Session, session_of
 from console.columns import Cell, Column
 from console.text import Severity
-from engine.errors import Refused
+from engine.model.errors import Refused
 
 if TYPE_CHECKING:
     from engine import Engine
-    from engine.data_age import ProviderStanding
-    from engine.provider_desk import ProviderFacts
+    from engine.model.records.data_age import ProviderStanding
     from engine.providers.graph.steps import Step
+    from engine.tenants.desk import ProviderFacts
 
 _CLOUDS = ("global", "usgov", "dod", "china")
 _WAYS = ("device-code", "certificate", "secret-env", "managed-identity", "token-env")

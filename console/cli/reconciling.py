@@ -15,13 +15,13 @@ from console.cli import diagnostics, output
 from console.cli.diagnostics import ExitCode
 from console.cli.session import Command, Session, session_of
 from console.text import Severity
-from engine.errors import BadInput
+from engine.model.errors import BadInput
 
 if TYPE_CHECKING:
     from console.columns import Column
     from engine import Engine
-    from engine.reconcile import FindingVerdict, Reconciled
-    from engine.reconciling import Reconciliation, Tally
+    from engine.evidence.scanners import Reconciliation, Tally
+    from engine.rules.findings import FindingVerdict, Reconciled
 
 _SHOWN_OPEN = 20
 _SHOWN_MOST = 1_000
@@ -61,7 +61,7 @@ def reconcile(
     A finding is a false positive where the device's hotpatches, its baseline or an installed standalone KB close the
     CVE, with KB, build, twin and date as proof. Ends with 3 when findings are true or lines could not be read.
     """
-    from engine.tabular.moments import DateOrder
+    from engine.files.moments import DateOrder
 
     orders = {"day-first": DateOrder.DAY_FIRST, "month-first": DateOrder.MONTH_FIRST}
     paths = [path.expanduser() for path in scans]
@@ -123,7 +123,7 @@ def _write_list(
 
 def _show(session: Session, engine: Engine, run: Reconciliation, wanted: frozenset[FindingVerdict]) -> None:
     """The counts, then the findings that were asked for; those that are still open where none were."""
-    from engine.reconcile import FindingVerdict
+    from engine.rules.findings import FindingVerdict
 
     verdicts, most = (wanted, _SHOWN_MOST) if wanted else (frozenset({FindingVerdict.TRUE}), _SHOWN_OPEN)
     shown: list[Reconciled] = []
@@ -147,7 +147,7 @@ def _columns() -> tuple[Column[Reconciled], ...]:
 
 
 def _verdicts(only: tuple[str, ...]) -> frozenset[FindingVerdict]:
-    from engine.reconcile import FindingVerdict
+    from engine.rules.findings import FindingVerdict
 
     return frozenset(FindingVerdict) if "all" in only else frozenset(map(FindingVerdict, only))
 
@@ -158,7 +158,7 @@ def _moment(told: str, order: object) -> datetime | None:
     Raises:
         BadInput: it is none.
     """
-    from engine.tabular.moments import DateOrder, read_moment
+    from engine.files.moments import DateOrder, read_moment
 
     if not told.strip():
         return None
@@ -193,7 +193,7 @@ def _stream(run: Reconciliation, findings: Iterable[Reconciled], wanted: frozens
 
 def _tell(session: Session, tally: Tally) -> None:
     from console.columns.findings import verdict_severity, why_words
-    from engine.reconcile import VERDICT_WORDS, FindingVerdict
+    from engine.rules.findings import VERDICT_WORDS, FindingVerdict
 
     for each in tally.files:
         at = text.moment_long(each.scanned_at)
@@ -219,7 +219,7 @@ def _tell_bad(tally: Tally) -> None:
 
 
 def _code(tally: Tally) -> ExitCode:
-    from engine.reconcile import FindingVerdict
+    from engine.rules.findings import FindingVerdict
 
     needs_somebody = tally.verdicts[FindingVerdict.TRUE] or tally.bad_count
     return ExitCode.ATTENTION if needs_somebody else ExitCode.DONE

@@ -14,11 +14,11 @@ from console.cli.diagnostics import ExitCode
 from console.cli.session import ChangeCommand, Command, Session, session_of
 from console.cli.work_lists import HANDS, HOLDS
 from console.text import Severity
-from engine.errors import BadInput
-from engine.intents import After, Exclude, LiftHold, Readmit, Recover, SetHold
+from engine.model.errors import BadInput
+from engine.model.intents import After, Exclude, LiftHold, Readmit, Recover, SetHold
 
 if TYPE_CHECKING:
-    from engine.rollout_records import RecoveryProgress
+    from engine.model.records.rollout import RecoveryProgress
 
 # --- recovery ---------------------------------------------------------------------------------------
 

@@ -13,13 +13,13 @@ from console.cli.diagnostics import ExitCode
 from console.cli.lists import CALENDAR
 from console.cli.session import Command, Session, session_of
 from console.text import Severity
-from engine.build import Platform
-from engine.errors import BadInput
+from engine.model.build import Platform
+from engine.model.errors import BadInput
 
 if TYPE_CHECKING:
-    from engine.calendar import MonthPlan
     from engine.catalog import Coverage
-    from engine.records import ReleaseRow
+    from engine.catalog.calendar import MonthPlan
+    from engine.model.records.fleet import ReleaseRow
 
 PLATFORM = click.Choice([each.value for each in Platform], case_sensitive=False)
 _ONLY = f"Only this platform: {', '.join(Platform)}."
@@ -139,7 +139,7 @@ def calendar(session: Session, platform: str | None, year: int | None, as_ics: b
         shown_year = year or now.year
         plans = {each: engine.reads.year_plan(each, shown_year) for each in wanted}
         if as_ics:
-            from engine.ics import calendar_ics
+            from engine.catalog.ics import calendar_ics
 
             both = (plan for each in plans.values() for plan in each)
             output.raw(calendar_ics(both, now).decode("utf-8"))
@@ -158,7 +158,7 @@ def calendar(session: Session, platform: str | None, year: int | None, as_ics: b
 
 
 def _year(platform: Platform, year: int, plans: tuple[MonthPlan, ...], next_baseline: str | None) -> dict[str, object]:
-    from engine.calendar import count_restarts
+    from engine.catalog.calendar import count_restarts
 
     return {
         "platform": platform,
@@ -170,7 +170,7 @@ def _year(platform: Platform, year: int, plans: tuple[MonthPlan, ...], next_base
 
 
 def _restart_words(plans: tuple[MonthPlan, ...]) -> str:
-    from engine.calendar import count_restarts
+    from engine.catalog.calendar import count_restarts
 
     count = count_restarts(plans)
     return (

@@ -15,11 +15,11 @@ from console.cli import diagnostics, documents, output
 from console.cli.diagnostics import ExitCode
 from console.cli.session import Command, Session, session_of
 from console.reports.making import ENDINGS, KINDS, Made, Request, lines, make, open_table, own_rates
-from engine.activity_summary import ActivityReport
-from engine.errors import BadInput, NotFound
-from engine.nearest import nearest
-from engine.readiness_summary import ReadinessReport
-from engine.report_records import ComplianceReport, CostReport
+from engine.model.errors import BadInput, NotFound
+from engine.model.nearest import nearest
+from engine.model.records.reports import ComplianceReport, CostReport
+from engine.rules.evidence.activity import ActivityReport
+from engine.rules.readiness.summary import ReadinessReport
 
 if TYPE_CHECKING:
     from console.reports.model import Stream, Table

@@ -15,15 +15,15 @@ from console.cli.changing import change, kb_number
 from console.cli.diagnostics import ExitCode
 from console.cli.session import ChangeCommand, Command, FactsGroup, Session, session_of
 from console.cli.work_lists import LATE, RING_CONFLICTS
-from engine.errors import BadInput
-from engine.intents import SetRing
-from engine.model import Gate, Ring
-from engine.records import RingProgress, RingRow, Urgency
-from engine.windows import window_text
+from engine.model.errors import BadInput
+from engine.model.intents import SetRing
+from engine.model.model import Gate, Ring
+from engine.model.records.fleet import RingProgress, RingRow, Urgency
+from engine.rules.rollout.windows import window_text
 
 if TYPE_CHECKING:
     from engine import Engine
-    from engine.rollout_records import HealthRow, LateDevice
+    from engine.model.records.rollout import HealthRow, LateDevice
 
 _ALL = 10_000_000
 """More devices than a ring can have: counts are whole."""

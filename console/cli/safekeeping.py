@@ -12,10 +12,10 @@ from console.cli import diagnostics, output
 from console.cli.diagnostics import ExitCode
 from console.cli.session import ChangeCommand, Command, Session, session_of
 from console.text import Severity
-from engine.errors import Refused
+from engine.model.errors import Refused
 
 if TYPE_CHECKING:
-    from engine.backup import Examined
+    from engine.safekeeping.backup import Examined
 
 _WORTH_COMPACTING = 50_000_000
 """Bytes."""
@@ -55,8 +55,8 @@ def restore(session: Session, file: Path, reason: str, force: bool) -> int:
 
     Refused while a console or another command has the state open. The audit of the restored state tells of it.
     """
-    from engine.backup import examine_backup
-    from engine.backup import restore as bring_back
+    from engine.safekeeping.backup import examine_backup
+    from engine.safekeeping.backup import restore as bring_back
 
     state = session.path()
     found = examine_backup(file, _show_progress, force=force)

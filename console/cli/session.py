@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from console.cli.output import Style
-from engine.errors import BadInput
-from engine.intents import Actor, Role
+from engine.model.errors import BadInput
+from engine.model.intents import Actor, Role
 
 if TYPE_CHECKING:
     from console.settings import Settings
@@ -96,7 +96,7 @@ class Session:
         """
         from console.cli import diagnostics
         from engine import open_engine
-        from engine.tenant_upkeep import PULL_EVERY
+        from engine.tenants.upkeep import PULL_EVERY
 
         told = diagnostics.requests_told() if self.debug else nullcontext()
         with (

@@ -6,8 +6,8 @@ import click
 
 from console.cli.changing import change, kb_number
 from console.cli.session import ChangeCommand, Session, session_of
-from engine.errors import BadInput
-from engine.intents import Resume, Scope, Stop, StopKind
+from engine.model.errors import BadInput
+from engine.model.intents import Resume, Scope, Stop, StopKind
 
 
 def _scope(kb: int | None, ring: str | None, everything: bool) -> Scope:

@@ -16,10 +16,10 @@ from console.cli.diagnostics import ExitCode
 from console.cli.session import ChangeCommand, FactsGroup, Session, session_of
 from console.columns import Cell, Column
 from console.text import NOTHING, Severity
-from engine.intents import AskAgain, Expedite, Sync
+from engine.model.intents import AskAgain, Expedite, Sync
 
 if TYPE_CHECKING:
-    from engine.tenants.model import Receipt
+    from engine.rules.tenants.model import Receipt
 
 _STATES = {
     "waiting": Severity.DUE,

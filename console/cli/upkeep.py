@@ -14,11 +14,11 @@ from console.cli.diagnostics import ExitCode
 from console.cli.session import Command, Session, session_of
 from console.columns import Cell, Column
 from console.text import Severity
-from engine.errors import Refused
+from engine.model.errors import Refused
 
 if TYPE_CHECKING:
     from engine.catalog import Changes
-    from engine.catalog_sync import Progress
+    from engine.catalog.sync import Progress
 
 # --- doctor -----------------------------------------------------------------------------------------
 
@@ -35,7 +35,7 @@ _FINDINGS: tuple[Column[Finding], ...] = (
 @session_of
 def doctor(session: Session) -> int:
     """Check the program and its state file: Python, terminal, settings, lease, audit, catalog. 3: look at it."""
-    from engine.clock import SystemClock
+    from engine.model.clock import SystemClock
 
     findings = examine(session)
     if session.as_json:
@@ -86,7 +86,7 @@ def sync(session: Session, base_url: str | None, since: str) -> int:
 
     A proxy is taken from HTTPS_PROXY. Nothing that the service gets wrong removes what is known.
     """
-    from engine.catalog_sync import DEFAULT_BASE_URL, SyncSettings
+    from engine.catalog.sync import DEFAULT_BASE_URL, SyncSettings
 
     _check_may_write(session)
     settings = SyncSettings(base_url=base_url or DEFAULT_BASE_URL, since=since)

@@ -11,9 +11,9 @@ from console.text import NOTHING, Severity
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from engine.plans.holds import Hold
-    from engine.rollout_records import HandsRow, LateDevice, Milestone, MissReason, RingConflict, RingForecast
-    from engine.triage import Escalation, FailureGroupView, KnownProblem
+    from engine.model.records.rollout import HandsRow, LateDevice, Milestone, MissReason, RingConflict, RingForecast
+    from engine.rules.failures import Escalation, FailureGroupView, KnownProblem
+    from engine.rules.plans.holds import Hold
 
 # --- forecast ---------------------------------------------------------------------------------------
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from console import text
 from console.columns.column import Cell, Column, number_cell
 from console.text import NOTHING, Severity
-from engine.model import InstallAction, InstallState
-from engine.records import ActiveInstall, AuditRow
+from engine.model.model import InstallAction, InstallState
+from engine.model.records.fleet import ActiveInstall, AuditRow
 
 _INSTALL_STATES = {
     InstallState.SUCCEEDED: Severity.OK,

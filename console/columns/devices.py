@@ -5,8 +5,8 @@ from __future__ import annotations
 from console import text
 from console.columns.column import Cell, Column
 from console.text import NOTHING, Severity
-from engine.model import DeviceState, Track, Verdict
-from engine.records import DeviceRow
+from engine.model.model import DeviceState, Track, Verdict
+from engine.model.records.fleet import DeviceRow
 
 _READINESS = {
     Verdict.READY: Severity.OK,

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from console import text
 from console.columns.column import Cell, Column
 from console.text import NOTHING, Severity
-from engine.causes import Cause, Retry
+from engine.model.causes import Cause, Retry
 
 if TYPE_CHECKING:
-    from engine.triage import FailureGroup, FailureGroupView
-    from engine.triage.views import GroupSla
+    from engine.rules.failures import FailureGroup, FailureGroupView
+    from engine.rules.failures.views import GroupSla
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from console import text
 from console.columns.column import Cell, Column
 from console.text import NOTHING, Severity
-from engine.records import FailureRow
+from engine.model.records.fleet import FailureRow
 
 
 def _stage_cell(row: FailureRow) -> Cell:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from console import text
 from console.columns.column import Cell, Column
 from console.text import NOTHING, Severity
-from engine.build import OsBuild, kb_text
-from engine.reconcile import VERDICT_WORDS, FindingVerdict, Proof, Reconciled, Why, next_step, reason, scanner_name
+from engine.model.build import OsBuild, kb_text
+from engine.rules.findings import VERDICT_WORDS, FindingVerdict, Proof, Reconciled, Why, next_step, reason, scanner_name
 
 _SEVERITIES = {
     FindingVerdict.TRUE: Severity.FAILED,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from console import text
 from console.columns.column import Cell, Column, number_cell
 from console.text import NOTHING, Severity
-from engine.model import ReleaseKind
-from engine.records import ReleaseRow
+from engine.model.model import ReleaseKind
+from engine.model.records.fleet import ReleaseRow
 
 _CVE_SEVERITIES = {"Critical": Severity.FAILED, "Important": Severity.AT_RISK}
 

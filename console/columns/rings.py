@@ -7,7 +7,7 @@ from datetime import datetime
 from console import text
 from console.columns.column import Cell, Column, number_cell
 from console.text import Severity
-from engine.records import GateCondition, RingProgress, RingRow
+from engine.model.records.fleet import GateCondition, RingProgress, RingRow
 
 
 def _days(number: int) -> Cell:

@@ -20,7 +20,7 @@ from console.dialogs.base import Dialog
 from console.text import Severity, fit, kb, plural
 from console.widgets.drawing import MUTED, line, plain, severity_text
 from console.widgets.tick_list import TickList
-from engine.intents import Approve
+from engine.model.intents import Approve
 
 
 @dataclass(frozen=True, slots=True)

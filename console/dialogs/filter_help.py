@@ -38,7 +38,7 @@ class FilterHelp(Dialog[None]):
 
 def filter_text(views: Mapping[str, str]) -> Content:
     """Syntax, fields and views."""
-    from engine.filters import FIELDS, SYNTAX, VIEWS
+    from engine.model.filters import FIELDS, SYNTAX, VIEWS
 
     rows = [plain("How to write it", STRONG)]
     rows += [line((fit(example, 34), KEY), "  ", (meaning, MUTED)) for example, meaning in SYNTAX]

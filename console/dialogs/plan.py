@@ -20,7 +20,7 @@ from console.clipboard import copy_text
 from console.dialogs.base import Dialog
 from console.text import Severity, count, plural
 from console.widgets.drawing import MUTED, STRONG, line, lines, plain, severity_text
-from engine.intents import Approve, Intent, Plan, Refusal
+from engine.model.intents import Approve, Intent, Plan, Refusal
 
 FAR_DEVICES = 1_000
 """From so many devices on, the number must be typed."""

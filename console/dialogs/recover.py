@@ -9,7 +9,7 @@ from textual.app import App
 from console.dialogs.ask import AskDialog
 from console.dialogs.choose import Choice, ChooseDialog
 from console.text import kb as kb_name
-from engine.intents import After, Recover
+from engine.model.intents import After, Recover
 
 
 async def ask_recovery(app: App[Any], kb: int) -> Recover | None:

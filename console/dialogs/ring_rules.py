@@ -13,8 +13,8 @@ from textual.widgets import Input, Static
 from console.dialogs.base import Dialog
 from console.text import Severity
 from console.widgets.drawing import MUTED, STRONG, plain, severity_text
-from engine.intents import SetRing
-from engine.model import Ring
+from engine.model.intents import SetRing
+from engine.model.model import Ring
 
 
 @dataclass(frozen=True, slots=True)

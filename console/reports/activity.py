@@ -21,8 +21,8 @@ from console.reports.model import (
     Table,
 )
 from console.text import Severity
-from engine.activity_summary import ENGINE, ActivityReport, DecisionKind, DecisionList, Stretch
-from engine.records import AuditRow
+from engine.model.records.fleet import AuditRow
+from engine.rules.evidence.activity import ENGINE, ActivityReport, DecisionKind, DecisionList, Stretch
 
 ASSUMPTIONS = (
     "A decision is a record of the audit; what the engine did by itself, such as opening a ring, is told apart.",

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from console import text
 from console.reports.model import Cell
 from console.text import NOTHING, Severity
-from engine.build import OsBuild
+from engine.model.build import OsBuild
 
 if TYPE_CHECKING:
-    from engine.report_records import Money
+    from engine.model.records.reports import Money
 
 _DECIMALS = 6
 """Places of a share in documents: enough for one device in a million."""

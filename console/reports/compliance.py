@@ -19,7 +19,7 @@ from console.reports.compliance_measures import (
 )
 from console.reports.model import Cell, Chart, Figure, Head, Note, Origin, Report, Row, Section, Table
 from console.text import Severity
-from engine.report_records import ComplianceReport, Mark, MarkCount, Offender, ReleaseCompliance
+from engine.model.records.reports import ComplianceReport, Mark, MarkCount, Offender, ReleaseCompliance
 
 
 def build(found: ComplianceReport, origin: Origin) -> Report:

@@ -9,7 +9,7 @@ from console.reports import cells
 from console.reports.compliance_measures import GOAL, slice_name
 from console.reports.model import Bar, BarChart, LineChart, Part, Point, Series
 from console.text import Severity
-from engine.report_records import Mark, ReleaseCompliance, SliceCompliance
+from engine.model.records.reports import Mark, ReleaseCompliance, SliceCompliance
 
 CURVES = 3
 """Releases whose curves stand in one picture."""

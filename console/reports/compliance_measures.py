@@ -8,8 +8,8 @@ from console import text
 from console.reports import cells
 from console.reports.model import Cell, Head, Row, Table
 from console.text import Severity
-from engine.build import Platform
-from engine.report_records import Mark, MarkCount, ReleaseCompliance, SliceCompliance
+from engine.model.build import Platform
+from engine.model.records.reports import Mark, MarkCount, ReleaseCompliance, SliceCompliance
 
 GOAL = 0.95
 """The share that a release is to reach in the end."""

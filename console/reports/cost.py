@@ -20,8 +20,8 @@ from console.reports.model import (
     Table,
 )
 from console.text import Severity
-from engine.build import Platform
-from engine.report_records import CostReport, CostRow, IneligibleCost, Money, RateUsed, SubscriptionMonth
+from engine.model.build import Platform
+from engine.model.records.reports import CostReport, CostRow, IneligibleCost, Money, RateUsed, SubscriptionMonth
 
 _SUM_HEADS = (
     Head("device_months", "Device months", is_number=True),

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING
 
 from console import text
 from console.reports.model import Origin, Report, Stream, Table
-from engine.calendar import Month
-from engine.errors import BadInput, NotFound
-from engine.nearest import nearest
+from engine.catalog.calendar import Month
+from engine.model.errors import BadInput, NotFound
+from engine.model.nearest import nearest
 
 if TYPE_CHECKING:
     from console.settings import Settings
     from engine import Engine
-    from engine.activity_summary import ActivityReport
-    from engine.rates import Rate
-    from engine.readiness_summary import ReadinessReport
-    from engine.records import AuditRow, ProviderFreshness
-    from engine.report_records import ComplianceReport, CostReport, Period
+    from engine.model.records.fleet import AuditRow, ProviderFreshness
+    from engine.model.records.reports import ComplianceReport, CostReport, Period
+    from engine.rules.evidence.activity import ActivityReport
+    from engine.rules.evidence.rates import Rate
+    from engine.rules.readiness.summary import ReadinessReport
 
     Found = ComplianceReport | ReadinessReport | CostReport | ActivityReport
 
@@ -197,7 +197,7 @@ def _months(request: Request, now: datetime) -> Period | None:
     """The months of the period; None for the engine's own choice. Without a beginning it takes twelve."""
     if not request.begins and not request.ends:
         return None
-    from engine.report_records import Period
+    from engine.model.records.reports import Period
 
     last = _day(request.ends, "--to").replace(day=1) if request.ends else now.date().replace(day=1)
     first = _day(request.begins, "--from").replace(day=1) if request.begins else _a_year_before(last)

@@ -23,9 +23,9 @@ from console.reports.model import (
     Table,
 )
 from console.text import Severity
-from engine.build import Platform
-from engine.readiness_summary import NextRelease, ReadinessReport, ReasonFix, VerdictCount
-from engine.records import DeviceRow
+from engine.model.build import Platform
+from engine.model.records.fleet import DeviceRow
+from engine.rules.readiness.summary import NextRelease, ReadinessReport, ReasonFix, VerdictCount
 
 _REASONS_DRAWN = 8
 

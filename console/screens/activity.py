@@ -28,8 +28,8 @@ from console.widgets.ask_line import AskLine, Completion
 from console.widgets.feed_table import FeedTable
 from console.widgets.section import SectionTitle
 from console.widgets.text_pane import TextPane
-from engine.errors import EngineError
-from engine.records import ActiveInstall, AuditRow, StateInfo
+from engine.model.errors import EngineError
+from engine.model.records.fleet import ActiveInstall, AuditRow, StateInfo
 
 if TYPE_CHECKING:
     from engine import Engine

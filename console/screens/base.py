@@ -20,14 +20,14 @@ from console.shell import Shell
 from console.text import moment
 from console.widgets.key_hints import KeyHints
 from console.widgets.status_line import StatusLine
-from engine.errors import EngineError, PlanOutdated
+from engine.model.errors import EngineError, PlanOutdated
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from engine import Engine
-    from engine.intents import Intent, Plan
-    from engine.records import StateInfo
+    from engine.model.intents import Intent, Plan
+    from engine.model.records.fleet import StateInfo
 
 T = TypeVar("T")
 

@@ -23,10 +23,10 @@ from console.text import Severity, is_ascii, kb, platform_short, plural, until
 from console.text import month as month_text
 from console.widgets.drawing import MUTED, Part, line, plain, severity_text
 from console.widgets.month_grid import MonthGrid
-from engine.build import Platform
-from engine.calendar import Month, MonthPlan, MonthState, count_restarts
-from engine.errors import EngineError
-from engine.records import StateInfo
+from engine.catalog.calendar import Month, MonthPlan, MonthState, count_restarts
+from engine.model.build import Platform
+from engine.model.errors import EngineError
+from engine.model.records.fleet import StateInfo
 
 if TYPE_CHECKING:
     from engine import Engine

@@ -19,11 +19,11 @@ from console.widgets import compliance_lines as draw
 from console.widgets.drawing import MUTED, STRONG, plain
 from console.widgets.lead_list import LeadList
 from console.widgets.notice import Notice
-from engine.errors import EngineError
+from engine.model.errors import EngineError
 
 if TYPE_CHECKING:
-    from engine.records import StateInfo
-    from engine.report_records import ComplianceReport, ReleaseCompliance
+    from engine.model.records.fleet import StateInfo
+    from engine.model.records.reports import ComplianceReport, ReleaseCompliance
 
 _TWO_WIDTH = 140
 """From which width on there are two columns."""

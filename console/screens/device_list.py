@@ -18,9 +18,9 @@ from console.screens.device_verbs import DeviceVerbs
 from console.text import count
 from console.widgets.ask_line import AskLine, Completion
 from console.widgets.fleet_table import FleetTable
-from engine.errors import EngineError
-from engine.intents import Target
-from engine.records import Anchor, AnchorKind, DeviceQuery, DeviceRow
+from engine.model.errors import EngineError
+from engine.model.intents import Target
+from engine.model.records.fleet import Anchor, AnchorKind, DeviceQuery, DeviceRow
 
 if TYPE_CHECKING:
     from engine import Engine
@@ -163,7 +163,7 @@ class DeviceList(DeviceVerbs):
 
     @work(exclusive=True, group="dialog")
     async def verb_views(self) -> None:
-        from engine.filters import VIEWS
+        from engine.model.filters import VIEWS
 
         choices = [Choice(view.filter, view.title, view.filter) for view in VIEWS]
         choices += [Choice(text, name, text) for name, text in self.shell.settings.views.items()]
@@ -177,7 +177,7 @@ class DeviceList(DeviceVerbs):
         self.query_one(AskLine).open("find", "name", hint="Type the beginning of a name. enter stays there.")
 
     def _suggest(self, text: str) -> list[Completion]:
-        from engine.filters import suggest
+        from engine.model.filters import suggest
 
         return [
             Completion(text[: each.start] + each.insert + text[each.end :], each.insert, each.help)
@@ -317,7 +317,7 @@ class DeviceList(DeviceVerbs):
 
 def filter_mistake(text: str) -> str:
     """What is wrong with a filter, "" when nothing is."""
-    from engine.filters import parse
+    from engine.model.filters import parse
 
     try:
         parse(text)

@@ -14,13 +14,13 @@ from console.dialogs.ask import AskDialog
 from console.dialogs.choose import Choice, ChooseDialog
 from console.screens.base import ConsoleScreen
 from console.text import month, platform_short, plural
-from engine.errors import EngineError
-from engine.intents import After, Apply, Assign, Retry, Target, Uninstall
+from engine.model.errors import EngineError
+from engine.model.intents import After, Apply, Assign, Retry, Target, Uninstall
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from engine.records import ReleaseRow
+    from engine.model.records.fleet import ReleaseRow
 
 _MONTHS_OFFERED = 4
 

@@ -26,10 +26,10 @@ from console.widgets.ask_line import AskLine
 from console.widgets.device_text import device_paras
 from console.widgets.fleet_table import FleetTable
 from console.widgets.text_pane import TextPane
-from engine.errors import EngineError
+from engine.model.errors import EngineError
 
 if TYPE_CHECKING:
-    from engine.model import Cve
+    from engine.model.model import Cve
 
 _PANE_PATIENCE = 0.12
 """Seconds the cursor must rest before the pane follows, so that a held key does not redraw it at each row."""

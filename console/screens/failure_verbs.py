@@ -16,14 +16,14 @@ from console.dialogs.recover import ask_recovery
 from console.screens.device_verbs import DeviceVerbs
 from console.text import clean, error_code, plural
 from console.text import kb as kb_name
-from engine.errors import EngineError
-from engine.intents import Escalate, Exclude, MarkKnownProblem, Target
+from engine.model.errors import EngineError
+from engine.model.intents import Escalate, Exclude, MarkKnownProblem, Target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from engine import Engine
-    from engine.records import FailureRow
+    from engine.model.records.fleet import FailureRow
 
 _NEXT_BASELINE = "next baseline"
 

@@ -26,9 +26,9 @@ from console.widgets.detail_panes import DetailPanes
 from console.widgets.failure_text import install_text, line_text
 from console.widgets.runbook_text import runbook_text
 from console.widgets.small_table import SmallTable
-from engine.errors import EngineError
-from engine.intents import Target
-from engine.records import FailureRow, StateInfo
+from engine.model.errors import EngineError
+from engine.model.intents import Target
+from engine.model.records.fleet import FailureRow, StateInfo
 
 
 class FailuresScreen(FailureVerbs, FilterLine, SteadyScreen):
@@ -185,8 +185,8 @@ class FailuresScreen(FailureVerbs, FilterLine, SteadyScreen):
             again = {device_id for device_id, _ in self._failed.under_way} & row.device_ids
             cause, key, facts = row.cause.value, row.key, line_text(row, now, len(again))
         else:
-            from engine.errorcodes import explain
-            from engine.triage import retry_decision
+            from engine.rules.failures import retry_decision
+            from engine.rules.failures.errorcodes import explain
 
             knowledge = explain(row.error_code)
             decision = retry_decision(row.error_code, row.attempt, row.failed_at, now, repaired=True)

@@ -11,7 +11,7 @@ from textual import on
 
 from console.screens.base import ConsoleScreen
 from console.widgets.ask_line import AskLine, Completion
-from engine.errors import EngineError
+from engine.model.errors import EngineError
 
 
 class FilterLine(ConsoleScreen):
@@ -48,7 +48,7 @@ class FilterLine(ConsoleScreen):
         self.remember({"filter": ""})
 
     def _suggest(self, text: str) -> list[Completion]:
-        from engine.filters import suggest
+        from engine.model.filters import suggest
 
         return [
             Completion(text[: each.start] + each.insert + text[each.end :], each.insert, each.help)
@@ -82,7 +82,7 @@ class FilterLine(ConsoleScreen):
 
 def filter_mistake(text: str) -> str:
     """What is wrong with a filter, "" when nothing is."""
-    from engine.filters import parse
+    from engine.model.filters import parse
 
     try:
         parse(text)

@@ -24,16 +24,25 @@ from console.widgets.compliance_lines import trend_lines, trend_spark
 from console.widgets.drawing import MUTED, STRONG, plain, severity_text
 from console.widgets.lead_list import Draw, Lead, LeadList
 from console.widgets.notice import Notice
-from engine.build import Platform
-from engine.calendar import MonthPlan
-from engine.errors import EngineError
-from engine.model import Verdict
-from engine.records import ActiveInstall, Attention, AuditRow, Compliance, Count, ReasonCount, RingProgress, StateInfo
+from engine.catalog.calendar import MonthPlan
+from engine.model.build import Platform
+from engine.model.errors import EngineError
+from engine.model.model import Verdict
+from engine.model.records.fleet import (
+    ActiveInstall,
+    Attention,
+    AuditRow,
+    Compliance,
+    Count,
+    ReasonCount,
+    RingProgress,
+    StateInfo,
+)
 
 if TYPE_CHECKING:
     from engine import Engine
-    from engine.report_records import ReleaseCompliance
-    from engine.triage import FailureGroup
+    from engine.model.records.reports import ReleaseCompliance
+    from engine.rules.failures import FailureGroup
 
 _TWO_WIDTH = 140
 """From which width on there are two columns."""

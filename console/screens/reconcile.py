@@ -28,12 +28,12 @@ from console.text import clean, count, plural, share
 from console.widgets.finding_table import FindingTable
 from console.widgets.finding_text import finding_paras, verdict_line
 from console.widgets.text_pane import TextPane
-from engine.errors import EngineError
-from engine.reconcile import VERDICT_WORDS, FindingVerdict, Reconciled
+from engine.model.errors import EngineError
+from engine.rules.findings import VERDICT_WORDS, FindingVerdict, Reconciled
 
 if TYPE_CHECKING:
     from engine import Engine
-    from engine.reconciling import FindingFile, Reconciliation
+    from engine.evidence.scanners import FindingFile, Reconciliation
 
 _A_WHILE = 0.2
 """Seconds of reading between two looks at what else the slow thread is asked."""
@@ -97,7 +97,7 @@ class ReconcileScreen(ConsoleScreen):
         paths = self._paths
 
         def begin(engine: Engine) -> tuple[Reconciliation, FindingFile]:
-            from engine.reconciling import FindingFile
+            from engine.evidence.scanners import FindingFile
 
             return engine.reconcile(paths), FindingFile()
 

@@ -24,11 +24,11 @@ from console.widgets.ask_line import AskLine
 from console.widgets.detail_panes import DetailPanes
 from console.widgets.release_text import matches, release_cves, release_facts
 from console.widgets.small_table import SmallTable
-from engine.build import Platform
-from engine.errors import EngineError
-from engine.intents import Apply, Target
-from engine.model import Approval
-from engine.records import ReleaseRow, StateInfo
+from engine.model.build import Platform
+from engine.model.errors import EngineError
+from engine.model.intents import Apply, Target
+from engine.model.model import Approval
+from engine.model.records.fleet import ReleaseRow, StateInfo
 
 if TYPE_CHECKING:
     from engine import Engine
@@ -256,7 +256,7 @@ class ReleasesScreen(RolloutVerbs):
 
     def arrive(self, filter_text: str) -> None:
         """A KB, or words to filter by."""
-        from engine.build import parse_kb
+        from engine.model.build import parse_kb
 
         self._restored = True
         try:

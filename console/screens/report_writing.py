@@ -14,7 +14,7 @@ from console.dialogs.ask import AskDialog
 from console.dialogs.choose import Choice, ChooseDialog
 from console.reports.making import ENDINGS, KINDS, Request, own_rates
 from console.text import share
-from engine.errors import BadInput, EngineError
+from engine.model.errors import BadInput, EngineError
 
 if TYPE_CHECKING:
     from console.screens.base import ConsoleScreen

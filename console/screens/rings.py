@@ -19,14 +19,14 @@ from console.widgets.ring_list import ReleaseHead, RingHeader, RingList
 from console.widgets.ring_plan import RingPlan
 from console.widgets.ring_text import ring_text
 from console.widgets.text_pane import TextPane
-from engine.build import parse_kb
-from engine.errors import EngineError
-from engine.model import Approval, Ring
-from engine.records import ReleaseRow, RingProgress, StateInfo
+from engine.model.build import parse_kb
+from engine.model.errors import EngineError
+from engine.model.model import Approval, Ring
+from engine.model.records.fleet import ReleaseRow, RingProgress, StateInfo
 
 if TYPE_CHECKING:
     from engine import Engine
-    from engine.rollout_records import RecoveryProgress
+    from engine.model.records.rollout import RecoveryProgress
     from engine.store.rollout import StopRow
 
 

@@ -18,13 +18,13 @@ from console.dialogs.recover import ask_recovery
 from console.screens.steady import SteadyScreen
 from console.text import kb as kb_name
 from console.text import moment, month, platform_short
-from engine.errors import EngineError
-from engine.intents import Resume, Scope, Stop, StopKind, Withdraw
+from engine.model.errors import EngineError
+from engine.model.intents import Resume, Scope, Stop, StopKind, Withdraw
 
 if TYPE_CHECKING:
     from console.dialogs.approve import RingOffer
-    from engine.model import Approval, Ring
-    from engine.records import ReleaseRow, RingProgress
+    from engine.model.model import Approval, Ring
+    from engine.model.records.fleet import ReleaseRow, RingProgress
     from engine.store.rollout import StopRow
 
 _DONE = {StopKind.PAUSE: "paused", StopKind.HALT: "halted"}

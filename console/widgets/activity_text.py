@@ -10,7 +10,7 @@ from console.keys import BY_ID
 from console.text import NOTHING, count, kb, moment_long, plural, until, words
 from console.widgets.drawing import KEY, MUTED, cell
 from console.widgets.paragraphs import BLANK, Para, field, hung, para, title
-from engine.records import ActiveInstall, AuditRow
+from engine.model.records.fleet import ActiveInstall, AuditRow
 
 _KNOWN = ("steps", "restarts", "installs", "sample", "left_out", "command", "before", "after")
 

@@ -29,7 +29,7 @@ from console.widgets.drawing import MUTED, STRONG, Part, line, plain, severity_t
 from console.widgets.lead_list import Lead
 from console.widgets.plot import Series, legend, plot
 from console.widgets.trend import spark
-from engine.report_records import (
+from engine.model.records.reports import (
     DriftRow,
     Mark,
     MarkCount,

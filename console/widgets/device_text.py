@@ -15,13 +15,13 @@ from console.device_reads import DeviceReport, cves_in_words, what_next
 from console.text import NOTHING, Severity, age, build, clean, error_code, fit, kb, moment, person, words
 from console.widgets.drawing import MUTED, STRONG, Part, cell, plain, severity_text
 from console.widgets.paragraphs import BLANK, Para, field, hung, para, title
-from engine.model import Cve, Install, InstallAction, InstallState
-from engine.model import Severity as CveSeverity
-from engine.readiness import Readiness
-from engine.readiness.model import Check, CheckResult
+from engine.model.model import Cve, Install, InstallAction, InstallState
+from engine.model.model import Severity as CveSeverity
+from engine.rules.readiness import Readiness
+from engine.rules.readiness.model import Check, CheckResult
 
 if TYPE_CHECKING:
-    from engine.helpdesk import HelpDeskAnswer
+    from engine.rules.helpdesk import HelpDeskAnswer
 
 _CHECKS = {
     CheckResult.MET: Severity.OK,

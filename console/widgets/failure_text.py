@@ -10,14 +10,14 @@ from console.columns import FailureLine, due_cell, retry_cell
 from console.text import NOTHING, Severity, age, build, count, error_code, kb, moment, person, plural, until, words
 from console.widgets.drawing import MUTED, STRONG, cell, severity_text
 from console.widgets.paragraphs import BLANK, Para, field, hung, para, title
-from engine.model import InstallAction
-from engine.records import ActiveInstall, FailureRow
-from engine.triage.sla import SlaStage
+from engine.model.model import InstallAction
+from engine.model.records.fleet import ActiveInstall, FailureRow
+from engine.rules.failures.sla import SlaStage
 
 if TYPE_CHECKING:
-    from engine.errorcodes import ErrorKnowledge
-    from engine.triage import FailureGroup, FailureGroupView, RetryDecision
-    from engine.triage.views import GroupSla, RetryOutlook
+    from engine.rules.failures import FailureGroup, FailureGroupView, RetryDecision
+    from engine.rules.failures.errorcodes import ErrorKnowledge
+    from engine.rules.failures.views import GroupSla, RetryOutlook
 
 _NAMES_SHOWN = 5
 

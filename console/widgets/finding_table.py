@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from console.columns.findings import FINDINGS
 from console.widgets.fleet_table import FleetTable
-from engine.reconcile import Reconciled
+from engine.rules.findings import Reconciled
 
 
 class FindingTable(FleetTable[Reconciled]):

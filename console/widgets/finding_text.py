@@ -10,7 +10,7 @@ from console.columns.findings import verdict_cell, verdict_severity
 from console.text import NOTHING, Severity, build, count, date, kb, moment_long, sign
 from console.widgets.drawing import MUTED, STYLES, Part, cell, line
 from console.widgets.paragraphs import BLANK, Para, field, para, title
-from engine.reconcile import VERDICT_WORDS, FindingVerdict, Proof, Reconciled, next_step, reason, scanner_name
+from engine.rules.findings import VERDICT_WORDS, FindingVerdict, Proof, Reconciled, next_step, reason, scanner_name
 
 _SHORT = {
     FindingVerdict.TRUE: "open",

@@ -14,8 +14,8 @@ from console.columns import Column
 from console.messages import PageWanted, PositionWanted, Stretch
 from console.text import count
 from console.widgets.table import Table
-from engine.errors import EngineError
-from engine.records import Anchor, AnchorKind
+from engine.model.errors import EngineError
+from engine.model.records.fleet import Anchor, AnchorKind
 
 Row = TypeVar("Row")
 

@@ -14,9 +14,9 @@ from textual.content import Content
 from console.columns import kind_cell
 from console.text import Severity, build, cells, clip, fit, is_ascii, kb, until
 from console.widgets.drawing import MUTED, STRONG, STYLES, Part, fitted, line, plain, severity_text
-from engine.build import OsBuild
-from engine.calendar import Month, MonthPlan, MonthState, patch_tuesday_moment
-from engine.model import Release, ReleaseKind
+from engine.catalog.calendar import Month, MonthPlan, MonthState, patch_tuesday_moment
+from engine.model.build import OsBuild
+from engine.model.model import Release, ReleaseKind
 
 FULL_LINES = 6
 """Lines inside the frame from which on a card of the year shows more than kind, release and surprise."""

@@ -22,7 +22,7 @@ from console.shell import Shell
 from console.text import month as month_text
 from console.widgets.drawing import fitted, plain
 from console.widgets.month_card import framed, quarter_lines, year_lines, year_strip
-from engine.calendar import MonthPlan
+from engine.catalog.calendar import MonthPlan
 
 COLUMNS = 3
 _LEAST_CARD = 5

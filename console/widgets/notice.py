@@ -9,7 +9,7 @@ from textual.widgets import Static
 
 from console.text import Severity
 from console.widgets.drawing import MUTED, line, lines, plain, severity_text
-from engine.errors import EngineError
+from engine.model.errors import EngineError
 
 
 class Notice(Static):

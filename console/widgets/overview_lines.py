@@ -37,8 +37,8 @@ from console.text import (
 from console.widgets.drawing import MUTED, STRONG, Part, cell, line, plain, severity_text
 from console.widgets.lead_list import Lead
 from console.widgets.ring_bar import bar, progress_shares
-from engine.model import ReleaseKind
-from engine.records import ActiveInstall, Attention, AuditRow, Compliance, RingProgress, Urgency
+from engine.model.model import ReleaseKind
+from engine.model.records.fleet import ActiveInstall, Attention, AuditRow, Compliance, RingProgress, Urgency
 
 URGENCIES = {
     Urgency.NOW: (Severity.FAILED, "now"),

@@ -10,9 +10,9 @@ from console.text import NOTHING, Severity, build, count, fit, kb, moment, momen
 from console.widgets.drawing import MUTED, Part, cell, line, severity_text
 from console.widgets.paragraphs import BLANK, Para, field, hung, para, title
 from engine.catalog import Coverage, Gap
-from engine.model import Approval, Cve, Release
-from engine.model import Severity as Rating
-from engine.records import ReleaseRow
+from engine.model.model import Approval, Cve, Release
+from engine.model.model import Severity as Rating
+from engine.model.records.fleet import ReleaseRow
 
 _CVES_SHOWN = 40
 _RATING_WIDTH = 11

@@ -15,7 +15,7 @@ from textual.widget import Widget
 from console.columns import ring_progress_cell
 from console.text import count, fit, kb, share
 from console.widgets.drawing import MUTED, STRONG, Part, cell, line, lines, plain
-from engine.records import RingProgress
+from engine.model.records.fleet import RingProgress
 
 
 @dataclass(frozen=True, slots=True)

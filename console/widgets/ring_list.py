@@ -24,7 +24,7 @@ from console.text import cells, clip, count, fit, is_ascii
 from console.widgets.drawing import MUTED, Part, cell, line, lines
 from console.widgets.ring_bar import bar, progress_shares
 from console.widgets.ring_text import release_head
-from engine.records import ReleaseRow, RingProgress
+from engine.model.records.fleet import ReleaseRow, RingProgress
 
 _PREFIX = 2
 _GAP = 2

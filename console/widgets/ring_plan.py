@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 from console.text import cells, fit
 from console.widgets.drawing import MUTED, STRONG, Part, line, lines
-from engine.model import Ring
+from engine.model.model import Ring
 
 _NAME = 12
 _LEAST_DAYS = 7

@@ -24,10 +24,10 @@ from console.text import (
 )
 from console.widgets.drawing import MUTED, STRONG, Part, cell, line, lines, severity_text
 from console.widgets.paragraphs import BLANK, Para, field, hung, para, title
-from engine.model import Approval, Ring
-from engine.records import GateCondition, ReleaseRow, RingProgress, TenantSide
-from engine.rollout_records import RecoveryProgress
-from engine.windows import window_text
+from engine.model.model import Approval, Ring
+from engine.model.records.fleet import GateCondition, ReleaseRow, RingProgress, TenantSide
+from engine.model.records.rollout import RecoveryProgress
+from engine.rules.rollout.windows import window_text
 
 _VALUE = 14
 """Cells that values are brought to; a longer one pushes what it needs to the right."""

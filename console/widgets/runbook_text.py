@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from console.text import clean_lines
 from console.widgets.drawing import KEY, MUTED, STRONG, Part
 from console.widgets.paragraphs import BLANK, Para, hung, para, title
-from engine.runbooks import BUILT_IN, Runbook
+from engine.rules.failures.runbooks import BUILT_IN, Runbook
 
 _HEADING = re.compile(r"#{1,6}[ \t].*")
 _STEP = re.compile(r"(?P<indent>[ ]{0,3})(?P<mark>\d{1,2}[.)]|[-*+])[ ]+(?P<words>.*)")

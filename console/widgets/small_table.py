@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from console.columns import Column
 from console.text import count
 from console.widgets.table import Table
-from engine.errors import EngineError
+from engine.model.errors import EngineError
 
 Row = TypeVar("Row")
 

@@ -12,7 +12,7 @@ from textual.widget import Widget
 from console.data_ages import age_words
 from console.text import cells, clean, clip, moment
 from console.widgets.drawing import MUTED, line
-from engine.records import StateInfo
+from engine.model.records.fleet import StateInfo
 
 _SEPARATOR = " › "
 _LEAST_TRAIL = 24

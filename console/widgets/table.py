@@ -25,7 +25,7 @@ from console.text import Severity
 from console.widgets.marks import Marks
 from console.widgets.painter import PREFIX, Look, Painter
 from console.widgets.window import Window
-from engine.errors import EngineError
+from engine.model.errors import EngineError
 
 Row = TypeVar("Row")
 

@@ -1,7 +1,7 @@
 """Releases, vulnerabilities and fixes: what is known, what devices are compared with, what stays open.
 
-Called by the store, the engine and both fronts. Reading documents is `engine.msrc`, fetching `engine.catalog_sync`.
-Files and merging are loaded when first asked for: most commands only need releases and levels.
+Called by the store, the engine and both fronts. Reading documents is `engine.catalog.msrc`, fetching
+`engine.catalog.sync`. Files and merging are loaded when first asked for: most commands only need releases and levels.
 """
 
 from __future__ import annotations

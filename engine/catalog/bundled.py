@@ -12,13 +12,13 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from engine.build import Architecture, OsBuild, Platform, kb_text, parse_kb
-from engine.calendar import MonthFact, patch_tuesday_moment, release_moment
+from engine.catalog.calendar import MonthFact, patch_tuesday_moment, release_moment
 from engine.catalog.catalog import Catalog, KnownDocument
 from engine.catalog.fixes import Fix
-from engine.clock import from_text, to_text
-from engine.errors import BadInput
-from engine.model import Cve, Release, ReleaseKind, Severity
+from engine.model.build import Architecture, OsBuild, Platform, kb_text, parse_kb
+from engine.model.clock import from_text, to_text
+from engine.model.errors import BadInput
+from engine.model.model import Cve, Release, ReleaseKind, Severity
 
 CATALOG_FILE = "catalog.json"
 BEYOND_FILE = "releases_beyond_msrc.json"

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-from engine.build import Architecture, OsBuild, Platform
-from engine.calendar import patch_tuesday_moment
+from engine.catalog.calendar import patch_tuesday_moment
 from engine.catalog.coverage import Coverage, coverage_of, open_on
 from engine.catalog.fixes import Fix
 from engine.catalog.levels import Levels, make_levels
-from engine.model import Cve, Release, ReleaseKind
+from engine.model.build import Architecture, OsBuild, Platform
+from engine.model.model import Cve, Release, ReleaseKind
 
 
 @dataclass(frozen=True, slots=True)

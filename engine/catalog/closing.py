@@ -11,9 +11,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from engine.build import Architecture, OsBuild, Platform
 from engine.catalog.coverage import PlatformFixes, chain_of, running_release
-from engine.model import Release, ReleaseKind
+from engine.model.build import Architecture, OsBuild, Platform
+from engine.model.model import Release, ReleaseKind
 
 if TYPE_CHECKING:
     from engine.catalog.catalog import Catalog

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from engine.build import Architecture, OsBuild, Platform
-from engine.model import Cve, Release, ReleaseKind, Severity
+from engine.model.build import Architecture, OsBuild, Platform
+from engine.model.model import Cve, Release, ReleaseKind, Severity
 
 if TYPE_CHECKING:
     from engine.catalog.catalog import Catalog

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.build import Architecture, OsBuild, Platform
+from engine.model.build import Architecture, OsBuild, Platform
 
 
 @dataclass(frozen=True, slots=True)

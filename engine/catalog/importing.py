@@ -11,8 +11,8 @@ from pathlib import Path
 
 from engine.catalog.catalog import Catalog
 from engine.catalog.merging import Changes, Fault, merge_all
-from engine.errors import BadInput
-from engine.msrc import DocumentFault, MonthDocument, read_document
+from engine.catalog.msrc import DocumentFault, MonthDocument, read_document
+from engine.model.errors import BadInput
 
 _ENDINGS = (".xml", ".xml.gz")
 

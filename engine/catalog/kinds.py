@@ -1,7 +1,7 @@
 """Decides what each KB is on each platform: its month, its kind, its day; from all the rows filed for it.
 
 Called by `merging` only. Pure: the same evidence gives the same releases, in whatever order documents came.
-Hard-codes no month; which months are baselines by plan comes from `engine.calendar`.
+Hard-codes no month; which months are baselines by plan comes from `engine.catalog.calendar`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from engine.build import Architecture, OsBuild, Platform
-from engine.calendar import BASELINE_MONTHS, Month, patch_tuesday_moment, release_moment
-from engine.model import Release, ReleaseKind
-from engine.msrc.document import Package
+from engine.catalog.calendar import BASELINE_MONTHS, Month, patch_tuesday_moment, release_moment
+from engine.catalog.msrc.document import Package
+from engine.model.build import Architecture, OsBuild, Platform
+from engine.model.model import Release, ReleaseKind
 
 _MAIN_SHARE = 0.15
 """The B release of a month carries most of its CVEs; a KB re-listed from another month carries one to three."""

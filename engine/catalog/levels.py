@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.build import OsBuild, Platform
-from engine.model import Release, ReleaseKind, Track
+from engine.model.build import OsBuild, Platform
+from engine.model.model import Release, ReleaseKind, Track
 
 
 @dataclass(frozen=True, slots=True)

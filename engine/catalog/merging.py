@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from engine.build import Architecture, OsBuild, Platform, kb_text
 from engine.catalog.catalog import Catalog, KnownDocument
 from engine.catalog.fixes import Fix
 from engine.catalog.kinds import Evidence, decide
-from engine.model import Cve, Release, ReleaseKind, Severity
-from engine.msrc.document import FixRow, MonthDocument, Package
+from engine.catalog.msrc.document import FixRow, MonthDocument, Package
+from engine.model.build import Architecture, OsBuild, Platform, kb_text
+from engine.model.model import Cve, Release, ReleaseKind, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Fault:
     """Something that a document, a file or the index got wrong. Nothing that is known suffered from it."""
 
     kind: str
-    """A `engine.msrc.FaultKind` value."""
+    """A `engine.catalog.msrc.FaultKind` value."""
     subject: str
     """The month, file or address it concerns."""
     message: str

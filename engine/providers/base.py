@@ -1,7 +1,7 @@
 """What every system that reaches devices must offer; the runner alone calls it.
 
 A provider knows no database and decides nothing: it says what it can do, carries out one order,
-and reports what has happened. It raises the ProviderError tree of `engine.errors` and nothing else.
+and reports what has happened. It raises the ProviderError tree of `engine.model.errors` and nothing else.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
-from engine.build import OsBuild
-from engine.model import DeviceFacts, InstallAction, InstallState, Release, Window
+from engine.model.build import OsBuild
+from engine.model.model import DeviceFacts, InstallAction, InstallState, Release, Window
 
 
 class PolicyVerb(StrEnum):

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from engine.model.records.fleet import ProviderRow
 from engine.providers.base import Provider
-from engine.records import ProviderRow
 
 if TYPE_CHECKING:
     from engine.providers.graph.signin import OnCode

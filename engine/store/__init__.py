@@ -24,6 +24,7 @@ from engine.store.safeguards import SafeguardStore
 from engine.store.state import Lease, StateStore
 
 if TYPE_CHECKING:
+    from engine.rules.failures import SlaTargets
     from engine.store.cases import CaseStore
     from engine.store.escalations import EscalationStore
     from engine.store.evidence import EvidenceStore
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from engine.store.tenant_rings import TenantRingStore
     from engine.store.tenant_status import TenantStatusStore
     from engine.store.traits import TraitStore
-    from engine.triage import SlaTargets
 
 
 class Store:
@@ -54,7 +54,7 @@ class Store:
         """
         self.path = path
         self.sla_targets: SlaTargets | None = None
-        """Service levels of whoever has opened it; None for those that `engine.triage` comes with."""
+        """Service levels of whoever has opened it; None for those that `engine.rules.failures` comes with."""
         self.connection = open_state(path, read_only=read_only, create=create)
         self.state = StateStore(self.connection)
         self.lease = Lease(self.connection)

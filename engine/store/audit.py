@@ -10,9 +10,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from engine.audit import GENESIS, AuditCheck, AuditEntry, AuditRecord, Break, Head, chained, verify, without_head
-from engine.clock import from_text
-from engine.records import AuditRow
+from engine.model.audit import GENESIS, AuditCheck, AuditEntry, AuditRecord, Break, Head, chained, verify, without_head
+from engine.model.clock import from_text
+from engine.model.records.fleet import AuditRow
 from engine.store.values import damage, seconds
 
 _HEAD = "audit-head"

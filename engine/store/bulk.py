@@ -11,8 +11,8 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from engine.build import Platform
 from engine.catalog import Levels
+from engine.model.build import Platform
 from engine.store.devices import DeviceStore, fact_values
 from engine.store.installs import STATE_OF_DEVICE, InstallStore
 from engine.store.readiness_sql import judge

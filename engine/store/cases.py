@@ -1,7 +1,7 @@
 """Reads failures as cases: from the first attempt that failed to what was done about it, for the service levels.
 
-`engine.failures` calls it. A case is not stored: its times follow from installs, exclusions and escalations, so that
-they can never disagree with them.
+`engine.situation.failures` calls it. A case is not stored: its times follow from installs, exclusions and escalations,
+so that they can never disagree with them.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from engine.build import Platform
-from engine.model import InstallAction, Severity
+from engine.model.build import Platform
+from engine.model.model import InstallAction, Severity
+from engine.rules.failures import FailureCase, FailureTimes, GroupSla, SlaTargets
 from engine.store.filter_sql import Condition
 from engine.store.traits import EVERY_DEVICE
 from engine.store.values import moment, seconds, time_of
-from engine.triage import FailureCase, FailureTimes, GroupSla, SlaTargets
 
 SeverityOf = Callable[[int, Platform], Severity]
 """(KB, platform) → the severity that the service level of its failures goes by."""
@@ -76,7 +76,8 @@ class CaseStore:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
         self.overall: tuple[datetime, tuple[int, ...], GroupSla | None] | None = None
-        """When `engine.failures` has last judged every failure, after which decisions, and what came of it."""
+        """When `engine.situation.failures` has last judged every failure, after which decisions, and what came of
+        it."""
 
     def open(
         self, severity_of: SeverityOf, now: datetime, targets: SlaTargets, devices: Condition = EVERY_DEVICE

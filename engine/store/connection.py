@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.errors import EngineError, StateTooNew, StateUnusable
+from engine.model.errors import EngineError, StateTooNew, StateUnusable
 
 APPLICATION_ID = 0x48505443  # "HPTC", stored in the file's header so that a foreign file is recognised
 SCHEMA_VERSION = 12

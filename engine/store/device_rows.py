@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 
-from engine.build import Architecture, Platform
-from engine.model import DeviceState, Track, Verdict
-from engine.readiness import reason_words
-from engine.records import DeviceRow
+from engine.model.build import Architecture, Platform
+from engine.model.model import DeviceState, Track, Verdict
+from engine.model.records.fleet import DeviceRow
+from engine.rules.readiness import reason_words
 from engine.store.steered import TENANT
 from engine.store.values import moment, os_build
 

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from engine.build import Architecture, OsBuild, Platform
 from engine.catalog import Levels
-from engine.model import (
+from engine.model.build import Architecture, OsBuild, Platform
+from engine.model.model import (
     ChpeState,
     DeviceFacts,
     DeviceState,
@@ -22,8 +22,8 @@ from engine.model import (
     VbsState,
     Verdict,
 )
-from engine.readiness import Readiness
-from engine.records import Anchor, Count, DevicePage, DeviceQuery, DeviceRow
+from engine.model.records.fleet import Anchor, Count, DevicePage, DeviceQuery, DeviceRow
+from engine.rules.readiness import Readiness
 from engine.store.device_rows import device_row
 from engine.store.filter_sql import compile_text
 from engine.store.readiness_sql import id_range, judge, of_platform

@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
 
+from engine.rules.failures import Escalation
 from engine.store.values import moment, seconds, time_of
-from engine.triage import Escalation
 
 _COLUMNS = """e.*,
     (SELECT count(*) FROM escalation_device m WHERE m.escalation_id = e.id) AS devices,

@@ -1,7 +1,7 @@
 """Reads what happened to builds, in the order of time, and keeps the compliance of months that have closed.
 
-`engine.evidence` asks; what the rows mean is decided in `protection`, `compliance` and `cost`. Streams tuples instead
-of records: a year of a million devices is twelve million rows.
+`engine.evidence.evidence` asks; what the rows mean is decided in `protection`, `compliance` and `cost`. Streams tuples
+instead of records: a year of a million devices is twelve million rows.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from engine.build import Platform
+from engine.model.build import Platform
 from engine.store.filter_sql import Condition
 from engine.store.values import moment, placeholders, seconds, time_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime
 
-from engine.model import Release
+from engine.model.model import Release
 from engine.store.filter_sql import Condition
 from engine.store.values import build_number, seconds
 

@@ -11,11 +11,11 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from engine.model import InstallState
-from engine.plans.exclude import WaitingInstall
+from engine.model.model import InstallState
+from engine.rules.failures import Exclusion
+from engine.rules.plans.exclude import WaitingInstall
 from engine.store.excluded import IN_FORCE
 from engine.store.values import epoch, moment, placeholders, seconds
-from engine.triage import Exclusion
 
 _AMONG = "device_id IN (SELECT value FROM json_each(?))"
 

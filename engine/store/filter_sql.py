@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from engine.build import OsBuild
-from engine.filters import (
+from engine.model.build import OsBuild
+from engine.model.filters import (
     Absent,
     Age,
     BuildNumber,
@@ -26,7 +26,7 @@ from engine.filters import (
     Word,
     parse,
 )
-from engine.model import InstallAction, InstallState
+from engine.model.model import InstallAction, InstallState
 
 _ASCII_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 

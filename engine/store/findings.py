@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from engine.catalog.closing import Route
-from engine.model import Track
-from engine.reconcile.judgement import Evidence, FindingVerdict, Judgement, Proof, Reconciled, Why
-from engine.records import Anchor, AnchorKind
+from engine.model.model import Track
+from engine.model.records.fleet import Anchor, AnchorKind
+from engine.rules.findings.judgement import Evidence, FindingVerdict, Judgement, Proof, Reconciled, Why
 from engine.store.values import build_number, epoch, moment, os_build, placeholders, seconds, time_of
 
 _COLUMNS = (

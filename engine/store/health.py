@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.anomaly import KindHealth
-from engine.model import Release
+from engine.model.model import Release
+from engine.rules.rollout.health import KindHealth
 from engine.store.values import build_number, moment, seconds, time_of
 
 CONTROL = 0

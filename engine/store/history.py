@@ -1,4 +1,5 @@
-"""Finds and deletes history that nothing needs any more, a stretch of the file at a time; `engine.pruning` calls it.
+"""Finds and deletes history that nothing needs any more, a stretch of the file at a time; `engine.safekeeping.pruning`
+calls it.
 
 An install stays while its device has an open failure, while its release is current, and where it is the last of its
 device, or the last that succeeded before the time from which everything is kept. The audit has no part in this.

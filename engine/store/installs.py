@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from engine.build import OsBuild, Platform
-from engine.model import Install, InstallAction, InstallState
-from engine.records import ActiveInstall, FailureRow
+from engine.model.build import OsBuild, Platform
+from engine.model.model import Install, InstallAction, InstallState
+from engine.model.records.fleet import ActiveInstall, FailureRow
 from engine.store.values import build_number, epoch, moment, os_build, placeholders, seconds, time_of
 
 INSTALL_COLUMNS = (
@@ -180,7 +180,8 @@ class InstallStore:
         return waiting, int(active) - waiting
 
     def refresh_device_states(self, device_ids: Sequence[int]) -> None:
-        """Work out `device.state` anew; the same table as `engine.installs.device_state`, for many at once."""
+        """Work out `device.state` anew; the same table as `engine.rules.rollout.installs.device_state`, for many at
+        once."""
         for start in range(0, len(device_ids), 500):
             part = device_ids[start : start + 500]
             self._db.execute(

@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.model import DeviceState, Release, Verdict
+from engine.model.model import DeviceState, Release, Verdict
 from engine.store.values import build_number, moment, seconds
 
 

@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from engine.model import Ring
-from engine.rollout_records import RingConflict
+from engine.model.model import Ring
+from engine.model.records.rollout import RingConflict
 from engine.store.filter_sql import Condition, compile_text
 from engine.store.steered import STEERED
 

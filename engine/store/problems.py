@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime
 
+from engine.rules.failures import KnownProblem
 from engine.store.values import seconds, time_of
-from engine.triage import KnownProblem
 
 _COLUMNS = """p.*, EXISTS (SELECT 1 FROM safeguard s WHERE s.id = p.safeguard_id AND s.lifted_at IS NULL) AS holds"""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from engine.records import ProviderRow
+from engine.model.records.fleet import ProviderRow
 from engine.store.values import seconds, time_of
 
 

@@ -1,4 +1,4 @@
-"""Judges readiness of many devices in one statement, from the same tables and rules as `engine.readiness`.
+"""Judges readiness of many devices in one statement, from the same tables and rules as `engine.rules.readiness`.
 
 Called by `store` after a catalog, a clock or a whole fleet has moved. It must agree with `assess` on every device.
 Each check becomes two bits of one number (0 not applicable, 1 met, 2 unknown, 3 not met), in the order of RULES.
@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from engine.build import Architecture, OsBuild, Platform
 from engine.catalog.levels import Levels
-from engine.model import STALE_REASON, CheckId, DeviceFacts, Track, Verdict
-from engine.readiness import DEFAULT_SETTINGS, RULES, CheckResult, ReadinessSettings, Stage, licences, values
-from engine.readiness.checks import baseline, on_track
-from engine.readiness.model import Context
-from engine.readiness.values import EditionClass
+from engine.model.build import Architecture, OsBuild, Platform
+from engine.model.model import STALE_REASON, CheckId, DeviceFacts, Track, Verdict
+from engine.rules.readiness import DEFAULT_SETTINGS, RULES, CheckResult, ReadinessSettings, Stage, licences, values
+from engine.rules.readiness.checks import baseline, on_track
+from engine.rules.readiness.model import Context
+from engine.rules.readiness.values import EditionClass
 from engine.store.values import seconds
 
 _CODE = {

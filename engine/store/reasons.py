@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from engine.model import Verdict
-from engine.records import ReasonCount
+from engine.model.model import Verdict
+from engine.model.records.fleet import ReasonCount
 
 
 def reason_counts(connection: sqlite3.Connection) -> tuple[ReasonCount, ...]:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from engine.intents import After, Target
-from engine.model import Release
+from engine.model.intents import After, Target
+from engine.model.model import Release
 from engine.store.steered import STEERED
 from engine.store.values import build_number, moment, placeholders, seconds, time_of
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Mapping
 
-from engine.build import Architecture, Platform
 from engine.catalog import Catalog, Fix, KnownDocument
-from engine.model import Cve, Release, ReleaseKind, Severity
+from engine.model.build import Architecture, Platform
+from engine.model.model import Cve, Release, ReleaseKind, Severity
 from engine.store.values import build_number, os_build, seconds, time_of
 
 _VERSION = "catalog-version"

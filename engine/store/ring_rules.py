@@ -6,7 +6,7 @@ import json
 from datetime import time
 from typing import Any
 
-from engine.model import Ring, Window
+from engine.model.model import Ring, Window
 
 
 def rules_to_text(ring: Ring) -> str:

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from engine.build import Architecture, Platform
-from engine.intents import Scope, StopKind
-from engine.model import Approval, DeviceState, Gate, Release, Ring, Verdict
-from engine.plans.candidates import Candidate
+from engine.model.build import Architecture, Platform
+from engine.model.intents import Scope, StopKind
+from engine.model.model import Approval, DeviceState, Gate, Release, Ring, Verdict
+from engine.rules.plans.candidates import Candidate
 from engine.store.excluded import excluded_counts, excluded_from, exclusion_reasons
 from engine.store.filter_sql import Condition
 from engine.store.ring_rules import rules_from_text, rules_to_text

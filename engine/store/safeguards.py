@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
-from engine.plans.holds import Hold
+from engine.rules.plans.holds import Hold
 from engine.store.filter_sql import Condition, compile_text
 from engine.store.values import placeholders, seconds, time_of
 

@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Sequence
 from ipaddress import ip_address
 
-from engine.build import Architecture, Platform
-from engine.reconcile.device import Failure, Seen, Step, TargetDevice
+from engine.model.build import Architecture, Platform
+from engine.rules.findings.device import Failure, Seen, Step, TargetDevice
 from engine.store.search import names_near
 from engine.store.values import moment, os_build, placeholders, time_of
 

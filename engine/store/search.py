@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from itertools import product
 
-from engine.nearest import nearest
-from engine.records import DeviceRow
+from engine.model.nearest import nearest
+from engine.model.records.fleet import DeviceRow
 from engine.store.device_rows import ROW_COLUMNS, device_row
 from engine.store.filter_sql import holding
 from engine.store.values import placeholders

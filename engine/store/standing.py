@@ -1,6 +1,6 @@
 """Counts how given devices stand: their states, rings, open installs and exclusions, for the audit's before and after.
 
-`engine.before_after` calls it. It reads; the ids travel as one bound JSON text, so that a million of them fit.
+`engine.changes.before_after` calls it. It reads; the ids travel as one bound JSON text, so that a million of them fit.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Sums over the fleet and its history for reports: readiness by group, what a period brought, how fresh the facts are.
 
-`summary_reads` calls it. Each question is one pass in SQLite; nothing is held but the sums.
+`reads.reports` calls it. Each question is one pass in SQLite; nothing is held but the sums.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 
-from engine.activity_summary import DayCount
-from engine.model import Verdict
-from engine.readiness_summary import VerdictCell, VerdictCount
-from engine.records import ProviderFreshness
+from engine.model.model import Verdict
+from engine.model.records.fleet import ProviderFreshness
+from engine.rules.evidence.activity import DayCount
+from engine.rules.readiness.summary import VerdictCell, VerdictCount
 from engine.store.filter_sql import Condition
 from engine.store.values import moment, seconds
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from engine.tenants.model import ApprovalRule, CatalogItem, PolicyKind, Reach, RingKind, TenantPolicy, TenantRing
+from engine.rules.tenants.model import ApprovalRule, CatalogItem, PolicyKind, Reach, RingKind, TenantPolicy, TenantRing
 
 
 def to_text(thing: TenantRing | TenantPolicy | CatalogItem) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from engine.rules.tenants.inventory import Enrolment, ListedDevice, Told
 from engine.store.values import epoch, moment, seconds
-from engine.tenants.inventory import Enrolment, ListedDevice, Told
 
 _TABLES = (
     "tenant_pull tenant_device tenant_user tenant_assignment tenant_group tenant_member "

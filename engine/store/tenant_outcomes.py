@@ -1,6 +1,6 @@
 """Keeps what a tenant's reports said last of devices and updates, and how far the exports are that were asked for.
 
-The pull calls it, and `engine.tenant_status` reads it. The address of an exported file holds a key: it is never kept.
+The pull calls it, and `engine.tenants.status` reads it. The address of an exported file holds a key: it is never kept.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from engine.rules.tenants.outcomes import Outcome
 from engine.store.values import epoch, moment, seconds, time_of
-from engine.tenants.outcomes import Outcome
 
 KEEP = (
     "INSERT INTO tenant_outcome (provider, policy, source, intune_id, course, code, words, kb, released, at, "

@@ -1,4 +1,4 @@
-"""Keeps how far each pull of a tenant has come, and which process pulls. `engine.tenant_intake` alone calls it.
+"""Keeps how far each pull of a tenant has come, and which process pulls. `engine.tenants.pull` alone calls it.
 
     free ── claim ──► claimed ── move (every step) ──► claimed ── release ──► free
                          └── process dead, or claim not renewed in time ──► claimed by the next
@@ -13,10 +13,8 @@ import os
 import sqlite3
 from datetime import datetime
 
-from engine.errors import EngineError, LeaseHeld, SignInNeeded
-from engine.store.state import Lease
-from engine.store.values import epoch, moment, seconds, time_of
-from engine.tenants.inventory import (
+from engine.model.errors import EngineError, LeaseHeld, SignInNeeded
+from engine.rules.tenants.inventory import (
     Cursor,
     Freshness,
     Pull,
@@ -27,6 +25,8 @@ from engine.tenants.inventory import (
     tally_from_text,
     tally_to_text,
 )
+from engine.store.state import Lease
+from engine.store.values import epoch, moment, seconds, time_of
 
 
 class PullStore:

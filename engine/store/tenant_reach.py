@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from engine.rules.tenants.inventory import EVERY_DEVICE, EVERY_USER, Assignment, Member, Told
+from engine.rules.tenants.model import RingKind
 from engine.store.tenant_inventory import TOLD_COLUMNS, TOLD_JOINS, told_of
 from engine.store.values import seconds
-from engine.tenants.inventory import EVERY_DEVICE, EVERY_USER, Assignment, Member, Told
-from engine.tenants.model import RingKind
 
 
 class ReachStore:

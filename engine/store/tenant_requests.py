@@ -14,8 +14,8 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from engine.rules.tenants.model import Receipt, Request, RequestState, Wish
 from engine.store.values import epoch, moment, seconds, time_of
-from engine.tenants.model import Receipt, Request, RequestState, Wish
 
 _FAMILIES: Mapping[Wish, tuple[Wish, ...]] = {
     **dict.fromkeys((Wish.PAUSE, Wish.RESUME), (Wish.PAUSE, Wish.RESUME)),

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from engine.rules.tenants.model import BoundRing, CatalogItem, TenantApproval, TenantPolicy, TenantRing
 from engine.store.steered import STEERED
 from engine.store.tenant_bodies import item_from_text, policy_from_text, ring_from_text, to_text
 from engine.store.values import moment, placeholders, seconds, time_of
-from engine.tenants.model import BoundRing, CatalogItem, TenantApproval, TenantPolicy, TenantRing
 
 
 @dataclass(frozen=True, slots=True)

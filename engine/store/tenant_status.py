@@ -1,6 +1,6 @@
 """Shows on devices what a tenant has accepted, and resolves it from what the tenant has told since; set by set.
 
-`engine.tenant_status` calls it and decides. These installs are nobody's order: they have no next time, and no runner
+`engine.tenants.status` calls it and decides. These installs are nobody's order: they have no next time, and no runner
 ever drives them.
 """
 
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from engine.build import OsBuild, Platform
-from engine.model import Release
+from engine.model.build import OsBuild, Platform
+from engine.model.model import Release
 from engine.store.excluded import excluded_from
 from engine.store.filter_sql import Condition
 from engine.store.installs import STATE_OF_DEVICE, InstallStore

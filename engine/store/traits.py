@@ -1,6 +1,6 @@
 """Counts traits of devices for triage: those that failed, and the population that attempted the same releases.
 
-`engine.failures` calls it. What an install changes (build, ring) is taken as it was at the attempt.
+`engine.situation.failures` calls it. What an install changes (build, ring) is taken as it was at the attempt.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from engine.build import OsBuild, Platform
-from engine.model import FormFactor, InstallAction
+from engine.model.build import OsBuild, Platform
+from engine.model.model import FormFactor, InstallAction
+from engine.rules.failures import BaseRates, FailedInstall, Population, population_of, rates_for
 from engine.store.filter_sql import Condition
 from engine.store.values import time_of
-from engine.triage import BaseRates, FailedInstall, Population, population_of, rates_for
 
 TRAITS = ("model", "driver", "site", "build", "ring", "platform", "architecture", "form")
 EVERY_DEVICE = Condition("1", ())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from engine.build import OsBuild
+from engine.model.build import OsBuild
 
 
 def damage(said: str) -> str:

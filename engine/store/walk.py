@@ -11,8 +11,8 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from engine.errors import BadInput
-from engine.records import Anchor, AnchorKind, DeviceQuery
+from engine.model.errors import BadInput
+from engine.model.records.fleet import Anchor, AnchorKind, DeviceQuery
 from engine.store.device_rows import ROW_COLUMNS
 from engine.store.filter_sql import Condition
 

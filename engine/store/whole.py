@@ -1,7 +1,7 @@
 """Whole state files: copied as one picture while others write, examined before they are trusted, replaced in place.
 
-`engine.backup` calls it. A file that others have open is never moved or overwritten from outside SQLite: they would go
-on writing to something that is not the state any more.
+`engine.safekeeping.backup` calls it. A file that others have open is never moved or overwritten from outside SQLite:
+they would go on writing to something that is not the state any more.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.audit import AuditCheck
-from engine.errors import BadInput, LeaseHeld, StateTooNew, StateUnusable
+from engine.model.audit import AuditCheck
+from engine.model.errors import BadInput, LeaseHeld, StateTooNew, StateUnusable
 from engine.store.audit import AuditStore
 from engine.store.connection import APPLICATION_ID, SCHEMA_VERSION, snapshot, unusable
 from engine.store.state import Lease

@@ -1,1 +1,1 @@
-"""A tenant that carries a rollout by itself: its rings and policies, and the requests that steer it. Pure."""
+"""Systems that carry a rollout by policy: pull, deliver, follow."""

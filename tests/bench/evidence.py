@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine import Engine, open_engine
-from engine.closing import close_next
-from engine.protection import Reaches, make_reaches
+from engine.catalog.protection import Reaches, make_reaches
+from engine.evidence.closing import close_next
 from engine.store.values import seconds
 from tests.bench.fleets import CACHE, SMALL, Fleet
 from tests.bench.table import Line, Section, duration

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from engine import open_engine
 from engine.catalog import load_bundled
-from engine.demo import DEMO_BEGINS
-from engine.inventory import COLUMNS
+from engine.files.devices import COLUMNS
+from engine.fleet.demo import DEMO_BEGINS
 from engine.providers.simulated.fleet import generate
-from engine.rings import preset
+from engine.rules.rollout.presets import preset
 from engine.store import Store
 from engine.store.devices import FACT_COLUMNS, fact_values
 from tests.bench.fleets import CACHE, SMALL, Fleet

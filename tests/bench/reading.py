@@ -7,7 +7,7 @@ from itertools import product
 from pathlib import Path
 
 from engine import Engine, open_engine
-from engine.records import Anchor, AnchorKind, DeviceQuery
+from engine.model.records.fleet import Anchor, AnchorKind, DeviceQuery
 from engine.store.walk import SORT_KEYS
 from tests.bench.fleets import SMALL
 from tests.bench.table import Aim, Line, Section, at_most, duration

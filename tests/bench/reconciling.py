@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from engine import open_engine
-from engine.records import DeviceQuery
+from engine.model.records.fleet import DeviceQuery
 from tests.bench.fleets import CACHE, Fleet, hotpatch
 from tests.bench.processes import Used, use
 from tests.bench.table import Line, Section, at_most, duration

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from engine.model import InstallAction, InstallState
-from engine.records import ActiveInstall, AuditRow
+from engine.model.model import InstallAction, InstallState
+from engine.model.records.fleet import ActiveInstall, AuditRow
 
 CLIENT = 5089466
 NOW = datetime(2026, 5, 13, 9, tzinfo=UTC)

@@ -23,7 +23,7 @@ from console.dialogs.plan import PlanDialog
 from console.settings import Settings
 from console.widgets.table import Table
 from engine import Engine, open_engine
-from engine.intents import Actor, Plan, Role
+from engine.model.intents import Actor, Plan, Role
 
 SMALL, LARGE = (80, 24), (160, 45)
 _TURNS = 2_000

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from console.screens.base import ConsoleScreen
-from engine.errors import EngineError
+from engine.model.errors import EngineError
 from tests.console.driver import desk
 
 

@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from engine import Engine
-from engine.build import Architecture, OsBuild, Platform
-from engine.changes import Outcome
-from engine.errors import EngineError
-from engine.intents import Intent, Plan, Refusal
-from engine.model import DeviceState, Track, Verdict
-from engine.records import Anchor, AnchorKind, DevicePage, DeviceQuery, DeviceRow, StateInfo
+from engine.changes.changes import Outcome
+from engine.model.build import Architecture, OsBuild, Platform
+from engine.model.errors import EngineError
+from engine.model.intents import Intent, Plan, Refusal
+from engine.model.model import DeviceState, Track, Verdict
+from engine.model.records.fleet import Anchor, AnchorKind, DevicePage, DeviceQuery, DeviceRow, StateInfo
 
 NOW = datetime(2026, 5, 13, 9, 0, tzinfo=UTC)
 RINGS = ("Test", "First", "Fast", "Broad", "Last")

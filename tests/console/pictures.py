@@ -15,8 +15,8 @@ from console.app import HotpatchApp
 from console.background import Background
 from console.settings import Settings
 from engine import Engine, open_engine
-from engine.clock import Clock
-from engine.intents import Actor
+from engine.model.clock import Clock
+from engine.model.intents import Actor
 from tests.console.driver import Desk
 
 SIZES = ((80, 24), (160, 45))

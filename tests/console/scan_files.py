@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from engine import open_engine
-from engine.reconcile import FindingVerdict
-from engine.records import DeviceQuery
+from engine.model.records.fleet import DeviceQuery
+from engine.rules.findings import FindingVerdict
 from tests.engine.scan_exports import Row, nessus
 
 SCANNED = datetime(2026, 5, 13, 6, tzinfo=UTC)

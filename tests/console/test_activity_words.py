@@ -11,7 +11,7 @@ from console.columns import ACTIVE
 from console.screens.activity import filter_mistake, suggestions
 from console.widgets.activity_text import audit_record, audit_text, command_of, install_text
 from console.widgets.paragraphs import unwrapped
-from engine.errors import BadInput
+from engine.model.errors import BadInput
 from tests.console.activity_records import NOW, active, audit
 
 

@@ -9,7 +9,7 @@ import pytest
 from console.app import SCREENS
 from console.settings import Settings
 from console.themes import NAMES
-from engine.errors import StateUnusable
+from engine.model.errors import StateUnusable
 from tests.console.driver import LARGE, desk
 from tests.console.fake_engine import FakeFleet
 

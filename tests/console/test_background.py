@@ -13,8 +13,8 @@ from textual.message_pump import MessagePump
 
 from console.background import Background
 from console.messages import Answered, FleetChanged, InfoRead, ReadFailed
-from engine.errors import BadInput, EngineError
-from engine.records import Anchor, AnchorKind, DeviceQuery
+from engine.model.errors import BadInput, EngineError
+from engine.model.records.fleet import Anchor, AnchorKind, DeviceQuery
 from tests.console.fake_engine import FakeFleet
 
 TOP = Anchor(AnchorKind.TOP)

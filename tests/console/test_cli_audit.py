@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from engine import open_engine
-from engine.intents import Approve, Scope, Stop, StopKind
+from engine.model.intents import Approve, Scope, Stop, StopKind
 from tests.console.cli_kit import call, spawn
 
 CLIENT = 5089466

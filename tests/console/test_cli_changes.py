@@ -9,7 +9,7 @@ import pytest
 
 from console.cli import changing, diagnostics
 from engine import open_engine
-from engine.records import DeviceQuery
+from engine.model.records.fleet import DeviceQuery
 from tests.console.cli_kit import Called, call
 
 KB = "KB5089466"

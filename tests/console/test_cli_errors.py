@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 from console.cli import SECTIONS, diagnostics, hotpatch, output
 from console.cli.session import Session, configuration_file, state_folder, system_user
 from console.settings import config_path
-from engine.errors import BadInput, EngineError, LeaseHeld, NotFound, PlanOutdated, Refused, StateTooNew, StateUnusable
+from engine.model.errors import (
+    BadInput,
+    EngineError,
+    LeaseHeld,
+    NotFound,
+    PlanOutdated,
+    Refused,
+    StateTooNew,
+    StateUnusable,
+)
 from tests.console.cli_kit import call
 
 COMMANDS = [name for section in SECTIONS.values() for name in section]

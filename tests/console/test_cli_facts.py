@@ -14,7 +14,7 @@ import pytest
 
 from console.cli import SECTIONS, reference
 from engine import Engine, open_engine
-from engine.records import DeviceQuery
+from engine.model.records.fleet import DeviceQuery
 from tests.console.cli_kit import call
 
 PLATFORMS = {"win11-24h2", "win11-25h2", "server-2025", "server-2022"}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from console.cli.demo import SCENARIOS
-from engine.demo import prepare_demo
+from engine.fleet.demo import prepare_demo
 from engine.providers.simulated.faults import SCENARIOS as KNOWN_SCENARIOS
 from tests.console.cli_kit import Called, call
 

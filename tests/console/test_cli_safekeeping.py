@@ -10,7 +10,7 @@ import pytest
 
 from console.cli import diagnostics
 from engine import open_engine
-from engine.intents import Approve, Scope, Stop, StopKind
+from engine.model.intents import Approve, Scope, Stop, StopKind
 from tests.console.cli_kit import call
 
 

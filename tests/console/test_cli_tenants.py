@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.clock import SystemClock
+from engine.model.clock import SystemClock
 from tests.console.cli_kit import Called, call
 from tests.tenant.fixtures import TOKEN
 from tests.tenant.fleet import NOW

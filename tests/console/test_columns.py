@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from console import columns
 from console.columns import DEVICES, Column, place
 from console.text import Severity, cells, sign
-from engine.model import DeviceState, Verdict
+from engine.model.model import DeviceState, Verdict
 from engine.store.walk import SORT_KEYS
 from tests.console.fake_engine import NOW, device_row
 

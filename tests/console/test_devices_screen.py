@@ -8,8 +8,8 @@ import pytest
 
 from console.widgets.text_pane import TextPane
 from engine import open_engine
-from engine.intents import Assign, Role, Target
-from engine.model import Verdict
+from engine.model.intents import Assign, Role, Target
+from engine.model.model import Verdict
 from tests.console.driver import LARGE, desk
 
 

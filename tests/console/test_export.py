@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from console.columns import DEVICES
 from console.export import csv_lines, guard, json_lines, write_list
-from engine.errors import BadInput
-from engine.records import DeviceRow
+from engine.model.errors import BadInput
+from engine.model.records.fleet import DeviceRow
 from tests.console.fake_engine import NOW, device_row
 
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "|calc", "%00", "=cmd|' /C calc'!A0", "＝1"]

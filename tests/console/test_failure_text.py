@@ -11,9 +11,9 @@ from console.widgets.failure_text import cause_text, group_text, install_text
 from console.widgets.paragraphs import lay_out, unwrapped
 from console.widgets.runbook_text import runbook_text
 from engine import open_engine
-from engine.errorcodes import explain
-from engine.runbooks import Runbook, runbook
-from engine.triage import Escalation, FailureGroupView, KnownProblem, RetryDecision
+from engine.rules.failures import Escalation, FailureGroupView, KnownProblem, RetryDecision
+from engine.rules.failures.errorcodes import explain
+from engine.rules.failures.runbooks import Runbook, runbook
 
 NOW = datetime(2026, 5, 13, 9, tzinfo=UTC)
 CODE = 0x800F0922

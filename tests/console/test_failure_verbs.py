@@ -12,9 +12,9 @@ from console.dialogs.choose import ChooseDialog
 from console.screens.failure_verbs import end_mistake, end_of
 from console.screens.failures import FailuresScreen
 from engine import open_engine
-from engine.filters import parse
-from engine.intents import Escalate, Exclude, MarkKnownProblem, Role, Target
-from engine.records import AuditRow
+from engine.model.filters import parse
+from engine.model.intents import Escalate, Exclude, MarkKnownProblem, Role, Target
+from engine.model.records.fleet import AuditRow
 from tests.console.driver import Desk, desk
 
 TREE, INSTALLS = "#tree", "#installs"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from console.files import check_target, write_whole
-from engine.errors import BadInput
+from engine.model.errors import BadInput
 
 
 def only(folder: Path) -> list[str]:

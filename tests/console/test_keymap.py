@@ -16,7 +16,7 @@ from console.settings import Settings, load_settings
 from console.verbs import VERBS
 from console.widgets.ask_line import AskLine
 from console.widgets.key_hints import KeyHints
-from engine.errors import BadInput
+from engine.model.errors import BadInput
 from tests.console.cli_kit import call
 from tests.console.driver import LARGE, desk
 

@@ -20,12 +20,12 @@ from console.overview_sums import (
     windows,
 )
 from console.text import Severity
-from engine.build import OsBuild, Platform
-from engine.calendar import MonthPlan, MonthState
-from engine.filters import parse
-from engine.model import DeviceState, Gate, ReleaseKind, Ring, Track, Verdict
-from engine.records import Compliance, Count, GateCondition, ReasonCount, RingProgress
-from engine.triage import FailedInstall, group_failures
+from engine.catalog.calendar import MonthPlan, MonthState
+from engine.model.build import OsBuild, Platform
+from engine.model.filters import parse
+from engine.model.model import DeviceState, Gate, ReleaseKind, Ring, Track, Verdict
+from engine.model.records.fleet import Compliance, Count, GateCondition, ReasonCount, RingProgress
+from engine.rules.failures import FailedInstall, group_failures
 
 NOW = datetime(2026, 5, 13, 9, tzinfo=UTC)
 W11, W11_25, SERVER = Platform.WIN11_24H2, Platform.WIN11_25H2, Platform.SERVER_2025

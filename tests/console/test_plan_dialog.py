@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from console.dialogs.plan import PlanDialog, needs_typing, plan_text
-from engine.errors import PlanOutdated, Refused
-from engine.intents import Approve, Intent, Plan, Refusal, Retry, Target
-from engine.tenants.model import Request, Wish
+from engine.model.errors import PlanOutdated, Refused
+from engine.model.intents import Approve, Intent, Plan, Refusal, Retry, Target
+from engine.rules.tenants.model import Request, Wish
 from tests.console.driver import LARGE, SMALL, Desk, desk
 from tests.console.fake_engine import FakeFleet
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from engine import open_engine
-from engine.intents import Actor, Approve
+from engine.model.intents import Actor, Approve
 from tests.console.cli_kit import PROJECT, call, environment, spawn
 from tests.console.reports_kit import csv_rows, device_lines
 

@@ -13,7 +13,7 @@ from console.dialogs.choose import ChooseDialog
 from console.messages import Progressed
 from console.reports import making
 from console.screens.overview import OverviewScreen
-from engine.errors import EngineError
+from engine.model.errors import EngineError
 from tests.console.driver import Desk, desk
 
 

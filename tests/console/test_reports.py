@@ -20,8 +20,8 @@ from console.reports.csv import report_lines, table_lines
 from console.reports.making import KINDS, STREAMS, Made, Request, lines, make, open_table
 from console.reports.model import Cell, Report, Table
 from engine import Engine, open_engine
-from engine.errors import BadInput, NotFound
-from engine.intents import Actor, Approve
+from engine.model.errors import BadInput, NotFound
+from engine.model.intents import Actor, Approve
 from tests.console.cli_kit import environment
 from tests.console.reports_kit import HOSTILE, Page, at, csv_rows, markdown_tables
 

@@ -17,10 +17,10 @@ from console.screens.activity import ActivityScreen
 from console.widgets.ask_line import AskLine
 from console.widgets.text_pane import TextPane
 from engine import Engine, open_engine
-from engine.audit import AuditEntry
-from engine.errors import StateUnusable
-from engine.intents import Actor, Approve, Scope, Stop, StopKind
-from engine.model import InstallState
+from engine.model.audit import AuditEntry
+from engine.model.errors import StateUnusable
+from engine.model.intents import Actor, Approve, Scope, Stop, StopKind
+from engine.model.model import InstallState
 from tests.console.activity_records import active, audit
 from tests.console.driver import LARGE, SMALL, Desk, desk
 from tests.console.pictures import SIZES, same_picture
@@ -87,7 +87,7 @@ async def test_at_80x24_device_ring_kb_stage_progress_and_age(demo_state: Path) 
 
 
 async def test_what_moves_stands_before_what_waits(demo_state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from engine.reads import Reads
+    from engine.reads.reads import Reads
 
     waiting = [active(install_id=n, state=InstallState.QUEUED, progress=0) for n in (1, 2)]
     moving = [active(install_id=3), active(install_id=4, state=InstallState.DOWNLOADING)]
@@ -243,7 +243,7 @@ async def test_copy_sends_the_command_and_the_record(demo_state: Path) -> None:
 
 
 async def test_a_hostile_record_on_the_screen(demo_state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from engine.reads import Reads
+    from engine.reads.reads import Reads
 
     hostile = "[@click=app.quit]x[/] \x1b[2J\u202e"
     monkeypatch.setattr(Reads, "audit", lambda *_: (audit(summary=hostile, reason=hostile),))
@@ -267,7 +267,7 @@ def test_reading_says_whether_there_is_more(demo_state: Path) -> None:
 
 
 async def test_a_failed_read_says_so_in_words(demo_state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from engine.reads import Reads
+    from engine.reads.reads import Reads
 
     def fails(*_: object) -> None:
         raise StateUnusable("The state file is damaged.", "A page is not readable.", "Restore a backup.")

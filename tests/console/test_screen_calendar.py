@@ -18,10 +18,10 @@ from console.text import use_ascii
 from console.widgets.month_card import framed, kind_line, quarter_lines, year_lines
 from console.widgets.month_grid import MonthGrid
 from engine import open_engine
-from engine.build import OsBuild, Platform
-from engine.calendar import Month, MonthPlan, MonthState
-from engine.errors import BadInput, StateUnusable
-from engine.model import Release, ReleaseKind
+from engine.catalog.calendar import Month, MonthPlan, MonthState
+from engine.model.build import OsBuild, Platform
+from engine.model.errors import BadInput, StateUnusable
+from engine.model.model import Release, ReleaseKind
 from tests.console.driver import LARGE, SMALL, Desk, desk
 from tests.console.pictures import SIZES, same_picture
 
@@ -236,7 +236,7 @@ def test_a_file_that_cannot_be_written_says_why(tmp_path: Path) -> None:
 
 
 async def test_a_failed_read_says_so_in_words(demo_state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from engine.reads import Reads
+    from engine.reads.reads import Reads
 
     def fails(*_: object) -> None:
         raise StateUnusable("The state file is damaged.", "A page is not readable.", "Restore a backup.")

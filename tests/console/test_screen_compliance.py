@@ -12,7 +12,7 @@ import pytest
 from console.screens.compliance import ComplianceScreen
 from console.widgets.lead_list import LeadList
 from engine import open_engine
-from engine.errors import StateUnusable
+from engine.model.errors import StateUnusable
 from tests.console.driver import Desk, desk
 from tests.console.pictures import SIZES, same_picture
 
@@ -122,7 +122,7 @@ async def test_an_empty_fleet_and_a_failed_read_say_so(tmp_path: Path, monkeypat
         d.app.show_compliance()
         await d.idle()
         assert d.shows("hotpatch import FILE")
-    from engine.evidence_reads import EvidenceReads
+    from engine.reads.evidence import EvidenceReads
 
     def fails(*_: object, **__: object) -> None:
         raise StateUnusable("The file is busy.", "", "Try again.")

@@ -15,10 +15,10 @@ from console.screens.failures import FailuresScreen
 from console.text import Severity
 from console.widgets.detail_panes import DetailPanes
 from engine import open_engine
-from engine.causes import Cause, Retry
-from engine.intents import Retry as RetryIntent
-from engine.intents import Role, Target
-from engine.triage import FailureGroupView, SlaState
+from engine.model.causes import Cause, Retry
+from engine.model.intents import Retry as RetryIntent
+from engine.model.intents import Role, Target
+from engine.rules.failures import FailureGroupView, SlaState
 from tests.console.driver import LARGE, Desk, desk
 from tests.console.failed_reads import is_told_and_mended
 from tests.console.pictures import SIZES, same_picture

@@ -16,9 +16,9 @@ from console.widgets.drawing import fitted, line
 from console.widgets.lead_list import Lead, LeadList
 from console.widgets.overview_lines import cause_lines, funnel_lines, needs_lines, ring_lines, short_count
 from engine import Engine, open_engine
-from engine.errors import StateUnusable
-from engine.intents import Actor, Approve, Scope, Stop, StopKind
-from engine.records import Attention, Urgency
+from engine.model.errors import StateUnusable
+from engine.model.intents import Actor, Approve, Scope, Stop, StopKind
+from engine.model.records.fleet import Attention, Urgency
 from tests.console.driver import LARGE, SMALL, Desk, desk
 from tests.console.pictures import SIZES, same_picture
 from tests.console.test_overview_sums import NOW, count, progress
@@ -197,7 +197,7 @@ async def test_an_empty_fleet_says_what_to_do(tmp_path: Path) -> None:
 
 
 async def test_a_failed_read_says_so_in_words(demo_state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from engine.reads import Reads
+    from engine.reads.reads import Reads
 
     def fails(_: object) -> None:
         raise StateUnusable("The state file is damaged.", "A page is not readable.", "Restore a backup.")
@@ -243,7 +243,7 @@ def test_a_line_that_is_cut_says_so(ascii_only: bool, cut: str) -> None:
 
 
 async def test_it_says_when_nothing_waits(demo_state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from engine.reads import Reads
+    from engine.reads.reads import Reads
 
     monkeypatch.setattr(Reads, "attention", lambda _: ())
     async with desk(demo_state, start="overview") as d:

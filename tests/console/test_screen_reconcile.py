@@ -17,8 +17,8 @@ from console.screens.reconcile import ReconcileScreen, paths_in, source_mistake,
 from console.settings import Settings
 from console.widgets.text_pane import TextPane
 from engine import Engine, open_engine
-from engine.intents import Actor
-from engine.reconcile import FindingVerdict
+from engine.model.intents import Actor
+from engine.rules.findings import FindingVerdict
 from tests.console.driver import LARGE, SMALL, Desk, desk
 from tests.console.pictures import SIZES
 from tests.console.scan_files import MAY, write_scan

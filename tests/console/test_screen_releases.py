@@ -15,9 +15,9 @@ from console.widgets.detail_panes import DetailPanes
 from console.widgets.release_text import matches, release_cves, release_facts
 from engine import Engine, open_engine
 from engine.catalog import Coverage
-from engine.intents import Apply, Approve, Role, Target, Withdraw
-from engine.model import Approval
-from engine.records import ReleaseRow
+from engine.model.intents import Apply, Approve, Role, Target, Withdraw
+from engine.model.model import Approval
+from engine.model.records.fleet import ReleaseRow
 from tests.console.driver import LARGE, Desk, desk
 from tests.console.failed_reads import is_told_and_mended
 from tests.console.pictures import SIZES, same_picture

@@ -19,9 +19,9 @@ from console.widgets.ring_plan import plan_text
 from console.widgets.ring_text import ring_text
 from console.widgets.text_pane import TextPane
 from engine import Engine, open_engine
-from engine.intents import Approve, Recover, Role, Scope, SetRing, Stop, StopKind
-from engine.model import Gate, Ring
-from engine.records import GateCondition, RingProgress
+from engine.model.intents import Approve, Recover, Role, Scope, SetRing, Stop, StopKind
+from engine.model.model import Gate, Ring
+from engine.model.records.fleet import GateCondition, RingProgress
 from tests.console.driver import LARGE, Desk, desk
 from tests.console.failed_reads import is_told_and_mended
 from tests.console.pictures import SIZES, same_picture

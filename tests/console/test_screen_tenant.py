@@ -17,8 +17,8 @@ from console.background import Background
 from console.settings import Settings
 from console.widgets.status_line import StatusLine
 from engine import Engine, open_engine
-from engine.clock import FixedClock
-from engine.intents import Actor, Approve, Scope, Stop, StopKind
+from engine.model.clock import FixedClock
+from engine.model.intents import Actor, Approve, Scope, Stop, StopKind
 from tests.console.driver import LARGE, SMALL, Desk
 from tests.console.pictures import SIZES, same_picture
 from tests.engine.tenant_desk import BOARD, MAY, desk

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from console.service_levels import span_of
 from console.settings import Settings, load_settings, settings_table
 from engine import open_engine
-from engine.errors import BadInput
-from engine.model import Severity
-from engine.triage import DEFAULT_TARGETS
+from engine.model.errors import BadInput
+from engine.model.model import Severity
+from engine.rules.failures import DEFAULT_TARGETS
 from tests.console.cli_kit import call
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from console.settings import RoleSettings, Settings, config_path, load_settings, role_of, settings_table
-from engine.errors import BadInput
-from engine.intents import Role
+from engine.model.errors import BadInput
+from engine.model.intents import Role
 
 
 def written(tmp_path: Path, text: str) -> Path:

@@ -19,7 +19,7 @@ from console.shell import Shell
 from console.text import Severity
 from console.themes import DEFAULTS, THEMES
 from console.widgets.small_table import SmallTable
-from engine.errors import StateUnusable
+from engine.model.errors import StateUnusable
 from tests.console.driver import LARGE, SMALL, Desk, desk
 from tests.console.fake_engine import FakeFleet
 

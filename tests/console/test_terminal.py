@@ -13,7 +13,7 @@ from console.app import HotpatchApp, next_speed
 from console.background import Background
 from console.clipboard import LONGEST, fits_clipboard
 from console.terminal import crash_report, require_terminal, set_signs, shows_unicode, theme_for
-from engine.errors import Refused
+from engine.model.errors import Refused
 from tests.console.driver import desk
 from tests.console.fake_engine import FakeFleet
 

@@ -15,8 +15,8 @@ from console.widgets.key_hints import hint_line
 from console.widgets.ring_bar import Share, bar, legend, progress_shares, ring_line, split_cells
 from console.widgets.status_line import StatusLine, facts_of
 from console.widgets.trend import spark
-from engine.model import Gate, Ring
-from engine.records import DemoClock, RingProgress, StateInfo
+from engine.model.model import Gate, Ring
+from engine.model.records.fleet import DemoClock, RingProgress, StateInfo
 
 NOW = datetime(2026, 5, 13, 9, 0, tzinfo=UTC)
 

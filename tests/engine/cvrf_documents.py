@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from xml.sax.saxutils import escape, quoteattr
 
-from engine.msrc import MonthDocument, read_stream
+from engine.catalog.msrc import MonthDocument, read_stream
 
 PRODUCTS = {
     "12390": "Windows 11 Version 24H2 for x64-based Systems",

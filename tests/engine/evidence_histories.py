@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from engine.build import OsBuild, Platform
 from engine.catalog import load_bundled
-from engine.model import DeviceFacts, FormFactor, Release, ReleaseKind
-from engine.rings import preset
+from engine.model.build import OsBuild, Platform
+from engine.model.model import DeviceFacts, FormFactor, Release, ReleaseKind
+from engine.rules.rollout.presets import preset
 from engine.store import Store
 from engine.store.devices import FACT_COLUMNS, fact_values
 

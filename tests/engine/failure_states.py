@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from engine import Engine, open_engine
-from engine.build import Platform
-from engine.errors import Refused
-from engine.intents import Actor, Approve, Intent, Role, Target
-from engine.records import DeviceQuery, DeviceRow
+from engine.model.build import Platform
+from engine.model.errors import Refused
+from engine.model.intents import Actor, Approve, Intent, Role, Target
+from engine.model.records.fleet import DeviceQuery, DeviceRow
 from engine.store.values import seconds
 
 APRIL, MAY = 5083769, 5089466

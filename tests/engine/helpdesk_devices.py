@@ -6,11 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
-from engine.build import Architecture, OsBuild, Platform
-from engine.calendar import MonthPlan, year_plan
 from engine.catalog import Levels, load_bundled, make_levels
-from engine.helpdesk import HelpDeskAnswer, answer
-from engine.model import (
+from engine.catalog.calendar import MonthPlan, year_plan
+from engine.model.build import Architecture, OsBuild, Platform
+from engine.model.model import (
     DeviceFacts,
     DeviceState,
     FormFactor,
@@ -22,9 +21,10 @@ from engine.model import (
     Severity,
     VbsState,
 )
-from engine.readiness import assess
-from engine.records import DeviceDetail
-from engine.triage import FailureCase, FailureTimes
+from engine.model.records.fleet import DeviceDetail
+from engine.rules.failures import FailureCase, FailureTimes
+from engine.rules.helpdesk import HelpDeskAnswer, answer
+from engine.rules.readiness import assess
 from tests.engine.failure_states import MAY
 
 P = Platform.WIN11_24H2

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from xml.etree import ElementTree
 
 from engine.catalog import import_files, load_bundled
-from engine.msrc import read_document
+from engine.catalog.msrc import read_document
 
 _AIM = 1.5
 

@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path
 
 from engine import Engine, open_engine
-from engine.demo import prepare_demo
-from engine.intents import Actor, Approve, Intent
+from engine.fleet.demo import prepare_demo
+from engine.model.intents import Actor, Approve, Intent
+from engine.model.records.fleet import DeviceQuery, DeviceRow
 from engine.providers.simulated import NO_FAILURES, SimulatedProvider
-from engine.records import DeviceQuery, DeviceRow
 
 MAY = 5089466
 MAY_LCU = 5089549

@@ -6,15 +6,12 @@ import hashlib
 from collections.abc import Iterator
 from functools import cache
 
-from engine.build import Platform
 from engine.catalog import load_bundled, make_levels
-from engine.model import (
-    Release,
-    Verdict,
-)
+from engine.model.build import Platform
+from engine.model.model import Release, Verdict
 from engine.providers.simulated.fleet import generate
 from engine.providers.simulated.sample import DEMO_SEED, DEMO_SIZE, DEMO_START, SampleDevice
-from engine.readiness import assess
+from engine.rules.readiness import assess
 
 MAY_HOTPATCHES = {5089466, 5087423, 5087424}
 MAY_LCUS = {5089549, 5087539, 5087545}

@@ -10,8 +10,8 @@ from typing import cast
 
 from hypothesis import strategies as st
 
-from engine.build import Architecture, OsBuild, Platform
-from engine.model import DeviceFacts, FormFactor, InstallAction, InstallState, Release, ReleaseKind, VbsState
+from engine.model.build import Architecture, OsBuild, Platform
+from engine.model.model import DeviceFacts, FormFactor, InstallAction, InstallState, Release, ReleaseKind, VbsState
 from engine.providers.base import Order, Report
 from engine.providers.simulated import (
     NO_FAILURES,

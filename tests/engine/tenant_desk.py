@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from engine import Engine, open_engine
-from engine.clock import FixedClock
-from engine.intents import Actor, Approve, Intent, Plan, Scope, Stop, StopKind
+from engine.model.clock import FixedClock
+from engine.model.intents import Actor, Approve, Intent, Plan, Scope, Stop, StopKind
+from engine.model.records.fleet import ProviderRow
 from engine.providers.base import Capabilities, CheckIn, Order, Report
 from engine.providers.graph.client import GraphClient, Limits
 from engine.providers.graph.config import to_json
 from engine.providers.graph.rings import read_rings
-from engine.records import ProviderRow
+from engine.rules.tenants.model import Receipt
 from engine.store import Store
-from engine.tenant_intake import TenantIntake
-from engine.tenant_rings import TakenOver, take_over_rings
-from engine.tenants.model import Receipt
+from engine.tenants.pull import TenantIntake
+from engine.tenants.rings import TakenOver, take_over_rings
 from tests.tenant.fixtures import TOKEN, client_of, config_of
 from tests.tenant.fleet import NOW
 from tests.tenant.server import Tenant, running

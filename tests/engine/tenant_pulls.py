@@ -12,20 +12,13 @@ from typing import Any
 import pytest
 
 from engine import open_engine
-from engine.clock import FixedClock
 from engine.engine import Engine
-from engine.intents import Actor, Role
-from engine.model import DeviceFacts
-from engine.tenant_intake import TenantIntake, lists
-from engine.tenants.inventory import Pull, Stage
-from engine.tenants.model import (
-    PolicyKind,
-    Reach,
-    RingKind,
-    TenantPicture,
-    TenantPolicy,
-    TenantRing,
-)
+from engine.model.clock import FixedClock
+from engine.model.intents import Actor, Role
+from engine.model.model import DeviceFacts
+from engine.rules.tenants.inventory import Pull, Stage
+from engine.rules.tenants.model import PolicyKind, Reach, RingKind, TenantPicture, TenantPolicy, TenantRing
+from engine.tenants.pull import TenantIntake, lists
 from tests.tenant.fixtures import client_of
 from tests.tenant.fleet import NOW
 from tests.tenant.server import Tenant

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.audit import GENESIS, AuditEntry, AuditRecord, Head, canonical, chain, chained, verify
+from engine.model.audit import GENESIS, AuditEntry, AuditRecord, Head, canonical, chain, chained, verify
 
 BEGIN = datetime(2026, 5, 13, 9, tzinfo=UTC)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.audit import AuditEntry, Head, chain
-from engine.audit_lines import AuditExport, verify_lines
-from engine.errors import NotFound
+from engine.model.audit import AuditEntry, Head, chain
+from engine.model.errors import NotFound
+from engine.safekeeping.audit_lines import AuditExport, verify_lines
 from engine.store import Store
 
 BEGIN = datetime(2026, 5, 13, 9, tzinfo=UTC)

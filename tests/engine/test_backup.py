@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 from engine import open_engine
-from engine.audit import AuditEntry
-from engine.backup import Examined, Restored, back_up, examine_backup, restore
-from engine.errors import BadInput, EngineError, LeaseHeld, Refused, StateTooNew, StateUnusable
-from engine.intents import Actor, Approve, Role, Scope, Stop, StopKind
+from engine.model.audit import AuditEntry
+from engine.model.errors import BadInput, EngineError, LeaseHeld, Refused, StateTooNew, StateUnusable
+from engine.model.intents import Actor, Approve, Role, Scope, Stop, StopKind
+from engine.safekeeping.backup import Examined, Restored, back_up, examine_backup, restore
 from engine.store import Store
 from engine.store.connection import SCHEMA_VERSION
 from engine.store.whole import Taken, taken
@@ -164,8 +164,8 @@ _KILLED = """
 import os, signal, sys
 from pathlib import Path
 import engine.store.whole as whole
-from engine.backup import back_up, restore
-from engine.intents import Actor, Role
+from engine.safekeeping.backup import back_up, restore
+from engine.model.intents import Actor, Role
 from engine.store import Store
 whole._PAGES = 40
 state, other, phase, wanted = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
@@ -323,7 +323,7 @@ def test_of_two_restores_at_once_the_second_keeps_what_the_first_has_made(
         with taken(state) as present:
             yield present
 
-    monkeypatch.setattr("engine.backup.taken", waiting)
+    monkeypatch.setattr("engine.safekeeping.backup.taken", waiting)
     done = brought_back(backup, demo_state)
     assert done.aside == demo_state.with_name("demo.db.before-restore-2")
     assert aside.read_bytes() == b"of the first"

@@ -9,8 +9,9 @@ from typing import get_args
 
 import pytest
 
-from engine import Engine, intents, open_engine
-from engine.intents import (
+from engine import Engine, open_engine
+from engine.model import intents
+from engine.model.intents import (
     Actor,
     Apply,
     Approve,
@@ -39,7 +40,7 @@ from engine.intents import (
     Uninstall,
     Withdraw,
 )
-from engine.records import AuditRow, DeviceQuery
+from engine.model.records.fleet import AuditRow, DeviceQuery
 from tests.engine.rollout_desk import MAY, desk
 
 WHY = "ticket 4711"

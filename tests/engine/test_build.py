@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.build import OsBuild, Platform, kb_text, parse_kb
+from engine.model.build import OsBuild, Platform, kb_text, parse_kb
 
 builds = st.builds(OsBuild, st.integers(1000, 999_999), st.integers(0, 99_999_999))
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.build import Platform
-from engine.calendar import (
+from engine.catalog import Catalog, load_bundled, load_month_facts
+from engine.catalog.calendar import (
     Month,
     MonthPlan,
     MonthState,
@@ -24,8 +24,8 @@ from engine.calendar import (
     release_moment,
     year_plan,
 )
-from engine.catalog import Catalog, load_bundled, load_month_facts
-from engine.model import ReleaseKind
+from engine.model.build import Platform
+from engine.model.model import ReleaseKind
 
 P, K = Platform, ReleaseKind
 DEMO = datetime(2026, 5, 13, 9, tzinfo=UTC)

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from engine.build import Architecture, OsBuild, Platform, parse_kb
-from engine.build_catalog import build, main
-from engine.calendar import patch_tuesday_moment
 from engine.catalog import Catalog, from_json, load_beyond, load_bundled, merge_all, to_json
+from engine.catalog.build import build, main
 from engine.catalog.bundled import CATALOG_FILE
-from engine.errors import BadInput
-from engine.model import Release, ReleaseKind, Severity
-from engine.msrc import read_document
+from engine.catalog.calendar import patch_tuesday_moment
+from engine.catalog.msrc import read_document
+from engine.model.build import Architecture, OsBuild, Platform, parse_kb
+from engine.model.errors import BadInput
+from engine.model.model import Release, ReleaseKind, Severity
 from tests.conftest import SHARED
 
 K = ReleaseKind

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.build import Platform
-from engine.calendar import release_moment
 from engine.catalog import Catalog, merge, merge_all, to_json, with_releases
-from engine.model import ReleaseKind
-from engine.msrc import MonthDocument
+from engine.catalog.calendar import release_moment
+from engine.catalog.msrc import MonthDocument
+from engine.model.build import Platform
+from engine.model.model import ReleaseKind
 from tests.engine.cvrf_documents import (
     CLIENT_24H2,
     CLIENT_25H2,

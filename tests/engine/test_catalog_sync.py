@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from engine.catalog import Catalog, Changes, import_files, merge, to_json
-from engine.catalog_sync import Progress, SyncSettings, sync
-from engine.errors import BadInput
+from engine.catalog.sync import Progress, SyncSettings, sync
+from engine.model.errors import BadInput
 from tests.engine.cvrf_documents import CLIENT_24H2, HOTPATCH, Row, Vulnerability, cves, document, xml
 from tests.engine.msrc_server import Answer, MsrcServer, running
 
@@ -355,7 +355,7 @@ def test_a_proxy_from_the_environment_is_used(desk: Desk, monkeypatch: pytest.Mo
 
 
 def test_importing_the_module_does_not_load_httpx() -> None:
-    code = "import sys, engine.catalog_sync; sys.exit('httpx' in sys.modules)"
+    code = "import sys, engine.catalog.sync; sys.exit('httpx' in sys.modules)"
     root = Path(__file__).resolve().parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from engine import open_engine
+from engine.fleet.upkeep import let_check_in
 from engine.store.values import seconds
-from engine.upkeep import let_check_in
 
 
 def test_no_device_of_a_demo_was_seen_later_than_now(demo_state: Path) -> None:

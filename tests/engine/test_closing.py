@@ -7,10 +7,10 @@ from functools import cache
 
 import pytest
 
-from engine.build import Architecture, OsBuild, Platform
 from engine.catalog import Catalog, load_bundled
 from engine.catalog.closing import Closings, Route, closings_known_at
-from engine.model import Release, ReleaseKind
+from engine.model.build import Architecture, OsBuild, Platform
+from engine.model.model import Release, ReleaseKind
 
 A, P, R = Architecture, Platform, Route
 POWERSHELL, WSUS = "CVE-2025-54100", "CVE-2025-59287"

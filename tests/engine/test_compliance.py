@@ -12,15 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import open_engine
-from engine.build import OsBuild, Platform
 from engine.catalog import load_bundled
-from engine.closing import close_due, close_next
-from engine.demo import prepare_demo
-from engine.errors import BadInput
-from engine.evidence import Evidence
-from engine.intents import SetPolicy
-from engine.model import Release
-from engine.report_records import ComplianceReport, Mark, Period, ReleaseCompliance, SliceCompliance
+from engine.evidence.closing import close_due, close_next
+from engine.evidence.evidence import Evidence
+from engine.fleet.demo import prepare_demo
+from engine.model.build import OsBuild, Platform
+from engine.model.errors import BadInput
+from engine.model.intents import SetPolicy
+from engine.model.model import Release
+from engine.model.records.reports import ComplianceReport, Mark, Period, ReleaseCompliance, SliceCompliance
 from engine.store import Store
 from tests.engine.evidence_histories import (
     HOURS,
@@ -335,7 +335,7 @@ def test_closed_months_are_kept_as_they_were(demo_state: Path) -> None:
 def test_a_large_demo_comes_with_its_closed_months_kept(
     prepared_demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.demo.WORTH_FROM", 500)
+    monkeypatch.setattr("engine.fleet.demo.WORTH_FROM", 500)
     prepare_demo(tmp_path / "large.db")
     with open_engine(prepared_demo, read_only=True) as engine:
         wanted = engine.reads.compliance_report().releases

@@ -12,14 +12,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import open_engine
-from engine.build import Platform
-from engine.calendar import patch_tuesday_moment
 from engine.catalog import load_bundled
-from engine.cost_count import servicing_month_of
-from engine.costing import Costing
-from engine.model import Release, ReleaseKind
-from engine.rates import ARC_CORE_MONTH, CLIENT_RESTART, SERVER_RESTART, Rate, RateBook, load_rates, own_rate
-from engine.report_records import CostReport, Money, Period, RestartSums
+from engine.catalog.calendar import patch_tuesday_moment
+from engine.evidence.costing import Costing
+from engine.model.build import Platform
+from engine.model.model import Release, ReleaseKind
+from engine.model.records.reports import CostReport, Money, Period, RestartSums
+from engine.rules.evidence.cost_count import servicing_month_of
+from engine.rules.evidence.rates import (
+    ARC_CORE_MONTH,
+    CLIENT_RESTART,
+    SERVER_RESTART,
+    Rate,
+    RateBook,
+    load_rates,
+    own_rate,
+)
 from engine.store import Store
 from tests.engine.evidence_histories import Machine, Past, catalog_only, fill, hours_after, release_named
 

@@ -13,9 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.build import Architecture, OsBuild, Platform
-from engine.errors import BadInput
-from engine.inventory import (
+from engine.files.devices import (
     COLUMNS,
     IMPORT_PROVIDER,
     BadRow,
@@ -28,9 +26,11 @@ from engine.inventory import (
     format_table,
     read_devices,
 )
-from engine.model import ChpeState, DeviceFacts, FormFactor, Management, PolicyState, Subscription, VbsState
-from engine.tabular.lines import LONGEST_LINE
-from engine.tabular.moments import read_moment
+from engine.files.lines import LONGEST_LINE
+from engine.files.moments import read_moment
+from engine.model.build import Architecture, OsBuild, Platform
+from engine.model.errors import BadInput
+from engine.model.model import ChpeState, DeviceFacts, FormFactor, Management, PolicyState, Subscription, VbsState
 
 Writer = Callable[..., Path]
 TOLD_AT = datetime(2026, 5, 13, 9, tzinfo=UTC)
@@ -519,7 +519,7 @@ def test_arrays_are_read_alike_wherever_the_window_ends(
 ) -> None:
     text = json.dumps([{"name": f"N{place}", "site": site} for place, site in enumerate(sites)], indent=indent)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("engine.tabular.jsonsource._STRETCH", stretch)
+        patch.setattr("engine.files.jsonsource._STRETCH", stretch)
         found = good(write(text, "d.json"))
     assert [row.facts.site for row in found] == [site.strip() for site in sites]
     where = [line for line, content in enumerate(text.split("\n"), 1) if '"name"' in content]

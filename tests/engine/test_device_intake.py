@@ -11,11 +11,11 @@ import pytest
 from sqlite_utils import Database
 
 from engine import Engine, open_engine
-from engine.build import OsBuild
-from engine.errors import BadInput, Refused
-from engine.intents import Role
-from engine.model import Verdict
-from engine.records import DeviceQuery
+from engine.model.build import OsBuild
+from engine.model.errors import BadInput, Refused
+from engine.model.intents import Role
+from engine.model.model import Verdict
+from engine.model.records.fleet import DeviceQuery
 from engine.store import incoming
 from engine.store.schema import recount
 

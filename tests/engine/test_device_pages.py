@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import Engine, open_engine
-from engine.errors import BadInput
-from engine.records import Anchor, AnchorKind, DeviceQuery
+from engine.model.errors import BadInput
+from engine.model.records.fleet import Anchor, AnchorKind, DeviceQuery
 from engine.store import Store
 from engine.store.filter_sql import compile_text
 from engine.store.walk import SORT_KEYS, Walk

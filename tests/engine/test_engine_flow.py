@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from engine import Engine, open_engine
-from engine.build import OsBuild, Platform
-from engine.errors import LeaseHeld, NotFound, PlanOutdated, Refused
-from engine.intents import (
+from engine.model.build import OsBuild, Platform
+from engine.model.errors import LeaseHeld, NotFound, PlanOutdated, Refused
+from engine.model.intents import (
     Actor,
     After,
     Apply,
@@ -29,8 +29,8 @@ from engine.intents import (
     Uninstall,
     Withdraw,
 )
-from engine.model import DeviceState, InstallState, Verdict
-from engine.records import DeviceQuery, DeviceRow
+from engine.model.model import DeviceState, InstallState, Verdict
+from engine.model.records.fleet import DeviceQuery, DeviceRow
 from engine.store import Store
 from engine.store.schema import recount
 
@@ -360,7 +360,7 @@ async def test_rings_open_in_order_each_after_its_gate(demo_state: Path) -> None
 
 
 def test_the_same_seed_gives_the_same_state(demo_state: Path, tmp_path: Path) -> None:
-    from engine.demo import prepare_demo
+    from engine.fleet.demo import prepare_demo
 
     other = tmp_path / "again.db"
     prepare_demo(other)

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import errorcodes
-from engine.causes import WAITS, Cause, Retry
-from engine.errorcodes import code_text, explain, known_codes, parse_code
-from engine.errors import BadInput
-from engine.facilities import origin_of, twin_of
+from engine.model.causes import WAITS, Cause, Retry
+from engine.model.errors import BadInput
+from engine.rules.failures import errorcodes
+from engine.rules.failures.errorcodes import code_text, explain, known_codes, parse_code
+from engine.rules.failures.facilities import origin_of, twin_of
 from tests.conftest import SHARED
 
 CODES = st.integers(min_value=0, max_value=2**32 - 1)
@@ -271,7 +271,7 @@ def test_a_damaged_table_says_where(change: dict[str, object], field: str) -> No
 
 def test_importing_reads_nothing() -> None:
     program = (
-        "import sys, engine.errorcodes as e; assert e.known_codes.cache_info().currsize == 0;"
+        "import sys, engine.rules.failures.errorcodes as e; assert e.known_codes.cache_info().currsize == 0;"
         "assert not {'json', 'pydantic', 'importlib.resources', 'httpx'} & set(sys.modules), 'heavy';"
         "e.explain(5); assert e.known_codes.cache_info().currsize == 1"
     )

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from engine import Engine
-from engine.failure_upkeep import mind_failures
-from engine.intents import Exclude, Readmit, Target
-from engine.model import DeviceState, Release
-from engine.records import DeviceQuery
-from engine.situation import Situation
+from engine.model.intents import Exclude, Readmit, Target
+from engine.model.model import DeviceState, Release
+from engine.model.records.fleet import DeviceQuery
+from engine.runner.failures import mind_failures
+from engine.situation.situation import Situation
 from tests.engine.failure_states import CLIENTS, MAY, opened
 
 DEVICES = 6

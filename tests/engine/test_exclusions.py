@@ -7,19 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import NotFound
-from engine.intents import (
-    Apply,
-    Approve,
-    Exclude,
-    Readmit,
-    Retry,
-    Role,
-    TakeBack,
-    Target,
-)
-from engine.model import DeviceState, InstallState
-from engine.records import DeviceQuery
+from engine.model.errors import NotFound
+from engine.model.intents import Apply, Approve, Exclude, Readmit, Retry, Role, TakeBack, Target
+from engine.model.model import DeviceState, InstallState
+from engine.model.records.fleet import DeviceQuery
 from tests.engine.failure_states import (
     APRIL,
     CLIENTS,

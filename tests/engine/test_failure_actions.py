@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.build import OsBuild
-from engine.errors import NotFound
-from engine.intents import (
+from engine.model.build import OsBuild
+from engine.model.errors import NotFound
+from engine.model.intents import (
     Apply,
     EndEscalation,
     Escalate,
@@ -24,8 +24,8 @@ from engine.intents import (
     TakeBack,
     Target,
 )
-from engine.model import InstallState
-from engine.records import DeviceQuery, Urgency
+from engine.model.model import InstallState
+from engine.model.records.fleet import DeviceQuery, Urgency
 from tests.engine.failure_states import (
     APRIL,
     CLIENTS,

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from engine import Engine
-from engine.errors import BadInput, NotFound
-from engine.failures import Failures
-from engine.intents import Escalate, Exclude, MarkKnownProblem, Retry, Target
-from engine.model import DeviceState, Severity
-from engine.records import DeviceQuery, Urgency
-from engine.triage import FailureCase, SlaStage, SlaState, group_sla
+from engine.model.errors import BadInput, NotFound
+from engine.model.intents import Escalate, Exclude, MarkKnownProblem, Retry, Target
+from engine.model.model import DeviceState, Severity
+from engine.model.records.fleet import DeviceQuery, Urgency
+from engine.rules.failures import FailureCase, SlaStage, SlaState, group_sla
+from engine.situation.failures import Failures
 from tests.engine.failure_states import (
     APRIL,
     CLIENTS,
@@ -173,7 +173,7 @@ def test_of_many_failures_the_judgement_is_kept_for_minutes_but_not_past_a_decis
     demo_state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with opened(demo_state) as engine:
-        monkeypatch.setattr("engine.failures._MANY", 1)
+        monkeypatch.setattr("engine.situation.failures._MANY", 1)
         judged: list[datetime] = []
         cases = Failures.cases
 

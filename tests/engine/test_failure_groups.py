@@ -12,16 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import Engine
-from engine.build import OsBuild
-from engine.causes import Cause, Retry
-from engine.errors import BadInput
-from engine.failures import standing_part
-from engine.filters import parse
-from engine.records import DeviceQuery, DeviceRow
+from engine.model.build import OsBuild
+from engine.model.causes import Cause, Retry
+from engine.model.errors import BadInput
+from engine.model.filters import parse
+from engine.model.records.fleet import DeviceQuery, DeviceRow
+from engine.rules.failures import Population, population_of, rates_for
+from engine.situation.failures import standing_part
 from engine.store import traits
 from engine.store.filter_sql import Condition
 from engine.store.traits import TRAITS
-from engine.triage import Population, population_of, rates_for
 from tests.engine.failure_states import APRIL, CLIENTS, MAY, fail, fail_instead, forget_failures, opened, succeed
 
 APRIL_BUILDS = (OsBuild(26100, 8246), OsBuild(26200, 8246))

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.build import Architecture, OsBuild, Platform
-from engine.filters import Absent, Age, Comparison, Filter, FilterError, Op, Word, parse
-from engine.model import DeviceFacts, FormFactor, PolicyState
+from engine.model.build import Architecture, OsBuild, Platform
+from engine.model.filters import Absent, Age, Comparison, Filter, FilterError, Op, Word, parse
+from engine.model.model import DeviceFacts, FormFactor, PolicyState
 from engine.store.connection import open_state
 from engine.store.devices import DeviceStore, fact_values
 from engine.store.filter_sql import compile_filter, compile_text

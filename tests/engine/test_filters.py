@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.build import OsBuild
-from engine.filters import (
+from engine.model.build import OsBuild
+from engine.model.filters import (
     FIELD_NAMES,
     FIELDS,
     SYNTAX,
@@ -33,7 +33,7 @@ from engine.filters import (
     suggest,
     view_named,
 )
-from engine.readiness import RULES, STALE_REASON
+from engine.rules.readiness import RULES, STALE_REASON
 
 
 def only(text: str) -> Term:

@@ -9,11 +9,11 @@ import pytest
 
 from engine import Engine, open_engine
 from engine import forecast as forecast_module
-from engine.demo import SEED
-from engine.errors import NotFound, Refused
-from engine.intents import Actor, Approve, SetPolicy, SetRing
+from engine.fleet.demo import SEED
+from engine.model.errors import NotFound, Refused
+from engine.model.intents import Actor, Approve, SetPolicy, SetRing
+from engine.model.records.rollout import Forecast
 from engine.providers.simulated import NO_FAILURES, SimulatedProvider
-from engine.rollout_records import Forecast
 from tests.engine.rollout_desk import JUNE, MAY, approve, carry_out, desk, opened
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import BadInput, Denied, Gone, NotOffered, ProviderError, SignInNeeded, Throttled, Unreachable
+from engine.model.errors import BadInput, Denied, Gone, NotOffered, ProviderError, SignInNeeded, Throttled, Unreachable
 from engine.providers.graph.addresses import Addresses, shown
 from engine.providers.graph.answers import AnswerUnusable, GraphError, Said, error_of, plain, read_error, without
 from engine.providers.graph.challenges import claims_in

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engine.errors import Denied, Gone, Refused, SignInNeeded, Throttled, Unreachable
+from engine.model.errors import Denied, Gone, Refused, SignInNeeded, Throttled, Unreachable
 from engine.providers.graph.answers import AnswerUnusable, GraphError, WritesOff
 from engine.providers.graph.client import V1, GraphClient, Limits, Part, PartAnswer
 from tests.tenant.fixtures import FakeTime, RenewingTokens, client_of

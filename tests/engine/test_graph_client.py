@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from engine.errors import Denied, Gone, ProviderError, Refused, SignInNeeded, Unreachable
+from engine.model.errors import Denied, Gone, ProviderError, Refused, SignInNeeded, Unreachable
 from engine.providers.graph.answers import AnswerUnusable, GraphError, WritesOff
 from engine.providers.graph.client import BETA, V1, Limits, Part
 from engine.providers.graph.tokens import StaticToken

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import BadInput, SignInNeeded
+from engine.model.errors import BadInput, SignInNeeded
 from engine.providers.graph.config import CLOUDS, Cloud, GraphConfig, SignInWay, from_json, made_from, to_json
 from engine.providers.graph.tokens import StaticToken
 

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.build import Architecture, OsBuild, Platform
-from engine.model import CheckId, ChpeState, FormFactor, Management, PolicyState, VbsState
+from engine.model.build import Architecture, OsBuild, Platform
+from engine.model.model import CheckId, ChpeState, FormFactor, Management, PolicyState, VbsState
 from engine.providers.graph.details import read_detail
 from engine.providers.graph.devices import TOLD, read_device
 from engine.providers.graph.enrolment import read_asset
 from engine.providers.graph.facts import facts_of, notes_on, policy_of, vbs_of
 from engine.providers.graph.licences import read_licence
 from engine.providers.graph.members import read_member
-from engine.readiness import Assigned, CheckResult, assess, licence_by_plans, with_notes
-from engine.tenants.inventory import Enrolment, Told
+from engine.rules.readiness import Assigned, CheckResult, assess, licence_by_plans, with_notes
+from engine.rules.tenants.inventory import Enrolment, Told
 
 NOW = datetime(2026, 5, 20, 8, tzinfo=UTC)
 ENTRY = {

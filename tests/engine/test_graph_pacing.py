@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import SignInNeeded, Throttled, Unreachable
+from engine.model.errors import SignInNeeded, Throttled, Unreachable
 from engine.providers.graph.answers import AnswerUnusable, GraphError, GraphThrottled
 from engine.providers.graph.client import Limits
 from engine.providers.graph.pacing import Pace, backoff, may_repeat, retry_after, wait_for

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import BadInput, ProviderError
+from engine.model.errors import BadInput, ProviderError
 from engine.providers.graph.answers import AnswerUnusable, GraphError
 from engine.providers.graph.client import V1, GraphClient, Limits, Page
 from engine.providers.graph.paging import page_of

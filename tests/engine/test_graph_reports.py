@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.errors import Gone, ProviderError, Refused
+from engine.model.errors import Gone, ProviderError, Refused
 from engine.providers.graph.alerts import ERRORS, STATES, error_code, read_alert, read_exported
 from engine.providers.graph.answers import AnswerUnusable
 from engine.providers.graph.exported import exported_rows
@@ -26,7 +26,7 @@ from engine.providers.graph.reports import (
     table,
     table_of,
 )
-from engine.tenants.outcomes import Course, course_of
+from engine.rules.tenants.outcomes import Course, course_of
 from tests.tenant import reports
 from tests.tenant.fixtures import TOKEN, client_of
 from tests.tenant.fleet import NOW, entra_device_id, intune_id

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import EngineError, Gone
+from engine.model.errors import EngineError, Gone
 from engine.providers.graph.client import V1, Limits
 from tests.tenant.fixtures import TOKEN, client_of
 from tests.tenant.server import Elsewhere, Tenant

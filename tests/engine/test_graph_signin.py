@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from engine.errors import SignInNeeded, Unreachable
+from engine.model.errors import SignInNeeded, Unreachable
 from engine.providers.graph.config import SignInWay, made_from
 from engine.providers.graph.permissions import read_scopes, write_scopes
 from engine.providers.graph.refusals import MEANINGS, explain

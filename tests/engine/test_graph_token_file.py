@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import SignInNeeded
+from engine.model.errors import SignInNeeded
 from engine.providers.graph.config import Cloud, made_from
 from engine.providers.graph.token_cache import kept_tokens
 from engine.providers.graph.token_file import check_private, forget, lock_of, token_file

@@ -10,17 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.build import OsBuild
-from engine.helpdesk import Offer, RestartNeed, RestartReason, answer, ticket
-from engine.model import (
-    FormFactor,
-    InstallAction,
-    InstallState,
-    Track,
-    VbsState,
-)
-from engine.readiness import assess
-from engine.triage import Escalation, KnownProblem
+from engine.model.build import OsBuild
+from engine.model.model import FormFactor, InstallAction, InstallState, Track, VbsState
+from engine.rules.failures import Escalation, KnownProblem
+from engine.rules.helpdesk import Offer, RestartNeed, RestartReason, answer, ticket
+from engine.rules.readiness import assess
 from tests.engine.failure_states import APRIL, MAY
 from tests.engine.helpdesk_devices import (
     APRIL_BUILD,

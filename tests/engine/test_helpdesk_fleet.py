@@ -6,9 +6,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from engine import Engine
-from engine.helpdesk import RestartReason
-from engine.intents import After, Apply, Approve, Escalate, Exclude, MarkKnownProblem, Target, Uninstall
-from engine.records import DeviceQuery
+from engine.model.intents import After, Apply, Approve, Escalate, Exclude, MarkKnownProblem, Target, Uninstall
+from engine.model.records.fleet import DeviceQuery
+from engine.rules.helpdesk import RestartReason
 from tests.engine.failure_states import CLIENTS, MAY, carry_out, fail, forget_failures, opened
 
 DAY = timedelta(days=1)

@@ -8,10 +8,10 @@ from functools import cache
 
 from icalendar import Calendar, Event
 
-from engine.build import Platform
-from engine.calendar import MonthPlan, year_plan
 from engine.catalog import Catalog, load_bundled, load_month_facts
-from engine.ics import calendar_ics
+from engine.catalog.calendar import MonthPlan, year_plan
+from engine.catalog.ics import calendar_ics
+from engine.model.build import Platform
 
 DEMO = datetime(2026, 5, 13, 9, tzinfo=UTC)
 NOVEMBER = datetime(2026, 11, 21, tzinfo=UTC)

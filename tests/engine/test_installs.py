@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.installs import NOT_STARTED, STEPS, IllegalStep, check_step, device_state
-from engine.model import DeviceState, InstallState
+from engine.model.model import DeviceState, InstallState
+from engine.rules.rollout.installs import NOT_STARTED, STEPS, IllegalStep, check_step, device_state
 
 states = st.sampled_from(list(InstallState))
 

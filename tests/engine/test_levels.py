@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.build import OsBuild, Platform
 from engine.catalog import Catalog, Levels, load_bundled, make_levels
-from engine.model import ReleaseKind, Track
+from engine.model.build import OsBuild, Platform
+from engine.model.model import ReleaseKind, Track
 
 P = Platform
 

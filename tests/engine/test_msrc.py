@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.build import Architecture, OsBuild, Platform
-from engine.errors import BadInput
-from engine.model import Severity
-from engine.msrc import DocumentFault, FaultKind, Package, month_of, read_document, read_stream, stream
-from engine.msrc.document import document_id_of
-from engine.msrc.products import product_of
+from engine.catalog.msrc import DocumentFault, FaultKind, Package, month_of, read_document, read_stream, stream
+from engine.catalog.msrc.document import document_id_of
+from engine.catalog.msrc.products import product_of
+from engine.model.build import Architecture, OsBuild, Platform
+from engine.model.errors import BadInput
+from engine.model.model import Severity
 from tests.conftest import SHARED
 from tests.engine.cvrf_documents import (
     CLIENT_24H2,

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from engine import Engine, open_engine
-from engine.populations import count_populations, mind_populations
+from engine.rules.failures import Population
+from engine.situation.populations import count_populations, mind_populations
 from engine.store import traits
 from engine.store.filter_sql import Condition
-from engine.triage import Population
 
 PREFIX = "attempted-by:"
 
@@ -19,7 +19,7 @@ PREFIX = "attempted-by:"
 @pytest.fixture(autouse=True)
 def every_fleet_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(traits, "_KEPT_FROM", 5)
-    monkeypatch.setattr("engine.populations.WORTH_FROM", 5)
+    monkeypatch.setattr("engine.situation.populations.WORTH_FROM", 5)
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_the_runner_counts_one_release_a_turn_and_then_rests(demo_state: Path, c
 def test_a_small_fleet_is_not_counted_ahead(
     demo_state: Path, counted: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.populations.WORTH_FROM", 501)
+    monkeypatch.setattr("engine.situation.populations.WORTH_FROM", 501)
     with open_engine(demo_state) as engine:
         mind_populations(engine._store, engine.now())
         assert counted == []

@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 
 from engine import Engine, open_engine
-from engine.errors import BadInput, NotFound, NotOffered, Refused
-from engine.intents import Actor, Role
-from engine.model import DeviceFacts
-from engine.provider_desk import ProviderDesk
+from engine.model.errors import BadInput, NotFound, NotOffered, Refused
+from engine.model.intents import Actor, Role
+from engine.model.model import DeviceFacts
+from engine.model.records.fleet import DeviceQuery
 from engine.providers.base import PolicyVerb
 from engine.providers.graph.config import GraphConfig, made_from
 from engine.providers.graph.provider import GraphProvider
 from engine.providers.opening import Providers
-from engine.records import DeviceQuery
 from engine.store import Store
 from engine.store.devices import fact_values
+from engine.tenants.desk import ProviderDesk
 from tests.tenant.login import CLIENT, TENANT
 
 NOW = datetime(2026, 5, 20, 8, 0, tzinfo=UTC)

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import Engine, open_engine
-from engine.errors import BadInput, Refused
-from engine.intents import Actor, Role, SetPolicy
-from engine.pruning import Pruning, mind_history, needed_releases
-from engine.retention import FOREVER, kept_from, parse_period, period_words
+from engine.model.errors import BadInput, Refused
+from engine.model.intents import Actor, Role, SetPolicy
+from engine.rules.retention import FOREVER, kept_from, parse_period, period_words
+from engine.safekeeping.pruning import Pruning, mind_history, needed_releases
 from engine.store import Store
 
 MIA = Actor("mia", "jump01 test")
@@ -184,7 +184,7 @@ async def test_the_runner_does_it_once_a_day(demo_state: Path) -> None:
 
 
 def test_killed_between_two_steps_the_next_hand_goes_on(demo_state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.pruning._WIDTH", 150)
+    monkeypatch.setattr("engine.safekeeping.pruning._WIDTH", 150)
     with open_engine(demo_state) as engine:
         set_period(engine)
         told = engine.prune(dry_run=True).counts
@@ -206,7 +206,7 @@ def test_killed_between_two_steps_the_next_hand_goes_on(demo_state: Path, monkey
 def test_a_period_that_is_changed_on_the_way_ends_the_pass_and_says_so(
     demo_state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.pruning._WIDTH", 400)
+    monkeypatch.setattr("engine.safekeeping.pruning._WIDTH", 400)
     with open_engine(demo_state) as engine:
         set_period(engine)
         assert Pruning(engine._store, engine.now(), MIA, 3).step() is not None

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.build import Architecture, OsBuild, Platform
 from engine.catalog.levels import Levels, make_levels
-from engine.model import (
+from engine.model.build import Architecture, OsBuild, Platform
+from engine.model.model import (
     CheckId,
     ChpeState,
     DeviceFacts,
@@ -24,7 +24,7 @@ from engine.model import (
     VbsState,
     Verdict,
 )
-from engine.readiness import (
+from engine.rules.readiness import (
     NO_LICENCE,
     RULES,
     STALE_REASON,
@@ -42,7 +42,7 @@ from engine.readiness import (
     reason_words,
     rules_for,
 )
-from engine.readiness.values import EDITION_NAMES
+from engine.rules.readiness.values import EDITION_NAMES
 from tests.conftest import SHARED
 
 NOW = datetime(2026, 5, 13, 9, tzinfo=UTC)

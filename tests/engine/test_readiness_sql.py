@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.build import Architecture, OsBuild, Platform
 from engine.catalog.levels import Levels, make_levels
-from engine.model import (
+from engine.model.build import Architecture, OsBuild, Platform
+from engine.model.model import (
     ChpeState,
     DeviceFacts,
     Management,
@@ -25,8 +25,8 @@ from engine.model import (
     Track,
     VbsState,
 )
-from engine.readiness import ReadinessSettings, assess, licences
-from engine.readiness.values import EDITION_NAMES
+from engine.rules.readiness import ReadinessSettings, assess, licences
+from engine.rules.readiness.values import EDITION_NAMES
 from engine.store.connection import open_state
 from engine.store.devices import DeviceStore, fact_values, facts_of
 from engine.store.readiness_sql import (

@@ -6,8 +6,8 @@ from collections import Counter
 from pathlib import Path
 
 from engine import open_engine
-from engine.readiness import reason_words
-from engine.records import DeviceQuery
+from engine.model.records.fleet import DeviceQuery
+from engine.rules.readiness import reason_words
 
 
 def test_reasons_agree_with_a_recount(demo_state: Path) -> None:

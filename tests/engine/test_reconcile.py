@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.build import Architecture, OsBuild, Platform
 from engine.catalog import Catalog, load_bundled
 from engine.catalog.closing import Closings, closings_known_at
-from engine.model import Track
-from engine.reconcile import (
+from engine.model.build import Architecture, OsBuild, Platform
+from engine.model.model import Track
+from engine.rules.findings import (
     Evidence,
     Failure,
     FindingVerdict,

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from engine import Engine, open_engine
-from engine.build import Architecture, OsBuild, Platform
-from engine.clock import FixedClock
-from engine.errors import BadInput, Refused
-from engine.model import DeviceFacts
-from engine.reconcile import Evidence, FindingVerdict, Reconciled, Why, next_step, reason
-from engine.reconciling import FindingFile
-from engine.records import Anchor, AnchorKind
+from engine.evidence.scanners import FindingFile
+from engine.model.build import Architecture, OsBuild, Platform
+from engine.model.clock import FixedClock
+from engine.model.errors import BadInput, Refused
+from engine.model.model import DeviceFacts
+from engine.model.records.fleet import Anchor, AnchorKind
+from engine.rules.findings import Evidence, FindingVerdict, Reconciled, Why, next_step, reason
 from engine.store.devices import fact_values
 from engine.store.installs import INSTALL_COLUMNS
 from engine.store.values import seconds

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import Refused
-from engine.intents import After, Recover, Resume, Retry, Scope, Stop, StopKind, Target, Uninstall
-from engine.model import DeviceState
-from engine.rollout_records import RecoveryProgress
+from engine.model.errors import Refused
+from engine.model.intents import After, Recover, Resume, Retry, Scope, Stop, StopKind, Target, Uninstall
+from engine.model.model import DeviceState
+from engine.model.records.rollout import RecoveryProgress
 from tests.engine.rollout_desk import JUNE, MAY, MAY_LCU, approve, carry_out, desk, devices, opened
 
 

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.build import Architecture, OsBuild, Platform
-from engine.model import Approval, Gate, Release, ReleaseKind, Ring
-from engine.rollout import (
+from engine.model.build import Architecture, OsBuild, Platform
+from engine.model.model import Approval, Gate, Release, ReleaseKind, Ring
+from engine.rules.rollout.gates import (
     ConditionState,
     RingCounts,
     RingFacts,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import BadInput, NotFound, Refused
-from engine.intents import (
+from engine.model.errors import BadInput, NotFound, Refused
+from engine.model.intents import (
     Apply,
     Approve,
     Assign,
@@ -25,8 +25,8 @@ from engine.intents import (
     Target,
     Withdraw,
 )
-from engine.model import Gate
-from engine.windows import is_open, parse_window
+from engine.model.model import Gate
+from engine.rules.rollout.windows import is_open, parse_window
 from tests.engine.rollout_desk import JUNE, MAY, approve, carry_out, desk, devices, opened
 
 HAS_IT = "build:26100.8390,26200.8390"
@@ -304,7 +304,7 @@ async def test_after_a_halt_and_resume_the_rollout_goes_on_where_it_stood(folder
 
 def test_the_new_verbs_know_their_roles(folder: Path) -> None:
     from engine import open_engine
-    from engine.intents import Actor, Role
+    from engine.model.intents import Actor, Role
 
     with open_engine(desk(folder), actor=Actor("sam"), role=Role.HELP_DESK) as engine:
         for kind in (Countersign, Recover, SetHold, LiftHold, SetPolicy, Approve):

@@ -15,9 +15,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sqlite_utils import Database
 
 from engine import Engine, open_engine
-from engine.demo import prepare_demo
-from engine.errors import EngineError, Unreachable
-from engine.intents import (
+from engine.fleet.demo import prepare_demo
+from engine.model.errors import EngineError, Unreachable
+from engine.model.intents import (
     Actor,
     After,
     Apply,
@@ -39,7 +39,7 @@ from engine.intents import (
     Uninstall,
     Withdraw,
 )
-from engine.model import InstallState
+from engine.model.model import InstallState
 from engine.providers.base import Order, Report
 from engine.providers.simulated import Faults, SimulatedProvider
 from engine.store.schema import recount

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.anomaly import KindHealth, compare, tail
-from engine.deadlines import Lateness, deadline_of
-from engine.errors import BadInput
-from engine.model import Approval, Gate, Ring, Window
-from engine.rollout import RingCounts, RingFacts, judge_gate, standings, valid_approval
-from engine.waves import room, wave_standing
-from engine.windows import is_open, next_window, parse_window, window_text
+from engine.model.errors import BadInput
+from engine.model.model import Approval, Gate, Ring, Window
+from engine.rules.rollout.deadlines import Lateness, deadline_of
+from engine.rules.rollout.gates import RingCounts, RingFacts, judge_gate, standings, valid_approval
+from engine.rules.rollout.health import KindHealth, compare, tail
+from engine.rules.rollout.waves import room, wave_standing
+from engine.rules.rollout.windows import is_open, next_window, parse_window, window_text
 
 NOW = datetime(2026, 5, 13, 9, tzinfo=UTC)
 

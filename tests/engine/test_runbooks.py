@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.causes import Cause
-from engine.errors import BadInput, NotFound
-from engine.runbooks import BUILT_IN, names, problems, runbook
+from engine.model.causes import Cause
+from engine.model.errors import BadInput, NotFound
+from engine.rules.failures.runbooks import BUILT_IN, names, problems, runbook
 
 
 @pytest.mark.parametrize("cause", list(Cause))
@@ -142,7 +142,7 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytes
     def refuse(*_: object) -> int:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("engine.runbooks.os.open", refuse)
+    monkeypatch.setattr("engine.rules.failures.runbooks.os.open", refuse)
     with pytest.raises(BadInput) as caught:
         runbook("network", tmp_path)
     assert caught.value.file == str(path)

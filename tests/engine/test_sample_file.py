@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import BadInput
+from engine.model.errors import BadInput
 from engine.providers.simulated.sample import DEMO_SEED, DEMO_START
 from engine.providers.simulated.sample_file import dump_fleet, load_fleet
 from tests.engine.sample_fleets import fleet

@@ -12,17 +12,9 @@ from itertools import islice
 
 import pytest
 
-from engine.build import Architecture, Platform
 from engine.catalog import make_levels
-from engine.model import (
-    ChpeState,
-    FormFactor,
-    Management,
-    PolicyState,
-    Subscription,
-    VbsState,
-    Verdict,
-)
+from engine.model.build import Architecture, Platform
+from engine.model.model import ChpeState, FormFactor, Management, PolicyState, Subscription, VbsState, Verdict
 from engine.providers.simulated.fleet import generate
 from engine.providers.simulated.presence import is_dark
 from engine.providers.simulated.sample import DEMO_SEED, DEMO_SIZE, DEMO_START

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.errors import BadInput
-from engine.scans import BadLine, Finding, ScanFile, ScannedLine, Scanner, SkippedLine
-from engine.scans.rows import cves_in
-from engine.tabular.moments import DateOrder
+from engine.files.moments import DateOrder
+from engine.files.scans import BadLine, Finding, ScanFile, ScannedLine, Scanner, SkippedLine
+from engine.files.scans.rows import cves_in
+from engine.model.errors import BadInput
 from tests.engine.scan_exports import (
     EXPORTS,
     NESSUS,

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import Engine, open_engine
-from engine.errors import BadInput, NotFound
-from engine.records import DeviceQuery, DeviceRow
+from engine.model.errors import BadInput, NotFound
+from engine.model.records.fleet import DeviceQuery, DeviceRow
 from engine.store.search import Match, find_devices
 
 ALICE = "LON-LT-0042"

@@ -15,9 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.build import OsBuild
-from engine.installs import check_step
-from engine.model import DeviceFacts, FormFactor, InstallState, ReleaseKind
+from engine.model.build import OsBuild
+from engine.model.model import DeviceFacts, FormFactor, InstallState, ReleaseKind
 from engine.providers.base import Order, Provider, Report
 from engine.providers.simulated import (
     NO_FAILURES,
@@ -30,6 +29,7 @@ from engine.providers.simulated import (
 from engine.providers.simulated.company import ZONE_OF_CITY
 from engine.providers.simulated.presence import on_from
 from engine.providers.simulated.sample import DEMO_START
+from engine.rules.rollout.installs import check_step
 from tests.engine.simulated_orders import (
     BASELINE_BUILD,
     DEVICES,

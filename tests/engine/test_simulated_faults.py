@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.build import Platform
-from engine.errors import BadInput
-from engine.model import ReleaseKind, VbsState
+from engine.model.build import Platform
+from engine.model.errors import BadInput
+from engine.model.model import ReleaseKind, VbsState
 from engine.providers.base import Order, Report
 from engine.providers.simulated import (
     NO_FAILURES,

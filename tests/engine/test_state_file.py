@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from engine.errors import StateTooNew, StateUnusable
+from engine.model.errors import StateTooNew, StateUnusable
 from engine.store import connection as connection_module
 from engine.store.connection import APPLICATION_ID, SCHEMA_VERSION, open_state, transaction
 from engine.store.schema import migrations

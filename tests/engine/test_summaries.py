@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import Engine, open_engine
-from engine.activity_summary import DayCount, DecisionTally, kind_of, stretches
-from engine.build import Platform
-from engine.intents import Actor, Approve, Scope, Stop, StopKind
-from engine.model import ReleaseKind, Verdict
-from engine.readiness import RULES
-from engine.readiness_summary import VerdictCount, explain_reasons, next_release
-from engine.records import AuditRow, DeviceQuery
+from engine.model.build import Platform
+from engine.model.intents import Actor, Approve, Scope, Stop, StopKind
+from engine.model.model import ReleaseKind, Verdict
+from engine.model.records.fleet import AuditRow, DeviceQuery
+from engine.rules.evidence.activity import DayCount, DecisionTally, kind_of, stretches
+from engine.rules.readiness import RULES
+from engine.rules.readiness.summary import VerdictCount, explain_reasons, next_release
 from engine.store.summaries import failure_days
 
 HOTPATCH = 5089466

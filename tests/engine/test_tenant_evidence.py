@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.build import OsBuild
-from engine.intents import Approve
-from engine.reconcile import Evidence
-from engine.report_records import Mark, RestartSums
+from engine.model.build import OsBuild
+from engine.model.intents import Approve
+from engine.model.records.reports import Mark, RestartSums
+from engine.rules.findings import Evidence
 from tests.engine.scan_exports import Row, nessus
 from tests.engine.tenant_desk import BOARD, MAY, desk
 from tests.tenant.server import Tenant

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from engine.errors import LeaseHeld, Refused
-from engine.intents import Role
-from engine.model import CheckId, PolicyState, VbsState
-from engine.records import DeviceQuery
+from engine.model.errors import LeaseHeld, Refused
+from engine.model.intents import Role
+from engine.model.model import CheckId, PolicyState, VbsState
+from engine.model.records.fleet import DeviceQuery
+from engine.rules.tenants.inventory import Stage
 from engine.store.tenant_pull import PullStore
-from engine.tenant_intake import batches
-from engine.tenants.inventory import Stage
+from engine.tenants.pull import batches
 from tests.engine.tenant_pulls import NAME, Puller, facts, picture, policy, puller, ring, tells
 from tests.tenant.fleet import entra_device_id, entra_object_id, intune_id, user_id
 from tests.tenant.server import Tenant

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from engine.errors import Denied, ProviderError
-from engine.model import CheckId, PolicyState, VbsState
-from engine.records import DeviceQuery
-from engine.tenants.inventory import Cursor
-from engine.tenants.model import RingKind
+from engine.model.errors import Denied, ProviderError
+from engine.model.model import CheckId, PolicyState, VbsState
+from engine.model.records.fleet import DeviceQuery
+from engine.rules.tenants.inventory import Cursor
+from engine.rules.tenants.model import RingKind
 from tests.engine.tenant_pulls import NAME, Puller, facts, picture, policy, ring, tells
 from tests.tenant.fleet import entra_device_id, intune_id
 from tests.tenant.state import group_id

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.intents import Approve
+from engine.model.intents import Approve
 from engine.providers.graph.reports import JOBS
+from engine.rules.tenants.inventory import Stage
 from engine.store.tenant_outcomes import KEEP, ExportState
-from engine.tenant_intake import TenantIntake
-from engine.tenants.inventory import Stage
+from engine.tenants.pull import TenantIntake
 from tests.engine.tenant_desk import BOARD, MAY, NAME, Desk, desk
 from tests.tenant import reports
 from tests.tenant.fixtures import FakeTime, client_of
@@ -37,7 +37,7 @@ async def corp(tenant: Tenant, tmp_path: Path) -> AsyncIterator[Desk]:
 
 
 def intake(corp: Desk) -> TenantIntake:
-    from engine.intents import Actor
+    from engine.model.intents import Actor
 
     return TenantIntake(corp.store, corp.clock, Actor("mia", "test"), corp.engine.info().role, read_only=False)
 

@@ -10,18 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
+from engine.rules.tenants.inventory import EVERY_DEVICE, EVERY_USER, Assignment, ListedDevice, Member, assignments_of
+from engine.rules.tenants.model import Reach, RingKind
 from engine.store.schema import migrations
 from engine.store.tenant_inventory import TenantInventoryStore
 from engine.store.tenant_reach import ReachStore
-from engine.tenants.inventory import (
-    EVERY_DEVICE,
-    EVERY_USER,
-    Assignment,
-    ListedDevice,
-    Member,
-    assignments_of,
-)
-from engine.tenants.model import Reach, RingKind
 from tests.engine.tenant_pulls import picture, policy, ring
 
 NOW = datetime(2026, 5, 20, 8, tzinfo=UTC)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from engine.errors import Refused
-from engine.intents import (
+from engine.model.errors import Refused
+from engine.model.intents import (
     After,
     Apply,
     Approve,
@@ -28,8 +28,8 @@ from engine.intents import (
     Uninstall,
     Withdraw,
 )
-from engine.model import Gate
-from engine.tenants.model import RequestState, Wish
+from engine.model.model import Gate
+from engine.rules.tenants.model import RequestState, Wish
 from tests.engine.tenant_desk import APPROVE, BOARD, MAY, PAIR, PAUSE, Desk, desk, sent
 from tests.tenant.quality_policies import HOTPATCH, MAY_ITEM, PLAIN, policies, status_of
 from tests.tenant.server import Tenant

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import Unreachable
-from engine.intents import Approve
+from engine.model.errors import Unreachable
+from engine.model.intents import Approve
 from engine.providers.graph.client import Limits
 from engine.providers.graph.rings import read_rings
-from engine.tenants.model import PolicyKind, Reach, RingKind
+from engine.rules.tenants.model import PolicyKind, Reach, RingKind
 from tests.engine.tenant_desk import BOARD, MAY, MAY_LCU, NAME, PAUSE, Desk, desk
 from tests.tenant.fixtures import FakeTime, client_of
 from tests.tenant.fleet import NOW
@@ -243,7 +243,7 @@ async def test_a_policy_for_an_outer_group_reaches_the_rings_of_the_groups_withi
 
 
 async def test_two_tenants_may_have_rings_of_the_same_name(tenant: Tenant, tmp_path: Path) -> None:
-    from engine.tenant_rings import take_over_rings
+    from engine.tenants.rings import take_over_rings
 
     found = await desk(tenant, tmp_path)
     async with client_of(tenant) as client:
@@ -263,8 +263,8 @@ async def test_names_from_the_tenant_cannot_act(tenant: Tenant, tmp_path: Path) 
 
 
 async def test_another_persons_plan_goes_out_of_date_when_the_tenant_changes(tenant: Tenant, tmp_path: Path) -> None:
-    from engine.errors import PlanOutdated
-    from engine.intents import SetRing
+    from engine.model.errors import PlanOutdated
+    from engine.model.intents import SetRing
 
     found = await desk(tenant, tmp_path)
     plan = found.plan(SetRing("Corp Broad", deferral_days=7, deadline_days=9))

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.build import OsBuild
-from engine.intents import (
-    Recover,
-    Retry,
-    SetPolicy,
-    SetRing,
-    Target,
-    Uninstall,
-)
-from engine.model import Gate
+from engine.model.build import OsBuild
+from engine.model.intents import Recover, Retry, SetPolicy, SetRing, Target, Uninstall
+from engine.model.model import Gate
 from tests.engine.tenant_desk import APPROVE, MAY, PAIR, desk
 from tests.tenant.quality_policies import HOTPATCH, MAY_ITEM, status_of
 from tests.tenant.server import Tenant

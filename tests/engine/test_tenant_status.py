@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from engine.build import OsBuild, Platform
-from engine.intents import Approve, Resume, Scope, Stop, StopKind, Withdraw
-from engine.model import InstallState
+from engine.model.build import OsBuild, Platform
+from engine.model.intents import Approve, Resume, Scope, Stop, StopKind, Withdraw
+from engine.model.model import InstallState
+from engine.rules.tenants.arrivals import arrival
 from engine.store.tenant_status import REQUESTED
-from engine.tenant_status import follow, show
-from engine.tenants.arrivals import arrival
+from engine.tenants.status import follow, show
 from tests.engine.tenant_desk import BOARD, MAY, NAME, Desk, desk
 from tests.tenant import reports
 from tests.tenant.quality_policies import HOTPATCH

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import SignInNeeded
-from engine.intents import Approve
+from engine.model.errors import SignInNeeded
+from engine.model.intents import Approve
 from engine.providers.graph.client import GraphClient
-from engine.tenant_upkeep import TenantUpkeep
-from engine.tenants.inventory import Stage
+from engine.rules.tenants.inventory import Stage
+from engine.tenants.upkeep import TenantUpkeep
 from tests.engine.tenant_desk import BOARD, MAY, NAME, Corp, Desk, desk
 from tests.tenant import reports
 from tests.tenant.server import Tenant

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.tenants.device_wishes import expedite, sync
-from engine.tenants.matching import rings_of_policies, with_policies
-from engine.tenants.model import (
+from engine.rules.tenants.device_wishes import expedite, sync
+from engine.rules.tenants.matching import rings_of_policies, with_policies
+from engine.rules.tenants.model import (
     CatalogItem,
     PolicyKind,
     Reach,
@@ -23,10 +23,10 @@ from engine.tenants.model import (
     Wish,
     policy_key,
 )
-from engine.tenants.release_wishes import approve, suspend
-from engine.tenants.ring_wishes import pause, resume, roll_back, set_days, switch_hotpatch
-from engine.tenants.tenant import Tenant
-from engine.tenants.wishes import Asked, part
+from engine.rules.tenants.release_wishes import approve, suspend
+from engine.rules.tenants.ring_wishes import pause, resume, roll_back, set_days, switch_hotpatch
+from engine.rules.tenants.tenant import Tenant
+from engine.rules.tenants.wishes import Asked, part
 
 NOW = datetime(2026, 5, 20, 8, 0, tzinfo=UTC)
 MAY = 5089466

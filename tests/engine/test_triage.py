@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.causes import Cause, Retry
-from engine.errors import BadInput
-from engine.model import Severity
-from engine.triage import (
+from engine.model.causes import Cause, Retry
+from engine.model.errors import BadInput
+from engine.model.model import Severity
+from engine.rules.failures import (
     DEFAULT_TARGETS,
     RETRY_LIMITS,
     BaseRates,

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.triage import BaseRates, CommonFactor, FactorRules, common_factors
-from engine.triage.odds import log_tail
+from engine.rules.failures import BaseRates, CommonFactor, FactorRules, common_factors
+from engine.rules.failures.odds import log_tail
 from tests.engine.triage_fleet import Device, fleet_of, having
 
 # --- odds -----------------------------------------------------------------------------------------------

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from engine import Engine
-from engine.intents import Approve, Countersign, Recover, SetHold, SetPolicy, Withdraw
-from engine.records import Attention, Urgency
+from engine.model.intents import Approve, Countersign, Recover, SetHold, SetPolicy, Withdraw
+from engine.model.records.fleet import Attention, Urgency
 from tests.engine.rollout_desk import JUNE, MAY, approve, carry_out, desk, devices, opened
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
-from engine.triage import BaseRates, FailedInstall, base_rates
+from engine.rules.failures import BaseRates, FailedInstall, base_rates
 
 NOW = datetime(2026, 5, 20, 9, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from console.cli.documents.releases import cve
 from console.cli.documents.values import Document, build_text, code_text, iso, optional_kb
-from engine.build import kb_text
-from engine.model import Cve, Install, Verdict
-from engine.records import Count, DeviceDetail, DeviceRow
+from engine.model.build import kb_text
+from engine.model.model import Cve, Install, Verdict
+from engine.model.records.fleet import Count, DeviceDetail, DeviceRow
 
 if TYPE_CHECKING:
-    from engine.readiness import Readiness
+    from engine.rules.readiness import Readiness
 
 
 def device_row(row: DeviceRow, as_of: Document | None = None) -> Document:

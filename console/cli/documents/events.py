@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from console.cli.documents.values import Document, iso, optional_kb
-from engine.build import kb_text
-from engine.data_age import DataAge
-from engine.records import ActiveInstall, Attention, AuditRow, Compliance, StateInfo
+from engine.model.build import kb_text
+from engine.model.records.data_age import DataAge
+from engine.model.records.fleet import ActiveInstall, Attention, AuditRow, Compliance, StateInfo
 
 
 def active(each: ActiveInstall) -> Document:

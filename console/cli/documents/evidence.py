@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from console.cli.documents.values import Document, iso, optional_kb
-from engine.build import kb_text
+from engine.model.build import kb_text
 
 if TYPE_CHECKING:
-    from engine.report_records import (
+    from engine.model.records.reports import (
         BreakEven,
         ComplianceReport,
         CostReport,

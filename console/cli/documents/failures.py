@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from console.cli.documents.values import Document, code_text, iso, optional_kb, plain
-from engine.build import kb_text
+from engine.model.build import kb_text
 
 if TYPE_CHECKING:
-    from engine.helpdesk import HelpDeskAnswer
-    from engine.triage import Escalation, FailureCase, FailureGroupView, KnownProblem
+    from engine.rules.failures import Escalation, FailureCase, FailureGroupView, KnownProblem
+    from engine.rules.helpdesk import HelpDeskAnswer
 
 
 def failure_group(view: FailureGroupView, now: datetime) -> Document:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from console.cli.documents.values import Document, build_text, code_text, iso, optional_kb
-from engine.reconcile import FindingVerdict, next_step, reason
+from engine.rules.findings import FindingVerdict, next_step, reason
 
 if TYPE_CHECKING:
-    from engine.reconcile import Proof, Reconciled
-    from engine.reconciling import Tally
+    from engine.evidence.scanners import Tally
+    from engine.rules.findings import Proof, Reconciled
 
 
 def finding(row: Reconciled) -> Document:

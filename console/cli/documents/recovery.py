@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from console.cli.documents.values import Document, code_text, iso, optional_kb
-from engine.build import kb_text
-from engine.rollout_records import Forecast, HandsRow, HealthRow, LateDevice, RecoveryProgress, RingConflict
+from engine.model.build import kb_text
+from engine.model.records.rollout import Forecast, HandsRow, HealthRow, LateDevice, RecoveryProgress, RingConflict
 
 if TYPE_CHECKING:
-    from engine.approvals import ApprovalPolicy
-    from engine.plans.holds import Hold
+    from engine.rules.plans.holds import Hold
+    from engine.rules.rollout.approvals import ApprovalPolicy
 
 
 def forecast(found: Forecast) -> Document:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from console.cli.documents.values import Document, build_text, day, iso, optional_kb
-from engine.build import Architecture
-from engine.model import Cve, Release
-from engine.records import ReleaseRow
+from engine.model.build import Architecture
+from engine.model.model import Cve, Release
+from engine.model.records.fleet import ReleaseRow
 
 if TYPE_CHECKING:
-    from engine.calendar import MonthPlan, RestartCount
     from engine.catalog import Changes, Coverage, Gap
+    from engine.catalog.calendar import MonthPlan, RestartCount
 
 _ORDER = tuple(Architecture)
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 from console.cli.documents.recovery import health
 from console.cli.documents.tenants import receipt, request, tenant_side
 from console.cli.documents.values import Document, iso
-from engine.build import kb_text
-from engine.intents import Plan, Refusal
-from engine.model import Approval, Gate
-from engine.records import RingProgress, RingRow
-from engine.rollout_records import HealthRow, LateDevice
-from engine.windows import window_text
+from engine.model.build import kb_text
+from engine.model.intents import Plan, Refusal
+from engine.model.model import Approval, Gate
+from engine.model.records.fleet import RingProgress, RingRow
+from engine.model.records.rollout import HealthRow, LateDevice
+from engine.rules.rollout.windows import window_text
 
 if TYPE_CHECKING:
-    from engine.changes import Outcome
-    from engine.tenants.model import Receipt
+    from engine.changes.changes import Outcome
+    from engine.rules.tenants.model import Receipt
 
 _SAMPLE = 20
 """Names that stand beside a count."""

@@ -9,9 +9,9 @@ from console.cli.documents.values import Document, build_text, day, iso, optiona
 
 if TYPE_CHECKING:
     from console.reports.model import Origin
-    from engine.activity_summary import ActivityReport
-    from engine.readiness_summary import ReadinessReport, VerdictCount
-    from engine.records import AuditRow, DeviceRow
+    from engine.model.records.fleet import AuditRow, DeviceRow
+    from engine.rules.evidence.activity import ActivityReport
+    from engine.rules.readiness.summary import ReadinessReport, VerdictCount
 
 _DECIMALS = 6
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from console.cli.documents.values import Document, iso
-from engine.build import kb_text
-from engine.records import TenantSide
+from engine.model.build import kb_text
+from engine.model.records.fleet import TenantSide
 
 if TYPE_CHECKING:
-    from engine.tenants.model import Receipt, Request
+    from engine.rules.tenants.model import Receipt, Request
 
 
 def request(each: Request) -> Document:

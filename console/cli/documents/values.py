@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
-from engine.build import OsBuild, kb_text
+from engine.model.build import OsBuild, kb_text
 
 Document = dict[str, object]
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from engine.errorcodes import parse_code
-from engine.errors import BadInput
+from engine.model.errors import BadInput
 from engine.providers.graph.devices import moment, plain, plain_id
 from engine.providers.graph.reports import Row
-from engine.tenants.outcomes import Course, Outcome, course_of
+from engine.rules.failures.errorcodes import parse_code
+from engine.rules.tenants.outcomes import Course, Outcome, course_of
 
 ALERTS = "getWindowsQualityUpdateAlertsPerPolicyPerDeviceReport"
 ALERTS_AT_ONCE = 1_000

@@ -13,8 +13,8 @@ from datetime import datetime
 from html import unescape
 from typing import Any
 
-from engine.errors import Denied, EngineError, Gone, NotOffered, ProviderError, Refused, SignInNeeded, Throttled
-from engine.errors import Unreachable as NoAnswer
+from engine.model.errors import Denied, EngineError, Gone, NotOffered, ProviderError, Refused, SignInNeeded, Throttled
+from engine.model.errors import Unreachable as NoAnswer
 
 _LONGEST_MESSAGE = 600
 

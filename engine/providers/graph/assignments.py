@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.providers.graph.devices import plain_id
 from engine.providers.graph.odata import type_name
-from engine.tenants.model import Reach
+from engine.rules.tenants.model import Reach
 
 UNTOLD = Reach(told=False)
 

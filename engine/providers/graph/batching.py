@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from engine.errors import EngineError
+from engine.model.errors import EngineError
 from engine.providers.graph import pacing
 from engine.providers.graph.answers import Answer, AnswerUnusable, GraphError, GraphUnreachable, WritesOff, error_of
 from engine.providers.graph.calling import Call, Caller

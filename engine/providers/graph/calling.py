@@ -17,7 +17,7 @@ from time import monotonic
 from typing import IO, TYPE_CHECKING, Any, Protocol, runtime_checkable
 from urllib.parse import urljoin, urlsplit
 
-from engine.errors import SignInNeeded
+from engine.model.errors import SignInNeeded
 from engine.providers.graph import pacing
 from engine.providers.graph.addresses import Addresses, shown, shown_path
 from engine.providers.graph.answers import (

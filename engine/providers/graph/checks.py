@@ -1,6 +1,6 @@
 """Looks step by step at what works in a tenant, and says what is missing and who can grant it.
 
-`provider_desk.check` calls it. Sends only requests that read, each as small as it can be, and changes nothing.
+`tenants.desk.check` calls it. Sends only requests that read, each as small as it can be, and changes nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import ProviderError, SignInNeeded
+from engine.model.errors import ProviderError, SignInNeeded
 from engine.providers.graph.config import GraphConfig, SignInWay
 from engine.providers.graph.pacing import Limits
 from engine.providers.graph.permissions import permissions

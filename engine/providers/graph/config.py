@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from pathlib import PurePath
 from urllib.parse import SplitResult, urlsplit
 
-from engine.errors import BadInput
+from engine.model.errors import BadInput
 
 
 class Cloud(StrEnum):

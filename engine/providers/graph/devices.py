@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from engine.tenants.inventory import ListedDevice
+from engine.rules.tenants.inventory import ListedDevice
 
 if TYPE_CHECKING:
     from engine.providers.graph.client import GraphClient, Page

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.providers.graph.devices import plain, plain_id
 from engine.providers.graph.odata import type_name
-from engine.tenants.inventory import Enrolment
+from engine.rules.tenants.inventory import Enrolment
 
 if TYPE_CHECKING:
     from engine.providers.graph.client import GraphClient, Page

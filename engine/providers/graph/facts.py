@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.build import Architecture, OsBuild, Platform
-from engine.model import CheckId, DeviceFacts, FormFactor, Management, PolicyState, VbsState
+from engine.model.build import Architecture, OsBuild, Platform
+from engine.model.model import CheckId, DeviceFacts, FormFactor, Management, PolicyState, VbsState
 from engine.providers.graph.details import ATTESTED_VBS, BLANK, EDITION, PRODUCT_TYPE, VBS
-from engine.tenants.inventory import Enrolment, Stage, Told
+from engine.rules.tenants.inventory import Enrolment, Stage, Told
 
 SILENT_ON: Mapping[CheckId, str] = {CheckId.CHPE: "Graph does not report CHPE"}
 """Prerequisites that Graph tells of no device at all (APIs behind readiness: no member for HotPatchRestrictions)."""

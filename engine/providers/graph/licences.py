@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from engine.providers.graph.batching import Part
 from engine.providers.graph.devices import plain, plain_id
 from engine.providers.graph.odata import NEXT_LINK, segment
-from engine.readiness import Assigned
+from engine.rules.readiness import Assigned
 
 if TYPE_CHECKING:
     from engine.providers.graph.answers import GraphError

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
-from engine.errors import Unreachable
+from engine.model.errors import Unreachable
 from engine.providers.graph.config import GraphConfig, SignInWay
 
 _SECRET_FIELDS = frozenset({"client_secret", "client_assertion", "refresh_token", "device_code", "code"})

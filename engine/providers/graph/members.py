@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.providers.graph.devices import plain_id
 from engine.providers.graph.odata import segment, type_name
-from engine.tenants.inventory import Member
+from engine.rules.tenants.inventory import Member
 
 if TYPE_CHECKING:
     from engine.providers.graph.client import GraphClient, Page

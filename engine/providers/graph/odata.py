@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from engine.errors import BadInput
+from engine.model.errors import BadInput
 
 TYPE = "@odata.type"
 NEXT_LINK = "@odata.nextLink"

@@ -10,12 +10,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from engine.errors import Denied, Gone, NotOffered
+from engine.model.errors import Denied, Gone, NotOffered
 from engine.providers.graph.answers import GraphError
 from engine.providers.graph.assignments import read_targets
 from engine.providers.graph.devices import moment, plain
 from engine.providers.graph.odata import literal, segment, truth
-from engine.tenants.model import ApprovalRule, CatalogItem, PolicyKind, TenantApproval, TenantPolicy
+from engine.rules.tenants.model import ApprovalRule, CatalogItem, PolicyKind, TenantApproval, TenantPolicy
 
 if TYPE_CHECKING:
     from engine.providers.graph.client import GraphClient

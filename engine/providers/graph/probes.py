@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import Denied, EngineError, ProviderError, Unreachable
+from engine.model.errors import Denied, EngineError, ProviderError, Unreachable
 from engine.providers.graph.answers import plain
 from engine.providers.graph.odata import segment
 from engine.providers.graph.permissions import granting, permission

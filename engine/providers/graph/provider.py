@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from engine.errors import NotOffered
+from engine.model.errors import NotOffered
 from engine.providers.base import Capabilities, CheckIn, Order, PolicyVerb, Report
 
 if TYPE_CHECKING:

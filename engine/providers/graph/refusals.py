@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from engine.errors import SignInNeeded
+from engine.model.errors import SignInNeeded
 from engine.providers.graph.answers import plain, without
 from engine.providers.graph.config import GraphConfig, SignInWay
 

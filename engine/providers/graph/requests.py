@@ -1,6 +1,6 @@
 """Sends one request of ours to the tenant, and reads back whether the tenant shows it.
 
-`tenant_delivery` calls it with what the outbox holds. It decides nothing: what is sent was planned and shown before.
+`tenants.delivery` calls it with what the outbox holds. It decides nothing: what is sent was planned and shown before.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import Denied, Gone, NotOffered, ProviderError, SignInNeeded, Throttled, Unreachable
+from engine.model.errors import Denied, Gone, NotOffered, ProviderError, SignInNeeded, Throttled, Unreachable
 from engine.providers.graph.answers import Answer, GraphError, plain
 from engine.providers.graph.devices import moment
 from engine.providers.graph.odata import segment
 from engine.providers.graph.policies import details_path
-from engine.tenants.model import Request, Wish, policy_id_of
+from engine.rules.tenants.model import Request, Wish, policy_id_of
 
 if TYPE_CHECKING:
     from engine.providers.graph.client import GraphClient

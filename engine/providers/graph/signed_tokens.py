@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from engine.errors import SignInNeeded
+from engine.model.errors import SignInNeeded
 from engine.providers.graph.signin import OnCode, SignIn, Token
 
 _EARLY = 300.0

@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import ProviderError, SignInNeeded, Unreachable
+from engine.model.errors import ProviderError, SignInNeeded, Unreachable
 from engine.providers.graph.answers import plain
 from engine.providers.graph.config import GraphConfig, SignInWay
 from engine.providers.graph.permissions import read_scopes, write_scopes

@@ -16,7 +16,7 @@ from typing import Any
 
 from msal_extensions import FilePersistence, PersistedTokenCache  # type: ignore[import-untyped]
 
-from engine.errors import SignInNeeded
+from engine.model.errors import SignInNeeded
 from engine.providers.graph.token_file import check_private, lock_of, make_folder
 
 _STALE_LOCK = 10.0

@@ -1,6 +1,6 @@
 """Where a sign-in is kept, and whether the file is private enough to be used. Loads no sign-in library.
 
-`token_cache` reads and writes the file; `provider_desk` asks whether there is one and forgets it.
+`token_cache` reads and writes the file; `tenants.desk` asks whether there is one and forgets it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import stat
 from pathlib import Path
 
-from engine.errors import SignInNeeded
+from engine.model.errors import SignInNeeded
 from engine.providers.graph.config import GraphConfig
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO

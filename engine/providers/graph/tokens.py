@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
-from engine.errors import SignInNeeded
+from engine.model.errors import SignInNeeded
 
 
 class TokenSource(Protocol):

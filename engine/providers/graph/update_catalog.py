@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.providers.graph.devices import moment, plain
 from engine.providers.graph.odata import truth, type_name
-from engine.tenants.model import CatalogItem, PolicyKind
+from engine.rules.tenants.model import CatalogItem, PolicyKind
 
 if TYPE_CHECKING:
     from engine.providers.graph.client import GraphClient

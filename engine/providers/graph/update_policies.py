@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from engine.providers.graph.assignments import read_groups
 from engine.providers.graph.devices import moment, plain
 from engine.providers.graph.odata import segment, truth, type_name
-from engine.tenants.matching import agreed
-from engine.tenants.model import (
+from engine.rules.tenants.matching import agreed
+from engine.rules.tenants.model import (
     ApprovalRule,
     PolicyKind,
     Reach,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.build import Platform
+from engine.model.build import Platform
 from engine.providers.simulated.company import (
     ARC_DATACENTER,
     AZURE_2022,

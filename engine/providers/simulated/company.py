@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.build import Architecture, Platform
-from engine.model import FormFactor, Management, Subscription
+from engine.model.build import Architecture, Platform
+from engine.model.model import FormFactor, Management, Subscription
 from engine.providers.simulated.draws import spread
 
 SIGN_IN_DOMAIN = "contoso.com"

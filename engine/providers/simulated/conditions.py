@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from engine.build import Architecture, Platform
-from engine.model import ChpeState, FormFactor, Management, PolicyState, Subscription, VbsState
+from engine.model.build import Architecture, Platform
+from engine.model.model import ChpeState, FormFactor, Management, PolicyState, Subscription, VbsState
 from engine.providers.simulated.company import Hardware, Site
 from engine.providers.simulated.draws import pick, spread
 

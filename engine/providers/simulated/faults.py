@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from engine.errors import BadInput
+from engine.model.errors import BadInput
 from engine.providers.simulated.sample import DEMO_START
 
 DEMO_HOTPATCHES = frozenset({5089466, 5087423, 5087424})

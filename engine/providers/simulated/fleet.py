@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from engine.build import Architecture, Platform
-from engine.model import ChpeState, DeviceFacts, FormFactor, Management, PolicyState, Release
+from engine.model.build import Architecture, Platform
+from engine.model.model import ChpeState, DeviceFacts, FormFactor, Management, PolicyState, Release
 from engine.providers.simulated import company
 from engine.providers.simulated.anchors import ANCHORS, RESERVED_NAMES, Anchor
 from engine.providers.simulated.conditions import (

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from engine.build import OsBuild
-from engine.model import InstallAction, InstallState, Release, ReleaseKind
+from engine.model.build import OsBuild
+from engine.model.model import InstallAction, InstallState, Release, ReleaseKind
 from engine.providers.simulated.draws import between, pick
 from engine.providers.simulated.sample import PastInstall
 from engine.providers.simulated.shelf import Due, Shelf

@@ -11,7 +11,7 @@ from functools import cache
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
-from engine.model import DeviceFacts, FormFactor
+from engine.model.model import DeviceFacts, FormFactor
 from engine.providers.simulated.company import ZONE_OF_CITY
 from engine.providers.simulated.draws import between, share, words
 from engine.providers.simulated.faults import Faults

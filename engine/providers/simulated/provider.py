@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from engine.model import DeviceFacts, InstallState
+from engine.model.model import DeviceFacts, InstallState
 from engine.providers.base import Capabilities, CheckIn, HealthSignals, Order, Report
 from engine.providers.simulated.faults import Faults
 from engine.providers.simulated.health import health

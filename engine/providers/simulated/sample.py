@@ -8,8 +8,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from engine.build import OsBuild, Platform
-from engine.model import DeviceFacts, InstallAction, InstallState
+from engine.model.build import OsBuild, Platform
+from engine.model.model import DeviceFacts, InstallAction, InstallState
 
 DEMO_START = datetime(2026, 5, 13, 9, 0, tzinfo=UTC)
 """The morning after Patch Tuesday of May 2026, where every demo begins."""

@@ -14,9 +14,9 @@ from enum import StrEnum
 from importlib.resources import files
 from typing import Any, TypeVar
 
-from engine.build import Architecture, OsBuild, Platform
-from engine.errors import BadInput
-from engine.model import (
+from engine.model.build import Architecture, OsBuild, Platform
+from engine.model.errors import BadInput
+from engine.model.model import (
     ChpeState,
     DeviceFacts,
     FormFactor,

@@ -1,7 +1,8 @@
 """The whole life of one install on a simulated device, written before it is lived.
 
 The same order gives the same life in any process and at any time, so a provider that is killed has forgotten nothing.
-Steps are legal by `engine.installs`, their times rise and their progress never falls; a stage names one step only.
+Steps are legal by `engine.rules.rollout.installs`, their times rise and their progress never falls; a stage names one
+step only.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from engine.build import OsBuild, Platform
-from engine.model import DeviceFacts, FormFactor, InstallAction, InstallState, VbsState, Window
+from engine.model.build import OsBuild, Platform
+from engine.model.model import DeviceFacts, FormFactor, InstallAction, InstallState, VbsState, Window
 from engine.providers.base import Order, Report
 from engine.providers.simulated.draws import between, pick, share, spread, words
 from engine.providers.simulated.faults import Faults
 from engine.providers.simulated.presence import Absence, in_maintenance_window, is_dark, on_from
-from engine.windows import next_window
+from engine.rules.rollout.windows import next_window
 
 S = InstallState
 

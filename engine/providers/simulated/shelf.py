@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
 from typing import NamedTuple
 
-from engine.build import Architecture, OsBuild, Platform
-from engine.model import Release, ReleaseKind
+from engine.model.build import Architecture, OsBuild, Platform
+from engine.model.model import Release, ReleaseKind
 
 BEGINS_AT = datetime(2025, 10, 1, tzinfo=UTC)
 """Where the past of every sample device begins."""

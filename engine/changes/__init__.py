@@ -1,0 +1,1 @@
+"""Intent → plan → carried out; one module a family."""

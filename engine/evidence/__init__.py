@@ -1,0 +1,1 @@
+"""Compliance, cost, scanners' findings, exceptions."""

@@ -1,0 +1,1 @@
+"""Nouns, builds, intents, errors, clock, records, filter language, the audit's hash."""

@@ -1,0 +1,398 @@
+"""The changes one can ask for, as values: what `Engine.plan` takes and `Engine.carry_out` does.
+
+Both fronts make them; nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from engine.model.model import Gate
+
+if TYPE_CHECKING:
+    from engine.rules.tenants.model import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which devices: by name, by id, by ring, or all that a filter matches. Empty parts do not narrow."""
+
+    names: tuple[str, ...] = ()
+    ids: tuple[int, ...] = ()
+    rings: tuple[str, ...] = ()
+    filter: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.names or self.ids or self.rings or self.filter.strip())
+
+
+class StopKind(StrEnum):
+    """Pause: nothing new is offered. Halt: nothing new starts either, and what waits is held back."""
+
+    PAUSE = "pause"
+    HALT = "halt"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a pause or halt covers: a release, a ring, both together, or with neither everything."""
+
+    kb: int | None = None
+    ring: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """Let a release go to rings."""
+
+    kb: int
+    rings: tuple[str, ...]
+    """Names; empty means every ring."""
+    reason: str
+    not_before: datetime | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Take an approval back; what has not started does not start."""
+
+    approval_id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Bring a release to devices now, ahead of the rollout."""
+
+    kb: int
+    target: Target
+    reason: str = ""
+
+
+class After(StrEnum):
+    """What follows an uninstall (DESIGN: there is no automatic rollback)."""
+
+    LCU = "lcu"
+    """That month's LCU, with its restart; the device is protected again and off the hotpatch track."""
+    STAY = "stay"
+    """Stay on the baseline until the next one; the hotpatch's CVEs are open until then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uninstall:
+    """Remove a hotpatch from devices; each restarts."""
+
+    kb: int
+    target: Target
+    reason: str
+    after: After = After.STAY
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Try failed installs again."""
+
+    target: Target
+    kb: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Pause or halt a scope."""
+
+    kind: StopKind
+    scope: Scope
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Lift the pauses and halts of a scope."""
+
+    scope: Scope
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetRing:
+    """Change a ring's rules; None leaves a rule as it is."""
+
+    name: str
+    deferral_days: int | None = None
+    deadline_days: int | None = None
+    grace_days: int | None = None
+    max_in_flight: int | None = None
+    gate: Gate | None = None
+    max_share_in_flight: float | None = None
+    waves: tuple[float, ...] | None = None
+    """Rising shares, the last 1.0; ``(1.0,)`` is one wave."""
+    wave_soak_hours: int | None = None
+    window: str | None = None
+    """As `engine.rules.rollout.windows` reads it; "" takes the window away."""
+    members: str | None = None
+    """A filter; "" leaves membership to hands and imports."""
+    reason: str = ""
+    hotpatch: bool | None = None
+    """Whether a tenant lets the ring's devices take hotpatches; for rings of a tenant only."""
+    widen: bool = False
+    """Switch hotpatches also for other rings that the tenant's policy reaches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Put devices into a ring."""
+
+    target: Target
+    ring: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Countersign:
+    """The second person's signature under an approval, where policy asks for one."""
+
+    approval_id: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recover:
+    """Lead every device back from a bad hotpatch, those too that finish installing it or come back later."""
+
+    kb: int
+    reason: str
+    target: Target = field(default_factory=Target)
+    """Empty: every device that has it."""
+    then: After = After.LCU
+
+
+@dataclass(frozen=True, slots=True)
+class SetHold:
+    """A safeguard hold: withhold one release, from all devices or from those that a filter matches;
+    or every release from the devices that a filter matches."""
+
+    kb: int | None
+    filter: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LiftHold:
+    """End a safeguard hold."""
+
+    hold_id: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetPolicy:
+    """Change the rules for approvals and for keeping history; None leaves a rule as it is."""
+
+    second_person: bool | None = None
+    confirmed_only: bool | None = None
+    """Forbid approving releases that no Microsoft document confirms yet."""
+    auto_approve: tuple[str, ...] | None = None
+    """Rings for which a new release is approved by itself."""
+    reason: str = ""
+    keep_months: int | None = None
+    """How long finished history is kept; 0 is for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exclude:
+    """Keep releases from devices for a reason, until a time where one is given."""
+
+    target: Target
+    reason: str
+    kb: int | None = None
+    """None: every release, baselines included."""
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Readmit:
+    """End the exclusion of devices; the undo of `Exclude`."""
+
+    target: Target
+    reason: str = ""
+    kb: int | None = None
+    """None: whatever they are excluded from."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeBack:
+    """Cancel what was asked for by hand and has not started on its devices; the undo of `Retry` and `Apply`."""
+
+    target: Target
+    kb: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Escalate:
+    """Give failed devices an owner and a due time: a group of failures, devices, or both together."""
+
+    owner: str
+    group: str = ""
+    """A failure group's key or code, ``network/0x8024402C``."""
+    target: Target = field(default_factory=Target)
+    due_at: datetime | None = None
+    """None: by the group's service level."""
+    reason: str = ""
+
+
+class EscalationEnd(StrEnum):
+    """How an escalation ended."""
+
+    DONE = "done"
+    TAKEN_BACK = "taken-back"
+    """It was not meant; it does not count as an action."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndEscalation:
+    """Close an escalation; with `TAKEN_BACK` the undo of `Escalate`."""
+
+    escalation_id: int
+    outcome: EscalationEnd = EscalationEnd.DONE
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MarkKnownProblem:
+    """Note what is behind a group of failures; with `hold` the release is withheld from further devices."""
+
+    title: str
+    group: str = ""
+    """A failure group's key or code; "" where the problem has no error code."""
+    kb: int | None = None
+    """None: the newest release of the group."""
+    filter: str = ""
+    """The devices that it concerns; "" is every device."""
+    hold: bool = False
+    note: str = ""
+    """What is known, and what helps."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldForProblem:
+    """Turn a known problem into a safeguard hold."""
+
+    problem_id: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LiftKnownProblem:
+    """A problem is solved, or was none: take the mark away and end its safeguard hold."""
+
+    problem_id: int
+    reason: str = ""
+    only_hold: bool = False
+    """End the hold, keep the mark."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """Ask devices of a tenant to check in, so that they learn of changed policies soon."""
+
+    target: Target
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Expedite:
+    """An emergency: a tenant forces a release and a restart on rings, past every deferral."""
+
+    kb: int
+    target: Target
+    """Rings only: an expedite goes to groups of the tenant."""
+    reason: str
+    days: int = 1
+    """Days from the install until the restart is forced, 0 to 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskAgain:
+    """Send a request that a tenant has refused once more, after what it lacked has been put right."""
+
+    request_id: int
+    reason: str = ""
+
+
+FailureIntent = (
+    Exclude | Readmit | TakeBack | Escalate | EndEscalation | MarkKnownProblem | HoldForProblem | LiftKnownProblem
+)
+"""What `engine.changes.failures` plans: help for failed installs."""
+
+TenantIntent = Sync | Expedite | AskAgain
+"""What only a tenant can do; `engine.changes.tenants` plans it."""
+
+_OfApproval = Approve | Withdraw | Countersign | SetPolicy
+_OfRollout = Stop | Resume | SetRing | SetHold | LiftHold | Recover
+_OfDevices = Apply | Uninstall | Retry | Assign
+Intent = FailureIntent | TenantIntent | _OfApproval | _OfRollout | _OfDevices
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks, and from where."""
+
+    name: str
+    origin: str = ""
+    """Host and front, ``jump01 console`` or ``jump01 command``."""
+
+
+class Role(StrEnum):
+    """What a person may do; each contains the one before."""
+
+    VIEWER = "viewer"
+    HELP_DESK = "help-desk"
+    OPERATOR = "operator"
+    APPROVER = "approver"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why something does not happen, and what would make it possible."""
+
+    what: str
+    why: str
+    instead: str
+    devices: int = 0
+    """How many devices it concerns; 0 when it concerns the whole intent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The consequences of an intent, computed without changing anything."""
+
+    intent: Intent
+    title: str
+    """What will happen, as one sentence."""
+    steps: tuple[str, ...]
+    """What happens in order, in words."""
+    devices: int
+    """How many devices the change touches."""
+    restarts: int
+    """How many restarts it causes altogether."""
+    sample: tuple[str, ...] = ()
+    """The first names, for the dialog."""
+    left_out: tuple[Refusal, ...] = ()
+    """Devices of the target that the change does not touch, by reason."""
+    refusal: Refusal | None = None
+    """Set when nothing at all can happen."""
+    warnings: tuple[str, ...] = ()
+    command: str = ""
+    """The same change as a command line."""
+    change_number: int = 0
+    """The state of the file that the plan was computed on."""
+    device_ids: tuple[int, ...] = field(default=(), repr=False)
+    requests: tuple[Request, ...] = ()
+    """What is sent to tenants, in this order, once the plan has been carried out."""

@@ -1,0 +1,1 @@
+"""What reads answer with, as plain records."""

@@ -1,0 +1,394 @@
+"""Row records: what the engine's reads return for lists and details, ready to be shown.
+
+Made by `store`, taken by `console`; they hold facts only, never a colour or a formatted text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from engine.model.build import Architecture, OsBuild, Platform
+from engine.model.model import (
+    DeviceFacts,
+    DeviceState,
+    Install,
+    InstallAction,
+    InstallState,
+    Release,
+    Ring,
+    Track,
+    Verdict,
+)
+from engine.model.records.data_age import DataAge
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRow:
+    """One line of the device list."""
+
+    id: int
+    name: str
+    user: str
+    site: str
+    form: str
+    model: str
+    platform: Platform | None
+    architecture: Architecture | None
+    build: OsBuild | None
+    ring: str
+    """"" for a device in no ring."""
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    """Short words, ``VBS off``; a check that is unknown says so."""
+    track: Track
+    protected: bool
+    """Runs the current hotpatch, the current LCU, or something later."""
+    state: DeviceState
+    last_seen_at: datetime | None
+    tenant: str = ""
+    """The tenant whose policies lead it; "" for a device that takes orders."""
+
+
+@dataclass(frozen=True, slots=True)
+class DevicePage:
+    """A stretch of the device list in its sort order."""
+
+    rows: tuple[DeviceRow, ...]
+    first: int
+    """Position of the first row in the whole list, 0 the top."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Devices by ring, platform and the words that readiness and the engine keep for them."""
+
+    ring: str
+    platform: Platform | None
+    verdict: Verdict
+    state: DeviceState
+    eligible: bool | None
+    enrolled: bool | None
+    track: Track
+    protected: bool
+    devices: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonCount:
+    """Devices that are not ready, or not known to be, for the same reasons."""
+
+    reasons: tuple[str, ...]
+    """Ids that `engine.rules.readiness.reason_words` puts into words; what is not met first."""
+    devices: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRow:
+    """One release on one platform, with what the fleet has made of it."""
+
+    release: Release
+    cves: int
+    worst: str
+    """The worst severity among its CVEs, "" without any."""
+    exploited: int
+    approved_rings: tuple[str, ...]
+    installed: int
+    failed: int
+    active: int
+
+
+@dataclass(frozen=True, slots=True)
+class GateCondition:
+    """One condition of a gate, its value now and whether it holds."""
+
+    name: str
+    needed: str
+    value: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TenantSide:
+    """What a tenant keeps of a ring that it carries; None is what it does not keep or does not tell."""
+
+    provider: str
+    kind: str
+    """What it is there, in words: ``update ring``."""
+    told_at: datetime
+    """When the tenant was read last."""
+    gone_at: datetime | None
+    """Since when the tenant does not have it any more."""
+    paused: bool | None
+    pause_expires_at: datetime | None
+    hotpatch: bool | None
+    """Whether its devices may take hotpatches."""
+    deferral_days: int | None
+    deadline_days: int | None
+    grace_days: int | None
+    policies: tuple[str, ...]
+    """Names of the policies that decide about its releases."""
+    also: tuple[str, ...]
+    """Other rings that these policies reach: a decision holds for all of them."""
+    changed: str
+    """What the tenant changed by itself last, in words; "" for nothing."""
+    changed_at: datetime | None
+    asked: tuple[tuple[str, datetime], ...] = ()
+    """What it was asked for and does not show yet, and since when."""
+
+
+@dataclass(frozen=True, slots=True)
+class RingProgress:
+    """How far one release has come in one ring. The five counts add up to `devices`."""
+
+    ring: Ring
+    kb: int
+    devices: int
+    """Devices of the ring on the platforms of the release."""
+    installed: int
+    failed: int
+    active: int
+    """Offered and under way."""
+    not_ready: int
+    """Cannot be offered the release; they get the LCU with a restart."""
+    pending: int
+    """Ready, and not offered yet."""
+    approved: bool
+    opens_at: datetime | None
+    """When the deferral has passed; None where nothing is approved."""
+    opened_at: datetime | None
+    stopped: str
+    """Why the ring is paused or halted, "" when it is not."""
+    waits_for: str
+    """Why the ring has not opened, in words; "" when it has or may."""
+    gate: tuple[GateCondition, ...]
+    wave: str = ""
+    """Which wave is on and what the next one waits for, in words; "" for a ring without waves."""
+    deadline_at: datetime | None = None
+    """By when its devices must have the release; None before the ring has opened."""
+    tenant: TenantSide | None = None
+    """Set for a ring that a tenant carries."""
+
+    @property
+    def offered(self) -> int:
+        """Devices that the release has been offered to: under way, installed or failed."""
+        return self.active + self.installed + self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class RingRow:
+    """A ring with its members, whatever the release."""
+
+    ring: Ring
+    devices: int
+    ready: int
+    protected: int
+    failed: int
+    active: int
+    tenant: TenantSide | None = None
+    """Set for a ring that a tenant carries."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRow:
+    """An install that failed and has not been put right since."""
+
+    install_id: int
+    device_id: int
+    device_name: str
+    user: str
+    ring: str
+    site: str
+    model: str
+    driver: str
+    platform: Platform
+    build: OsBuild | None
+    kb: int
+    action: InstallAction
+    error_code: int
+    attempt: int
+    failed_at: datetime
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveInstall:
+    """An install that is under way."""
+
+    install_id: int
+    device_id: int
+    device_name: str
+    ring: str
+    kb: int
+    action: InstallAction
+    state: InstallState
+    stage: str
+    progress: int
+    requested_at: datetime
+    requested_by: str
+    next_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One decision as it stands in the audit."""
+
+    seq: int
+    at: datetime
+    actor: str
+    origin: str
+    action: str
+    summary: str
+    """What was done, as one sentence."""
+    reason: str
+    kb: int | None
+    rings: tuple[str, ...]
+    devices: int
+    details: Mapping[str, object]
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceDetail:
+    """All that is known of one device."""
+
+    id: int
+    facts: DeviceFacts
+    ring: str
+    track: Track
+    protected: bool
+    state: DeviceState
+    installs: tuple[Install, ...]
+    """Newest first."""
+    holds: tuple[str, ...]
+    """Why releases are withheld from it, in words."""
+    restarts_untold: str = ""
+    """Why neither its start nor a pending restart can be known, in words; "" where they can."""
+    as_of: DataAge | None = None
+    """How old what its tenant has told is; None for a device that no tenant leads."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceQuery:
+    """Which devices in which order."""
+
+    filter: str = ""
+    sort: str = "name"
+    """A sort key of `engine.store.walk.SORT_KEYS`."""
+    descending: bool = False
+
+
+class AnchorKind(StrEnum):
+    """Where a page of the device list begins or ends."""
+
+    TOP = "top"
+    END = "end"
+    AFTER = "after"
+    BEFORE = "before"
+    AT = "at"
+    NAME = "name"
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """AFTER, BEFORE and AT go by a device's id, so that a page is found without counting rows;
+    NAME goes to the first device whose name is `name` or later."""
+
+    kind: AnchorKind
+    device_id: int = 0
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoClock:
+    """The clock of a demo: how many seconds pass in one second of life, and whether it stands."""
+
+    speed: float
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StateInfo:
+    """What the console shows about the state file it has open."""
+
+    path: str
+    now: datetime
+    change_number: int
+    devices: int
+    actor: str
+    role: str
+    read_only: bool
+    demo: DemoClock | None
+    """None for a real fleet."""
+    scenario: str
+    driver: str
+    """Who holds the lease, "" when nobody drives the work."""
+    tenants: tuple[DataAge, ...] = ()
+    """How old what is shown of tenants is; empty where there is none."""
+
+
+class Urgency(StrEnum):
+    """How soon somebody must look, worst first."""
+
+    NOW = "now"
+    TODAY = "today"
+    SOON = "soon"
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """One thing on the overview that waits for a person, and the list that explains it."""
+
+    urgency: Urgency
+    text: str
+    screen: str
+    """The screen that explains it: ``devices``, ``failures`` ..."""
+    filter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Compliance:
+    """Devices protected against one month's releases; shares are of all devices on its platforms.
+
+    `protected` is what the devices are now, against the newest release of their track, out-of-band ones too; the marks
+    are about the month's release alone.
+    """
+
+    month: str
+    platform: Platform | None
+    """None: all platforms together."""
+    released_at: datetime
+    devices: int
+    protected: int
+    within_24h: int
+    within_5d: int
+    within_3w: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderFreshness:
+    """How fresh what one system has told of its devices is."""
+
+    provider: str
+    devices: int
+    newest_at: datetime | None
+    """When the last of them was seen; None where none ever was."""
+    silent: int
+    """Devices not seen for longer than volatile facts are believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRow:
+    """A system that reaches devices, as an operator has named it. Holds no secret, only where secrets are kept."""
+
+    name: str
+    kind: str
+    """``graph``."""
+    config: str
+    """How it is reached, as JSON; its own module reads it."""
+    writes: bool
+    """Whether anything may be changed there."""
+    added_by: str
+    added_at: datetime

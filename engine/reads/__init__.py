@@ -1,0 +1,1 @@
+"""Every question that both fronts ask."""

@@ -1,0 +1,1 @@
+"""Pure decisions by subject: readiness/ rollout/ plans/ failures/ helpdesk/ tenants/ evidence/ findings/."""

@@ -1,0 +1,1 @@
+"""Compliance, restarts, money and activity, counted from what was read: pure."""

@@ -1,0 +1,222 @@
+"""Service levels of failures: by when somebody must have noticed, acted, and put it right. Pure.
+
+The engine's reads call it for groups, devices and the overview. Hours run around the clock, weekends included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from engine.model.errors import BadInput
+from engine.model.model import Severity
+
+
+class SlaStage(StrEnum):
+    """What has to happen to a failure, in this order."""
+
+    DETECT = "detect"
+    """The console knows of it; counts from the failure."""
+    ACT = "act"
+    """Somebody retried, excluded, escalated or planned a recovery; counts from the detection."""
+    FIX = "fix"
+    """The device is protected after all, or excluded; counts from the detection."""
+
+
+class SlaState(StrEnum):
+    OK = "ok"
+    DUE_SOON = "due-soon"
+    OVERDUE = "overdue"
+
+
+@dataclass(frozen=True, slots=True)
+class SlaTarget:
+    """The time allowed for each stage."""
+
+    detect: timedelta
+    act: timedelta
+    fix: timedelta
+
+    def __post_init__(self) -> None:
+        if not timedelta(0) < self.act <= self.fix or self.detect <= timedelta(0):
+            raise BadInput(
+                "The SLA targets do not fit together.",
+                "Each must be longer than nothing, and the fix cannot be due before the first action.",
+                "Set act to at most fix.",
+                field="sla",
+            )
+
+    def allowed(self, stage: SlaStage) -> timedelta:
+        """The time for one stage."""
+        return {SlaStage.DETECT: self.detect, SlaStage.ACT: self.act, SlaStage.FIX: self.fix}[stage]
+
+
+_HOURS, _DAYS = timedelta(hours=1), timedelta(days=1)
+
+
+def _default_severities() -> Mapping[Severity, SlaTarget]:
+    return {
+        Severity.CRITICAL: SlaTarget(1 * _DAYS, 4 * _HOURS, 1 * _DAYS),
+        Severity.IMPORTANT: SlaTarget(1 * _DAYS, 1 * _DAYS, 5 * _DAYS),
+        Severity.MODERATE: SlaTarget(2 * _DAYS, 3 * _DAYS, 21 * _DAYS),
+        Severity.LOW: SlaTarget(2 * _DAYS, 5 * _DAYS, 21 * _DAYS),
+        Severity.UNRATED: SlaTarget(1 * _DAYS, 1 * _DAYS, 5 * _DAYS),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class SlaTargets:
+    """Targets by the severity of the release and by ring.
+
+    The fix times are the three compliance marks: a day, five days, three weeks. Detection allows for devices that
+    report once a day, and up to 48 hours end to end (Windows quality and feature update reports overview). Times to
+    act are this project's judgement. "Unrated" is treated as important: nobody knows yet.
+    """
+
+    severities: Mapping[Severity, SlaTarget] = field(default_factory=_default_severities)
+    act_pace: Mapping[str, float] = field(default_factory=lambda: {"test": 0.5, "first": 0.5, "ring 1": 0.5})
+    """Ring name in lower case → factor on the time to act. Early rings are quicker: the rollout waits for them."""
+    due_soon_share: float = 0.25
+    """A stage is due soon in this last part of its time."""
+
+    def target(self, severity: Severity, ring: str = "") -> SlaTarget:
+        """The target for a failure of this severity in this ring; an unknown ring has no factor."""
+        plain = self.severities.get(severity) or _default_severities()[severity]
+        pace = self.act_pace.get(ring.strip().casefold(), 1.0)
+        return plain if pace == 1.0 else SlaTarget(plain.detect, min(plain.fix, plain.act * pace), plain.fix)
+
+
+DEFAULT_TARGETS = SlaTargets()
+
+
+@dataclass(frozen=True, slots=True)
+class FailureTimes:
+    """When what happened to one failure; None where it has not."""
+
+    failed_at: datetime
+    detected_at: datetime | None = None
+    acted_at: datetime | None = None
+    fixed_at: datetime | None = None
+
+    def done_at(self, stage: SlaStage) -> datetime | None:
+        """When the stage was reached. A fix is an action, and what was acted on had been detected."""
+        if stage is SlaStage.FIX:
+            return self.fixed_at
+        if stage is SlaStage.ACT:
+            return _earliest(self.acted_at, self.fixed_at)
+        return _earliest(self.detected_at, self.acted_at, self.fixed_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Sla:
+    """How one failure stands."""
+
+    stage: SlaStage
+    """The next stage that is open; FIX when all is done."""
+    due_at: datetime
+    state: SlaState
+    missed: tuple[SlaStage, ...]
+    """Stages that were late or are overdue, also those that have been reached since."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlaSummary:
+    """How many failures stand, for the overview. Times are medians of what has been reached."""
+
+    open: int
+    due_soon: int
+    overdue: int
+    missed: Mapping[SlaStage, int]
+    typical: Mapping[SlaStage, timedelta | None]
+
+
+def severity_for(worst: Severity, *, exploited: bool) -> Severity:
+    """The severity that the SLA goes by: whatever is exploited already is critical."""
+    return Severity.CRITICAL if exploited else worst
+
+
+def due_at(
+    stage: SlaStage, times: FailureTimes, severity: Severity, ring: str = "", targets: SlaTargets = DEFAULT_TARGETS
+) -> datetime:
+    """By when a stage must be reached."""
+    return _start(stage, times) + targets.target(severity, ring).allowed(stage)
+
+
+def sla_state(
+    started_at: datetime,
+    due: datetime,
+    now: datetime,
+    done_at: datetime | None = None,
+    due_soon_share: float = DEFAULT_TARGETS.due_soon_share,
+) -> SlaState:
+    """Where a stage stands: judged by when it was done, otherwise by now. The due time itself is still in time."""
+    if (done_at or now) > due:
+        return SlaState.OVERDUE
+    if done_at is None and now > due - (due - started_at) * due_soon_share:
+        return SlaState.DUE_SOON
+    return SlaState.OK
+
+
+def judge(
+    times: FailureTimes, severity: Severity, ring: str, now: datetime, targets: SlaTargets = DEFAULT_TARGETS
+) -> Sla:
+    """How one failure stands now: the next open stage, its due time and state, and every stage missed."""
+    # The overview judges every failure of the fleet, so each moment and target is looked up once.
+    target = targets.target(severity, ring)
+    fixed = times.fixed_at
+    acted = times.done_at(SlaStage.ACT)
+    detected = times.done_at(SlaStage.DETECT)
+    started = detected or times.failed_at
+    stages = (
+        (SlaStage.DETECT, times.failed_at, times.failed_at + target.detect, detected),
+        (SlaStage.ACT, started, started + target.act, acted),
+        (SlaStage.FIX, started, started + target.fix, fixed),
+    )
+    missed = tuple(stage for stage, _, due, done in stages if (now if done is None else done) > due)
+    stage, begun, due, done = next((each for each in stages if each[3] is None), stages[-1])
+    return Sla(stage, due, sla_state(begun, due, now, done, targets.due_soon_share), missed)
+
+
+def summarise_sla(
+    failures: Iterable[tuple[FailureTimes, Severity, str]], now: datetime, targets: SlaTargets = DEFAULT_TARGETS
+) -> SlaSummary:
+    """Counts and typical times over failures, each with its severity and ring.
+
+    `overdue` and `due_soon` count open failures by the next open stage; a failure whose fix is overdue counts too.
+    """
+    open_count = soon = overdue = 0
+    missed = dict.fromkeys(SlaStage, 0)
+    took: dict[SlaStage, list[timedelta]] = {stage: [] for stage in SlaStage}
+    for times, severity, ring in failures:
+        sla = judge(times, severity, ring, now, targets)
+        for stage in SlaStage:
+            if (done := times.done_at(stage)) is not None:
+                took[stage].append(max(timedelta(0), done - _start(stage, times)))
+        for stage in sla.missed:
+            missed[stage] += 1
+        if times.fixed_at is None:
+            open_count += 1
+            late = any(times.done_at(stage) is None for stage in sla.missed)
+            overdue += late
+            soon += not late and sla.state is SlaState.DUE_SOON
+    return SlaSummary(open_count, soon, overdue, missed, {stage: _median(spans) for stage, spans in took.items()})
+
+
+def _start(stage: SlaStage, times: FailureTimes) -> datetime:
+    if stage is SlaStage.DETECT:
+        return times.failed_at
+    return times.done_at(SlaStage.DETECT) or times.failed_at
+
+
+def _earliest(*moments: datetime | None) -> datetime | None:
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _median(spans: list[timedelta]) -> timedelta | None:
+    if not spans:
+        return None
+    spans = sorted(spans)
+    middle = len(spans) // 2
+    return spans[middle] if len(spans) % 2 else (spans[middle - 1] + spans[middle]) / 2

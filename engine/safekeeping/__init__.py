@@ -1,0 +1,1 @@
+"""Backup, prune, audit export."""

@@ -1,4 +1,0 @@
-"""Files that others export, read bit by bit: lines in any encoding, CSV rows, JSON objects, written times.
-
-Device lists (`engine.inventory`) and scanner exports (`engine.scans`) stand on it. It knows no column and no device.
-"""
