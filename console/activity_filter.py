@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from console.text import kb, words
 from engine.model.errors import BadInput
@@ -29,8 +30,7 @@ _ALIASES = {"who": "by", "actor": "by", "name": "device", "reason": "why", "stag
 _WORD = re.compile(r'(?P<minus>-?)(?:(?P<field>[^\s:"]+):)?(?:"(?P<quoted>[^"]*)"|(?P<plain>[^\s"]*))')
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """One word of a filter; `field` is "" for a bare word."""
 
     field: str

@@ -5,8 +5,9 @@ Called on a background thread with an engine of its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from console import activity_filter
 from engine.model.model import InstallState
@@ -21,8 +22,7 @@ _PAGE, SCANNED = 500, 20_000
 """Records read at once, and the most that a filter looks through."""
 
 
-@dataclass(frozen=True, slots=True)
-class Activity:
+class Activity(Struct, frozen=True):
     """What one look found."""
 
     active: tuple[ActiveInstall, ...]

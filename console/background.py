@@ -15,9 +15,9 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from msgspec import Struct, field
 from textual.message import Message
 from textual.message_pump import MessagePump
 
@@ -40,8 +40,7 @@ _LONGEST_TICK = 1.0
 _READER_PATIENCE = 0.5
 
 
-@dataclass(slots=True)
-class _Task:
+class _Task(Struct):
     """One question or change on its way."""
 
     key: tuple[int, str]

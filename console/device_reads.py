@@ -5,9 +5,10 @@ Called by the devices screen; the words are made of records that the engine retu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from console.text import Severity, kb, moment, plural, until, words
 from engine.model.model import Cve, DeviceState, Install, Track, Verdict
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 _AT_ITS_SCAN = "acts at its next scan"
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceReport:
+class DeviceReport(Struct, frozen=True):
     """Everything that is shown of one device, but for its open CVEs, which take longer to find."""
 
     detail: DeviceDetail
@@ -39,8 +39,7 @@ class DeviceReport:
     now: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Next:
+class Next(Struct, frozen=True):
     """Something that comes next."""
 
     words: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from console.settings import config_path
 from engine.model.errors import EngineError
@@ -19,8 +20,7 @@ _MOST_ACTIVE = 5_000
 """Installs under way that are looked through for retries; they are told of in words only."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """The groups and the installs in them."""
 
     views: tuple[FailureGroupView, ...] = ()

@@ -6,9 +6,9 @@ They carry records and words, never a widget's internals and never an engine.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from textual.message import Message
 from textual.widget import Widget
 
@@ -85,8 +85,7 @@ class RunnerTrouble(Message):
 # --- from tables ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(Struct, frozen=True):
     """A stretch of rows that a table asks for."""
 
     anchor: Anchor

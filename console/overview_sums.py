@@ -6,9 +6,10 @@ The overview screen calls it with answers of the engine; it reads no clock, asks
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from console.columns import gate_fails, ring_standing_cell
 from console.text import Severity, error_code
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 # --- funnel -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class FunnelStep:
+class FunnelStep(Struct, frozen=True):
     """Devices that have come as far as this, and those that were lost on the way here."""
 
     name: str
@@ -55,8 +55,7 @@ def funnel(counts: Iterable[Count]) -> tuple[FunnelStep, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(Struct, frozen=True):
     """One reason for not being ready, and the devices that have it, alone or among others."""
 
     words: str
@@ -86,8 +85,7 @@ def commonest_reasons(counts: Iterable[ReasonCount]) -> tuple[Reason, ...]:
 # --- rings ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseBlock:
+class ReleaseBlock(Struct, frozen=True):
     """A current release and how far it has come in each ring."""
 
     kb: int
@@ -138,8 +136,7 @@ def release_blocks(progress: Iterable[RingProgress], plans: Iterable[MonthPlan])
     return tuple(sorted(blocks, key=lambda block: -block.devices))
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """Where something stands: in a word or two, and in full."""
 
     severity: Severity
@@ -202,8 +199,7 @@ def block_standing(block: ReleaseBlock, now: datetime) -> Standing:
 # --- compliance -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """Devices protected within a time after the release, and when that time is over."""
 
     name: str
@@ -230,8 +226,7 @@ def windows(row: Compliance) -> tuple[Window, ...]:
 # --- restarts ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Restart:
+class Restart(Struct, frozen=True):
     """A release that restarts the devices on the hotpatch track."""
 
     at: datetime
@@ -270,8 +265,7 @@ def restarts(
 # --- failures ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class CauseSum:
+class CauseSum(Struct, frozen=True):
     """Open failures with one cause over all its codes."""
 
     cause: str

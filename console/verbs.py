@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from engine.model.intents import (
     Apply,
@@ -45,8 +45,7 @@ def key_label(key: str) -> str:
     return _LABELS.get(key, key)
 
 
-@dataclass(frozen=True, slots=True)
-class Verb:
+class Verb(Struct, frozen=True):
     """One thing that a key does."""
 
     id: str

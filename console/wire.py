@@ -10,9 +10,11 @@ import codecs
 import contextlib
 import re
 import sys
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from console.text import is_ascii, to_ascii
 
@@ -26,8 +28,7 @@ _FLAGS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 21, 53))
 _SEEN_ON_BLANKS = frozenset((4, 7, 9, 21, 53))
 
 
-@dataclass(frozen=True, slots=True)
-class Attributes:
+class Attributes(Struct, frozen=True):
     """Foreground, background and flags as a terminal keeps them; "" is the terminal's own colour."""
 
     fore: str = ""

@@ -7,8 +7,9 @@ what a provider is asked is decided by the state file alone, and `Order.install_
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from engine.changes.recoveries import Recovering
 from engine.evidence.closing import close_due
@@ -29,8 +30,7 @@ _REQUESTS = 20
 """Requests to a tenant that one turn sends: the lease must be renewed in time."""
 
 
-@dataclass(frozen=True, slots=True)
-class TurnResult:
+class TurnResult(Struct, frozen=True):
     """What one turn did."""
 
     did: int

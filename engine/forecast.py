@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.changes.changes import CarryOut
 from engine.changes.planning import Planner
@@ -74,8 +76,7 @@ def forecast(source: Store, intent: Approve, now: datetime, actor: Actor) -> For
             store.close()
 
 
-@dataclass(slots=True)
-class _Ahead:
+class _Ahead(Struct):
     """The copy, its clock, and what one of its devices stands for."""
 
     store: Store

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from console import text
 from console.cli.session import Session, configuration_file, package_version, system_user
@@ -31,8 +32,7 @@ class Result(StrEnum):
     """Worth knowing, nothing to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One check."""
 
     check: str

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import Struct
 
 from console import text
 from console.cli import documents, output
@@ -44,8 +44,7 @@ def ticket_form(words: str) -> str:
     return words.casefold()
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
+class _Told(Struct, frozen=True):
     """All that is said about one device."""
 
     detail: DeviceDetail

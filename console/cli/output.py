@@ -11,9 +11,10 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct
 
 from console import text
 from console.columns import Cell, Column, place
@@ -40,8 +41,7 @@ class OutputClosed(Exception):
     """Whoever read our output has gone, as `head` does; not an error."""
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(Struct, frozen=True):
     """How people want to read."""
 
     plain: bool = False

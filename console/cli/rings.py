@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec.structs import replace
 
 from console import columns, data_ages, text
 from console.cli import diagnostics, documents, output
@@ -211,7 +211,7 @@ def percent(words: str) -> float:
     return share(words.strip().removesuffix("%") + "%")
 
 
-_GATE_RULES = tuple(each.name for each in fields(Gate))
+_GATE_RULES = Gate.__struct_fields__
 
 
 @rings.command("set", cls=ChangeCommand)

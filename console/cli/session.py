@@ -9,11 +9,11 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import Struct
 
 from console.cli.output import Style
 from engine.model.errors import BadInput
@@ -28,8 +28,7 @@ DEMO_FILE = "demo.db"
 _LONGEST_NAME = 80
 
 
-@dataclass(slots=True)
-class Session:
+class Session(Struct):
     """The shared options of one call."""
 
     db: Path | None = None
@@ -41,7 +40,7 @@ class Session:
     plain: bool = False
     colour: bool = True
     debug: bool = False
-    _settings: Settings | None = field(default=None, repr=False)
+    _settings: Settings | None = None
 
     @property
     def style(self) -> Style:
@@ -115,8 +114,7 @@ class Session:
             yield engine
 
 
-@dataclass(slots=True)
-class ConsoleCall:
+class ConsoleCall(Struct):
     """How the console was called, as `console.app` takes it."""
 
     session: Session

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from console import text
 from console.text import Severity
@@ -13,16 +14,14 @@ from console.text import Severity
 Row = TypeVar("Row")
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """What one column shows of one row. The text is as the engine gave it: whoever draws it cleans it."""
 
     text: str
     severity: Severity = Severity.NONE
 
 
-@dataclass(frozen=True, slots=True)
-class Column(Generic[Row]):
+class Column(Struct, Generic[Row], frozen=True):
     """One column of one list."""
 
     id: str
@@ -42,8 +41,7 @@ class Column(Generic[Row]):
     """Its part of the room that is left over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placed(Generic[Row]):
+class Placed(Struct, Generic[Row], frozen=True):
     """A column with the width it got."""
 
     column: Column[Row]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from console import text
 from console.columns.column import Cell, Column
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from engine.rules.failures.views import GroupSla
 
 
-@dataclass(frozen=True, slots=True)
-class FailureLine:
+class FailureLine(Struct, frozen=True):
     """A cause with all its codes, or one code of a cause."""
 
     key: str

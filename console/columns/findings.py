@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from console import text
 from console.columns.column import Cell, Column
@@ -87,8 +88,7 @@ FINDINGS: tuple[Column[Reconciled], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ExceptionRow:
+class ExceptionRow(Struct, frozen=True):
     """One line of an exception list: a finding, and the audit's head when the list was made."""
 
     finding: Reconciled

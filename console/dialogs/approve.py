@@ -6,10 +6,10 @@ Opened by screens that show releases or rings; what it returns goes to `ConsoleS
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar
 
+from msgspec import Struct
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
@@ -23,8 +23,7 @@ from console.widgets.tick_list import TickList
 from engine.model.intents import Approve
 
 
-@dataclass(frozen=True, slots=True)
-class RingOffer:
+class RingOffer(Struct, frozen=True):
     """A ring that may be ticked."""
 
     name: str

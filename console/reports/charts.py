@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from console.reports.model import BarChart, Chart, ColumnChart, LineChart
 from console.text import Severity
@@ -25,8 +26,7 @@ _NOTHING = 1e-9
 _SERIES = ("c0", "c1", "c2", "c3")
 
 
-@dataclass(frozen=True, slots=True)
-class Rect:
+class Rect(Struct, frozen=True):
     x: float
     y: float
     width: float
@@ -36,23 +36,20 @@ class Rect:
     """What a pointer over it tells."""
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(Struct, frozen=True):
     points: str
     """As an SVG polyline takes them."""
     style: str
 
 
-@dataclass(frozen=True, slots=True)
-class Dot:
+class Dot(Struct, frozen=True):
     x: float
     y: float
     style: str
     title: str
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(Struct, frozen=True):
     x: float
     y: float
     text: str
@@ -61,16 +58,14 @@ class Words:
     style: str = "label"
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """One entry of the legend."""
 
     style: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Drawing:
+class Drawing(Struct, frozen=True):
     """One chart, ready to be written down."""
 
     title: str
@@ -208,8 +203,7 @@ def _lines(chart: LineChart) -> Drawing:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Plot:
+class _Plot(Struct, frozen=True):
     """The field of a chart with axes."""
 
     height: int

@@ -6,10 +6,11 @@ The command `report` and the console's palette call it, on whatever thread the e
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from console import text
 from console.reports.model import Origin, Report, Stream, Table
@@ -41,8 +42,7 @@ Progress = Callable[[str, int, int], None]
 _FIRST_YEAR, _LAST_YEAR = 2015, 2100
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """What was asked for."""
 
     kind: str
@@ -55,12 +55,11 @@ class Request:
     """For the cost report: the organisation's own rates, which go before ours."""
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """A report beside the engine's records that it was built from."""
 
     found: Found
-    report: Report = field(repr=False)
+    report: Report
 
 
 def make(engine: Engine, request: Request, progress: Progress | None = None) -> Made:

@@ -6,8 +6,9 @@ Builders make it, renderers read it. A value stands here twice, as people read i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from console.text import Severity
 
@@ -15,8 +16,7 @@ Raw = str | int | float | bool | None
 """A value as programs read it: the same as in the JSON document."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """One value. `text` may hold anything that a device or file told: whoever writes it out makes it safe."""
 
     text: str
@@ -24,8 +24,7 @@ class Cell:
     severity: Severity = Severity.NONE
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(Struct, frozen=True):
     """One number that matters, with one line of what it means."""
 
     id: str
@@ -35,8 +34,7 @@ class Figure:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """The head of a column."""
 
     id: str
@@ -53,8 +51,7 @@ Row = tuple[Cell, ...]
 DIMENSIONS = ("month", "platform", "ring", "site", "item")
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """Rows under heads; the first column names the row."""
 
     id: str
@@ -77,8 +74,7 @@ class Table:
     """Dimensions that are the same for all rows, such as the month."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
+class Stream(Struct, frozen=True):
     """A table of any length, written row by row."""
 
     id: str
@@ -87,8 +83,7 @@ class Stream:
     rows: Iterator[Row]
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One piece of a bar."""
 
     name: str
@@ -98,8 +93,7 @@ class Part:
     """The value as people read it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(Struct, frozen=True):
     """One bar: its parts add up to at most the chart's `whole`."""
 
     label: str
@@ -110,8 +104,7 @@ class Bar:
     """What a full bar means for this one; 0 takes the chart's longest."""
 
 
-@dataclass(frozen=True, slots=True)
-class BarChart:
+class BarChart(Struct, frozen=True):
     """Horizontal bars."""
 
     title: str
@@ -120,8 +113,7 @@ class BarChart:
     bars: tuple[Bar, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """The columns that stand together at one place."""
 
     label: str
@@ -129,8 +121,7 @@ class Column:
     """One for each of the chart's names."""
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnChart:
+class ColumnChart(Struct, frozen=True):
     """Upright columns over days or months, side by side."""
 
     title: str
@@ -140,16 +131,14 @@ class ColumnChart:
     columns: tuple[Column, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(Struct, frozen=True):
     """A point of a line; `x` is a position between 0 and 1, `y` a value."""
 
     x: float
     y: float
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(Struct, frozen=True):
     """One line of a chart."""
 
     name: str
@@ -158,8 +147,7 @@ class Series:
     """Which of the chart's colours it has; 0 is the one that matters."""
 
 
-@dataclass(frozen=True, slots=True)
-class LineChart:
+class LineChart(Struct, frozen=True):
     """Lines over time, or over releases."""
 
     title: str
@@ -178,16 +166,14 @@ class LineChart:
 Chart = BarChart | ColumnChart | LineChart
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True):
     """A sentence that must not be overlooked, or that explains."""
 
     text: str
     severity: Severity = Severity.NONE
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Struct, frozen=True):
     """One part of a report: what it says in a sentence, then pictures, then tables."""
 
     id: str
@@ -204,8 +190,7 @@ class Section:
         return tuple(table for table in self.tables if not table.is_data)
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where a report comes from: who made it, from which state, and how fresh that is."""
 
     made_at: datetime
@@ -220,8 +205,7 @@ class Origin:
     program: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """One report, ready for any format."""
 
     kind: str

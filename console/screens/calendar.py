@@ -6,11 +6,11 @@ Enter leads to the releases. It asks and lays out; the engine plans, `month_card
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from msgspec import Struct
 from textual import on, work
 from textual.content import Content
 from textual.widget import Widget
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 FIRST_YEAR, LAST_YEAR = 2020, 2100
 
 
-@dataclass(frozen=True, slots=True)
-class YearFacts:
+class YearFacts(Struct, frozen=True):
     """A year of a platform, and when its devices restart next."""
 
     platform: Platform

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 from textual import on, work
 
 from console.columns import DEVICES
@@ -31,8 +32,7 @@ _ORDERS = ("apply", "uninstall", "retry")
 _EVERY_DEVICE = "name:*"
 
 
-@dataclass(frozen=True, slots=True)
-class ListState:
+class ListState(Struct, frozen=True):
     """What the screen keeps over a restart."""
 
     filter: str = ""
@@ -79,7 +79,7 @@ class DeviceList(DeviceVerbs):
 
     def _restore(self, kept: dict[str, Any]) -> None:
         self._restored = True
-        known = {key: kept[key] for key in asdict(ListState()) if key in kept}
+        known = {key: kept[key] for key in ListState.__struct_fields__ if key in kept}
         for key in ("columns", "history"):
             known[key] = tuple(str(each) for each in known.get(key, ()))
         self._state = replace(ListState(), **known)

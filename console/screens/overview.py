@@ -6,11 +6,11 @@ Every line leads into the list that explains it. It asks and lays out; `overview
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec import Struct
 from textual import on, work
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.widget import Widget
@@ -53,8 +53,7 @@ _LATELY_READ, _LATELY_LEAST, _ACTIVE_READ = 20, 3, 500
 """Rows read of what goes on, and the least that are worth a part of their own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(Struct, frozen=True):
     """What costs next to nothing to read."""
 
     counts: tuple[Count, ...]

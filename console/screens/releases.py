@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from msgspec import Struct
 from textual import on, work
 from textual.containers import Container
 from textual.widget import Widget
@@ -37,8 +37,7 @@ if TYPE_CHECKING:
 Key = tuple[int, Platform]
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """What the list and the approvals need, read at once."""
 
     rows: tuple[ReleaseRow, ...] = ()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec import Struct, field
 from textual import on
 from textual.containers import Container, Vertical
 from textual.widget import Widget
@@ -34,8 +34,7 @@ _SIDE_BY_SIDE = 157
 """Least width for the list and the details of a ring beside each other: neither gives up a column."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rollout:
+class Rollout(Struct, frozen=True):
     """All that the screen shows, read at once so that it fits together."""
 
     releases: dict[int, tuple[ReleaseRow, ...]] = field(default_factory=dict)

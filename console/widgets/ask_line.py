@@ -6,9 +6,9 @@ Its screen opens it, hears Typed, Entered and Left, and says what is wrong; the 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
+from msgspec import Struct
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -21,8 +21,7 @@ from console.text import Severity
 from console.widgets.drawing import KEY, MUTED, Part, line, plain, severity_text
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(Struct, frozen=True):
     """What the text could become."""
 
     text: str

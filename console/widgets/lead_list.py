@@ -7,9 +7,9 @@ over an edge. Only lines that have changed are drawn again; it knows no records 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
+from msgspec import Struct
 from textual import events
 from textual.binding import BindingType
 from textual.content import Content
@@ -28,8 +28,7 @@ PREFIX = 2
 """Cells before a line: the cursor's sign."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lead:
+class Lead(Struct, frozen=True):
     """One line, and the screen and filter that explain it; without a screen the cursor passes over it."""
 
     content: Content

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 
-@dataclass(slots=True)
-class Marks:
+class Marks(Struct):
     """Marks survive scrolling and filtering; "all that match" is kept as such and never as a list of ids."""
 
     ids: set[Hashable] = field(default_factory=set)

@@ -6,10 +6,10 @@ Every text is cleaned and cut here, so nothing in a row can leave its column.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from msgspec import Struct
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
@@ -23,8 +23,7 @@ PREFIX = 2
 """Cells before the first column: the cursor's sign and the mark."""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """The styles of a table, resolved from the theme."""
 
     base: Style
@@ -36,8 +35,7 @@ class Look:
     severities: dict[Severity, Style]
 
 
-@dataclass(frozen=True, slots=True)
-class Painter(Generic[Row]):
+class Painter(Struct, Generic[Row], frozen=True):
     """Paints lines for one width, one set of columns and one look."""
 
     placed: Sequence[Placed[Row]]

@@ -6,8 +6,8 @@ Details are made of them. Pure; widths are given by who draws.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from textual.content import Content
 
 from console.text import fit
@@ -17,8 +17,7 @@ _LEAST_BODY = 16
 """Narrower than this a body goes below its head instead of beside it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Para:
+class Para(Struct, frozen=True):
     """A head and the body that wraps beside it."""
 
     head: Content

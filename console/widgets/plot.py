@@ -7,8 +7,8 @@ stands alone, the legend names each series with its mark.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from textual.content import Content
 
 from console.text import cells, fit, is_ascii
@@ -22,8 +22,7 @@ _AXIS = 6
 """Cells before the plot: ``100 % ``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(Struct, frozen=True):
     """One line of a plot; x and y between 0.0 and 1.0."""
 
     name: str
@@ -37,8 +36,7 @@ class Series:
     """Points alone, each with a sign of its own: what others reached at some moments."""
 
 
-@dataclass(slots=True)
-class _Cell:
+class _Cell(Struct):
     dots: int = 0
     is_marked: bool = False
     letter: str = ""

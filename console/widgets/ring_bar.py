@@ -6,8 +6,8 @@ Each part has a glyph of its own, so that the bar reads without colours. Pure fu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -18,8 +18,7 @@ from console.widgets.drawing import MUTED, STRONG, Part, cell, line, lines, plai
 from engine.model.records.fleet import RingProgress
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(Struct, frozen=True):
     """One part of a bar."""
 
     amount: int

@@ -6,8 +6,9 @@ Pure; `fleet_table` moves it by keys and fills it with pages. It never holds mor
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
 from typing import Generic, TypeVar
+
+from msgspec import Struct, field
 
 Row = TypeVar("Row")
 
@@ -17,8 +18,7 @@ _SCREENS_KEPT = 10
 _LEAST_ASKED = 60
 
 
-@dataclass(slots=True)
-class Window(Generic[Row]):
+class Window(Struct, Generic[Row]):
     """Rows of a list from `first` on, a cursor among them, and the part that is in view."""
 
     row_id: Callable[[Row], Hashable]

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 from typing import Any
+
+from msgspec.structs import replace
 
 from engine.catalog.calendar import MonthFact, patch_tuesday_moment, release_moment
 from engine.catalog.catalog import Catalog, KnownDocument

@@ -7,12 +7,13 @@ tells yet, and says so. Never counts restarts from the slogan "twelve become fou
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from engine.model.build import OsBuild, Platform
 from engine.model.model import Release, ReleaseKind
@@ -100,8 +101,7 @@ class MonthState(StrEnum):
     """Before the platform's first known release; no restart is counted for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class MonthFact:
+class MonthFact(Struct, frozen=True):
     """A month whose kind became known without the KB of its release."""
 
     platform: Platform
@@ -112,8 +112,7 @@ class MonthFact:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class MonthPlan:
+class MonthPlan(Struct, frozen=True):
     """One month of one platform: what was planned, what was published, and what it means for a hotpatched device."""
 
     platform: Platform
@@ -153,8 +152,7 @@ class MonthPlan:
         return self.published is not None and self.published is not self.planned
 
 
-@dataclass(frozen=True, slots=True)
-class RestartCount:
+class RestartCount(Struct, frozen=True):
     """Restarts in a year on the hotpatch track, against ordinary servicing where every month restarts."""
 
     so_far: int

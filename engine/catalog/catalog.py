@@ -7,9 +7,10 @@ Never changes what a document said: kinds are decided in `kinds`, additions are 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+
+from msgspec import Struct, field
 
 from engine.catalog.calendar import patch_tuesday_moment
 from engine.catalog.coverage import Coverage, coverage_of, open_on
@@ -19,8 +20,7 @@ from engine.model.build import Architecture, OsBuild, Platform
 from engine.model.model import Cve, Release, ReleaseKind
 
 
-@dataclass(frozen=True, slots=True)
-class KnownDocument:
+class KnownDocument(Struct, frozen=True):
     """The state of one monthly document that the catalog was made from."""
 
     month: str
@@ -30,8 +30,7 @@ class KnownDocument:
     """What the service called this state; for conditional requests."""
 
 
-@dataclass(frozen=True)
-class Catalog:
+class Catalog(Struct, frozen=True, dict=True):
     """Everything known of the releases of all platforms."""
 
     releases: tuple[Release, ...] = ()

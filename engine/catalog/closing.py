@@ -6,10 +6,11 @@ Reconciliation of scanner findings calls it. The same rule as `coverage` (design
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from engine.catalog.coverage import PlatformFixes, chain_of, running_release
 from engine.model.build import Architecture, OsBuild, Platform
@@ -32,8 +33,7 @@ class Route(StrEnum):
     """The cumulative update that the device runs holds it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Closing:
+class Closing(Struct, frozen=True):
     """What closes one CVE."""
 
     route: Route
@@ -41,8 +41,7 @@ class Closing:
     """The earliest release on that route that holds the fix."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """One level: a release that runs, with standalone packages beside it."""
 
     running: Release | None
@@ -60,8 +59,7 @@ _NOTHING = Standing(None, False, None, {})
 _Key = tuple[Platform, Architecture | None, int, bool, frozenset[int]]
 
 
-@dataclass(slots=True)
-class Closings:
+class Closings(Struct):
     """The levels of all platforms, by a catalog of what was known at one time."""
 
     catalog: Catalog

@@ -7,9 +7,10 @@ or anything at or below the baseline does, or an installed standalone KB does. N
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from engine.model.build import Architecture, OsBuild, Platform
 from engine.model.model import Cve, Release, ReleaseKind, Severity
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from engine.catalog.fixes import Fix
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(Struct, frozen=True):
     """A CVE that stays open, and the releases that close it."""
 
     cve: Cve
@@ -33,8 +33,7 @@ class Gap:
         return tuple(release for release in self.closed_by if release.kind is ReleaseKind.COMPANION)
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(Struct, frozen=True):
     """What one release does for a device, on one architecture or on any."""
 
     release: Release

@@ -5,13 +5,12 @@ Kept apart so that the store and the coverage share it; it decides nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from engine.model.build import Architecture, OsBuild, Platform
 
 
-@dataclass(frozen=True, slots=True)
-class Fix:
+class Fix(Struct, frozen=True):
     """This release fixes this CVE on this platform and architecture."""
 
     kb: int

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime
+
+from msgspec import Struct, field
 
 from engine.catalog.calendar import BASELINE_MONTHS, Month, patch_tuesday_moment, release_moment
 from engine.catalog.msrc.document import Package
@@ -22,8 +23,7 @@ _OOB_SPAN = 30
 """How far above the B release's revision an out-of-band release may lie while the next month is not known."""
 
 
-@dataclass(slots=True)
-class Evidence:
+class Evidence(Struct):
     """All that is filed about one KB on one platform."""
 
     kb: int
@@ -55,8 +55,7 @@ class Evidence:
         return len(self.cves[self.home])
 
 
-@dataclass(frozen=True, slots=True)
-class Verdicts:
+class Verdicts(Struct, frozen=True):
     """The releases, and the KBs that the rows named by mistake."""
 
     releases: tuple[Release, ...]

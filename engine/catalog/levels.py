@@ -7,15 +7,15 @@ vulnerabilities. Comparisons stay on a track: "build >= LCU" would call every ho
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from engine.model.build import OsBuild, Platform
 from engine.model.model import Release, ReleaseKind, Track
 
 
-@dataclass(frozen=True, slots=True)
-class Levels:
+class Levels(Struct, frozen=True):
     """One platform at one time."""
 
     platform: Platform

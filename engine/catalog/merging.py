@@ -7,7 +7,9 @@ that lists less than before is reported, not obeyed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.catalog.catalog import Catalog, KnownDocument
 from engine.catalog.fixes import Fix
@@ -17,8 +19,7 @@ from engine.model.build import Architecture, OsBuild, Platform, kb_text
 from engine.model.model import Cve, Release, ReleaseKind, Severity
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """Something that a document, a file or the index got wrong. Nothing that is known suffered from it."""
 
     kind: str
@@ -28,16 +29,14 @@ class Fault:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Revision:
+class Revision(Struct, frozen=True):
     """A release that is told differently now."""
 
     before: Release
     after: Release
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(Struct, frozen=True):
     """What a merge, an import or a sync changed."""
 
     new: tuple[Release, ...] = ()

@@ -6,8 +6,9 @@ Called by `compliance`, `cost` and `evidence`. Pure. Never compares a hotpatch's
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from engine.catalog.levels import Levels, make_levels
 from engine.model.build import OsBuild, Platform
@@ -18,8 +19,7 @@ NOTHING = -1
 """The reach of a build that protects against no month."""
 
 
-@dataclass(frozen=True, slots=True)
-class MonthOnPlatform:
+class MonthOnPlatform(Struct, frozen=True):
     """What Patch Tuesday of a month brought to a platform."""
 
     month: str
@@ -53,8 +53,7 @@ class MonthOnPlatform:
         return self.levels.is_current(build)
 
 
-@dataclass(slots=True)
-class Reaches:
+class Reaches(Struct):
     """The newest month, as an index into `months`, that a build protects against."""
 
     months: tuple[str, ...]

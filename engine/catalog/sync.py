@@ -10,11 +10,13 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.catalog import Catalog, Changes, Fault, KnownDocument, merge_all
 from engine.catalog.calendar import Month, patch_tuesday_moment
@@ -30,8 +32,7 @@ _IN_MEMORY_BYTES = 1 << 20
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """How far a sync has come."""
 
     month: str
@@ -43,8 +44,7 @@ class Progress:
     """Bytes of this document so far."""
 
 
-@dataclass(frozen=True, slots=True)
-class SyncSettings:
+class SyncSettings(Struct, frozen=True):
     """How to talk to the service. Times are in seconds."""
 
     base_url: str = DEFAULT_BASE_URL
@@ -103,8 +103,7 @@ def _new_client(settings: SyncSettings) -> httpx.Client:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(Struct, frozen=True):
     """One document as the index lists it."""
 
     id: str

@@ -6,8 +6,10 @@ It plans again inside the transaction, so that what was shown is what happens, o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.changes.before_after import Standing, differing, standing
 from engine.changes.planning import Planner
@@ -48,8 +50,7 @@ from engine.store import Store
 from engine.store.installs import NewInstall
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What carrying out a plan did."""
 
     change_number: int

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from engine.catalog import Levels
 from engine.catalog.calendar import MonthPlan, year_plan
@@ -21,8 +22,7 @@ _QUICKLY_COUNTED = 200_000
 """Attempts of a release up to which a ticket counts what the failing devices share; a caller does not wait for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(Struct, frozen=True):
     """What is known about a device's failure."""
 
     case: FailureCase | None

@@ -6,8 +6,9 @@ It never writes; `changes` carries plans out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from engine.changes.rollout_planning import RolloutPlanner
 from engine.model.build import Platform

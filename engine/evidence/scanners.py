@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
 from typing import Self
+
+from msgspec import Struct, field
 
 from engine.catalog.closing import closings_known_at
 from engine.files.moments import DateOrder
@@ -35,8 +36,7 @@ _NEAREST_SOUGHT = 1_000
 """For so many unknown hosts the nearest names are looked for; that is slow, and nobody reads more."""
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadLine:
+class UnreadLine(Struct, frozen=True):
     """A line that could not be read, with its file."""
 
     file: str
@@ -45,8 +45,7 @@ class UnreadLine:
     reason: str
 
 
-@dataclass(slots=True)
-class FileTally:
+class FileTally(Struct):
     """What was read of one file."""
 
     file: str
@@ -62,8 +61,7 @@ class FileTally:
     bad: int = 0
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """What has come out so far. One finding a CVE and row."""
 
     findings: int = 0

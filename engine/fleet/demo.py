@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from engine.evidence.closing import close_next
 from engine.fleet.upkeep import note_calendar
@@ -39,8 +41,7 @@ _SETTING = "demo"
 _CHUNK = 5_000
 
 
-@dataclass(frozen=True, slots=True)
-class DemoState:
+class DemoState(Struct, frozen=True):
     """What a demo's state file keeps of the demo itself."""
 
     now: datetime

@@ -5,9 +5,10 @@ Imports of files and pulls of tenants call it. It reads no source and judges no 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from engine.model.audit import AuditEntry
 from engine.model.intents import Actor
@@ -21,16 +22,14 @@ if TYPE_CHECKING:
 SAMPLE = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """Devices that an import adds, changes or misses."""
 
     devices: int
     sample: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ImportReport:
+class ImportReport(Struct, frozen=True):
     """What an import did, or would do."""
 
     form: str
@@ -55,8 +54,7 @@ class ImportReport:
     """What the source did not tell and why, in sentences; the facts behind it are unknown, or as they were."""
 
 
-@dataclass(frozen=True, slots=True)
-class Differences:
+class Differences(Struct, frozen=True):
     """How what comes in differs from the fleet."""
 
     added: Difference

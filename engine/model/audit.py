@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from engine.model.clock import from_text, to_text
 
@@ -21,8 +23,7 @@ TELL_EVERY = 5_000
 """Records between two calls of a progress callback."""
 
 
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
+class AuditEntry(Struct, frozen=True):
     """One decision before it is chained: who, when, from where, what, why, before and after."""
 
     at: datetime
@@ -39,8 +40,7 @@ class AuditEntry:
     """What stood before and what stands after, names of devices, figures."""
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRecord:
+class AuditRecord(Struct, frozen=True):
     """One record as it is kept: the canonical text, its place in the chain, and what is kept beside it for searching.
 
     Nothing of it can be trusted before `verify` has passed it, not even its types.
@@ -80,8 +80,7 @@ def chain(previous: str, body: str) -> str:
     return hashlib.sha256(f"{previous}\n{body}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """The number and hash of a record, as somebody keeps them outside."""
 
     seq: int
@@ -91,16 +90,14 @@ class Head:
         return f"{self.seq}:{self.hash}"
 
 
-@dataclass(frozen=True, slots=True)
-class Break:
+class Break(Struct, frozen=True):
     """Where a chain does not hold, and why."""
 
     seq: int
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class AuditCheck:
+class AuditCheck(Struct, frozen=True):
     """What looking at a chain has found."""
 
     records: int

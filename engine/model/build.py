@@ -6,16 +6,16 @@ Everybody may import this module; it imports nothing of the project.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 # One SQLite INTEGER orders builds as Windows does: 26100.8390 -> 26100_00008390.
 _REVISION_SPAN = 100_000_000
 _BUILD = re.compile(r"^\s*(?:10\.0\.)?(?P<number>\d{4,6})\.(?P<revision>\d{1,8})\s*$")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class OsBuild:
+class OsBuild(Struct, frozen=True, order=True):
     """Build number and revision (UBR), for example ``26100.8390``.
 
     The order is that of Windows within one platform. Across tracks it says nothing about protection:

@@ -6,9 +6,10 @@ Error knowledge, triage and runbooks import it; it imports nothing of the projec
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Cause(StrEnum):
@@ -69,8 +70,7 @@ WAITS: Mapping[str, timedelta] = {
 """What a retry waits for, in the words shown to people, with the shortest time between two attempts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(Struct, frozen=True):
     """The general remedy of a cause class. `retry_after` is a key of WAITS, "" where a retry is of no use."""
 
     remedy: str

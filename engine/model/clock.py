@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+from msgspec import Struct
 
 
 class Clock(Protocol):
@@ -20,8 +21,7 @@ class SystemClock:
         return datetime.now(UTC)
 
 
-@dataclass(slots=True)
-class FixedClock:
+class FixedClock(Struct):
     """A clock that moves only when told to; for demos, forecasts and tests."""
 
     at: datetime

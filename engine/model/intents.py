@@ -5,10 +5,11 @@ Both fronts make them; nothing here decides anything.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from engine.model.model import Gate
 
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from engine.rules.tenants.model import Request
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """Which devices: by name, by id, by ring, or all that a filter matches. Empty parts do not narrow."""
 
     names: tuple[str, ...] = ()
@@ -37,16 +37,14 @@ class StopKind(StrEnum):
     HALT = "halt"
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """What a pause or halt covers: a release, a ring, both together, or with neither everything."""
 
     kb: int | None = None
     ring: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Approve:
+class Approve(Struct, frozen=True):
     """Let a release go to rings."""
 
     kb: int
@@ -57,16 +55,14 @@ class Approve:
     expires_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Withdraw:
+class Withdraw(Struct, frozen=True):
     """Take an approval back; what has not started does not start."""
 
     approval_id: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Apply:
+class Apply(Struct, frozen=True):
     """Bring a release to devices now, ahead of the rollout."""
 
     kb: int
@@ -83,8 +79,7 @@ class After(StrEnum):
     """Stay on the baseline until the next one; the hotpatch's CVEs are open until then."""
 
 
-@dataclass(frozen=True, slots=True)
-class Uninstall:
+class Uninstall(Struct, frozen=True):
     """Remove a hotpatch from devices; each restarts."""
 
     kb: int
@@ -93,8 +88,7 @@ class Uninstall:
     after: After = After.STAY
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(Struct, frozen=True):
     """Try failed installs again."""
 
     target: Target
@@ -102,8 +96,7 @@ class Retry:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Struct, frozen=True):
     """Pause or halt a scope."""
 
     kind: StopKind
@@ -111,16 +104,14 @@ class Stop:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Resume:
+class Resume(Struct, frozen=True):
     """Lift the pauses and halts of a scope."""
 
     scope: Scope
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SetRing:
+class SetRing(Struct, frozen=True):
     """Change a ring's rules; None leaves a rule as it is."""
 
     name: str
@@ -144,8 +135,7 @@ class SetRing:
     """Switch hotpatches also for other rings that the tenant's policy reaches."""
 
 
-@dataclass(frozen=True, slots=True)
-class Assign:
+class Assign(Struct, frozen=True):
     """Put devices into a ring."""
 
     target: Target
@@ -153,16 +143,14 @@ class Assign:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Countersign:
+class Countersign(Struct, frozen=True):
     """The second person's signature under an approval, where policy asks for one."""
 
     approval_id: int
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Recover:
+class Recover(Struct, frozen=True):
     """Lead every device back from a bad hotpatch, those too that finish installing it or come back later."""
 
     kb: int
@@ -172,8 +160,7 @@ class Recover:
     then: After = After.LCU
 
 
-@dataclass(frozen=True, slots=True)
-class SetHold:
+class SetHold(Struct, frozen=True):
     """A safeguard hold: withhold one release, from all devices or from those that a filter matches;
     or every release from the devices that a filter matches."""
 
@@ -182,16 +169,14 @@ class SetHold:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class LiftHold:
+class LiftHold(Struct, frozen=True):
     """End a safeguard hold."""
 
     hold_id: int
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SetPolicy:
+class SetPolicy(Struct, frozen=True):
     """Change the rules for approvals and for keeping history; None leaves a rule as it is."""
 
     second_person: bool | None = None
@@ -204,8 +189,7 @@ class SetPolicy:
     """How long finished history is kept; 0 is for ever."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exclude:
+class Exclude(Struct, frozen=True):
     """Keep releases from devices for a reason, until a time where one is given."""
 
     target: Target
@@ -215,8 +199,7 @@ class Exclude:
     until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Readmit:
+class Readmit(Struct, frozen=True):
     """End the exclusion of devices; the undo of `Exclude`."""
 
     target: Target
@@ -225,8 +208,7 @@ class Readmit:
     """None: whatever they are excluded from."""
 
 
-@dataclass(frozen=True, slots=True)
-class TakeBack:
+class TakeBack(Struct, frozen=True):
     """Cancel what was asked for by hand and has not started on its devices; the undo of `Retry` and `Apply`."""
 
     target: Target
@@ -234,8 +216,7 @@ class TakeBack:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Escalate:
+class Escalate(Struct, frozen=True):
     """Give failed devices an owner and a due time: a group of failures, devices, or both together."""
 
     owner: str
@@ -255,8 +236,7 @@ class EscalationEnd(StrEnum):
     """It was not meant; it does not count as an action."""
 
 
-@dataclass(frozen=True, slots=True)
-class EndEscalation:
+class EndEscalation(Struct, frozen=True):
     """Close an escalation; with `TAKEN_BACK` the undo of `Escalate`."""
 
     escalation_id: int
@@ -264,8 +244,7 @@ class EndEscalation:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class MarkKnownProblem:
+class MarkKnownProblem(Struct, frozen=True):
     """Note what is behind a group of failures; with `hold` the release is withheld from further devices."""
 
     title: str
@@ -280,16 +259,14 @@ class MarkKnownProblem:
     """What is known, and what helps."""
 
 
-@dataclass(frozen=True, slots=True)
-class HoldForProblem:
+class HoldForProblem(Struct, frozen=True):
     """Turn a known problem into a safeguard hold."""
 
     problem_id: int
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LiftKnownProblem:
+class LiftKnownProblem(Struct, frozen=True):
     """A problem is solved, or was none: take the mark away and end its safeguard hold."""
 
     problem_id: int
@@ -298,16 +275,14 @@ class LiftKnownProblem:
     """End the hold, keep the mark."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sync:
+class Sync(Struct, frozen=True):
     """Ask devices of a tenant to check in, so that they learn of changed policies soon."""
 
     target: Target
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Expedite:
+class Expedite(Struct, frozen=True):
     """An emergency: a tenant forces a release and a restart on rings, past every deferral."""
 
     kb: int
@@ -318,8 +293,7 @@ class Expedite:
     """Days from the install until the restart is forced, 0 to 2."""
 
 
-@dataclass(frozen=True, slots=True)
-class AskAgain:
+class AskAgain(Struct, frozen=True):
     """Send a request that a tenant has refused once more, after what it lacked has been put right."""
 
     request_id: int
@@ -340,8 +314,7 @@ _OfDevices = Apply | Uninstall | Retry | Assign
 Intent = FailureIntent | TenantIntent | _OfApproval | _OfRollout | _OfDevices
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(Struct, frozen=True):
     """Who asks, and from where."""
 
     name: str
@@ -358,8 +331,7 @@ class Role(StrEnum):
     APPROVER = "approver"
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """Why something does not happen, and what would make it possible."""
 
     what: str
@@ -369,8 +341,7 @@ class Refusal:
     """How many devices it concerns; 0 when it concerns the whole intent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """The consequences of an intent, computed without changing anything."""
 
     intent: Intent
@@ -393,6 +364,6 @@ class Plan:
     """The same change as a command line."""
     change_number: int = 0
     """The state of the file that the plan was computed on."""
-    device_ids: tuple[int, ...] = field(default=(), repr=False)
+    device_ids: tuple[int, ...] = ()
     requests: tuple[Request, ...] = ()
     """What is sent to tenants, in this order, once the plan has been carried out."""

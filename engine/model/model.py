@@ -6,9 +6,10 @@ and are checked at the edges (files, network, command line) before they are made
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, time
 from enum import StrEnum
+
+from msgspec import Struct
 
 from engine.model.build import Architecture, OsBuild, Platform, kb_text
 
@@ -47,8 +48,7 @@ class ReleaseKind(StrEnum):
         return not self.is_hotpatch
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(Struct, frozen=True):
     """One KB on one platform."""
 
     kb: int
@@ -80,8 +80,7 @@ class Severity(StrEnum):
     UNRATED = "Unrated"
 
 
-@dataclass(frozen=True, slots=True)
-class Cve:
+class Cve(Struct, frozen=True):
     """One vulnerability as Microsoft rates it for Windows."""
 
     id: str
@@ -150,8 +149,7 @@ class Subscription(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceFacts:
+class DeviceFacts(Struct, frozen=True):
     """What a provider or an import observed about a device. `None`, "" and UNKNOWN mean "not told"."""
 
     name: str
@@ -274,8 +272,7 @@ _FINAL_STATES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Install:
+class Install(Struct, frozen=True):
     """One attempt to apply or uninstall one release on one device."""
 
     id: int
@@ -315,8 +312,7 @@ class Install:
 # --- rollout ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(Struct, frozen=True):
     """What a ring must show before the next ring opens. Shares are 0.0 to 1.0."""
 
     min_installed_share: float = 0.8
@@ -328,8 +324,7 @@ class Gate:
     """Whether an anomaly in the health of patched devices fails the gate."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """A maintenance window that comes back every week: restarts that a release needs happen inside it."""
 
     days: tuple[int, ...]
@@ -341,8 +336,7 @@ class Window:
     """An IANA name, ``Europe/Berlin``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ring:
+class Ring(Struct, frozen=True):
     """An ordered group of devices a release reaches together."""
 
     id: int
@@ -367,8 +361,7 @@ class Ring:
     """The filter whose devices belong to the ring; "" where membership is by hand or by import."""
 
 
-@dataclass(frozen=True, slots=True)
-class Approval:
+class Approval(Struct, frozen=True):
     """A signed decision that a release may go to named rings."""
 
     id: int

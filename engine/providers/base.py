@@ -7,10 +7,11 @@ and reports what has happened. It raises the ProviderError tree of `engine.model
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
+
+from msgspec import Struct
 
 from engine.model.build import OsBuild
 from engine.model.model import DeviceFacts, InstallAction, InstallState, Release, Window
@@ -38,8 +39,7 @@ class PolicyVerb(StrEnum):
     """Uninstall the last quality update from every device of a ring, with restarts; never from one device."""
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
+class Capabilities(Struct, frozen=True):
     """What the system behind a provider really can do; the console offers and claims no more."""
 
     install_now: bool
@@ -58,8 +58,7 @@ class Capabilities:
         return bool(self.requests)
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """One install that the engine wants carried out, with all that a provider may need to know."""
 
     install_id: int
@@ -79,8 +78,7 @@ class Order:
     """The device's build when the order has succeeded: the release's, or after an uninstall the baseline's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """One step that an install took. Reports of one install come in the order of time."""
 
     install_id: int
@@ -97,8 +95,7 @@ class Report:
     """The device's new boot time, where the step restarted it."""
 
 
-@dataclass(frozen=True, slots=True)
-class HealthSignals:
+class HealthSignals(Struct, frozen=True):
     """How a device fared in the 24 hours before it was asked; overheads are shares against its own before."""
 
     crashes: int
@@ -110,8 +107,7 @@ class HealthSignals:
     memory_overhead: float
 
 
-@dataclass(frozen=True, slots=True)
-class CheckIn:
+class CheckIn(Struct, frozen=True):
     """A device told what it is; `external_id` is the provider's own id for it."""
 
     external_id: str

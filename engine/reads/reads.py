@@ -6,9 +6,10 @@ One `Reads` belongs to one `Engine` and so to one thread.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from engine.catalog.calendar import MonthPlan, last_document_month, next_baseline, year_plan
 from engine.model.audit import AuditCheck, Head
@@ -53,8 +54,7 @@ if TYPE_CHECKING:
 _ACTIVE_STATES = ("queued", "offered", "downloading", "installing", "restart-pending", "verifying")
 
 
-@dataclass(frozen=True, slots=True)
-class Reads(FailureReads, RolloutReads, SummaryReads, EvidenceReads, TenantReads):
+class Reads(Struct, FailureReads, RolloutReads, SummaryReads, EvidenceReads, TenantReads, frozen=True):
     """The questions."""
 
     store: Store

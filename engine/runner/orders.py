@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from engine.fleet.assessing import assess_devices
 from engine.model.build import OsBuild, Platform
@@ -23,8 +24,7 @@ BATCH = 500
 _LOST_PATIENCE = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
-class _Due:
+class _Due(Struct, frozen=True):
     """An order together with what the runner writes back with."""
 
     order: Order

@@ -10,8 +10,9 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from engine.fleet.demo import DemoControl, read_demo
 from engine.model.audit import AuditEntry
@@ -28,8 +29,7 @@ __all__ = ["Examined", "Progress", "Restored", "back_up", "examine_backup", "res
 _ASIDE = "before-restore"
 
 
-@dataclass(frozen=True, slots=True)
-class Restored:
+class Restored(Struct, frozen=True):
     """What a restore did."""
 
     found: Examined
@@ -149,8 +149,7 @@ def restore(
         raise _no_place(state, error) from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Restore:
+class _Restore(Struct, frozen=True):
     """One restore on its way."""
 
     backup: Path

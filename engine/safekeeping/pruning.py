@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from engine.evidence.closing import close_next
 from engine.model.audit import AuditEntry
@@ -33,8 +35,7 @@ _LOOKS = 5
 """Looks that find nothing in one transaction."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
+class Pass(Struct, frozen=True):
     """How far one pass over the history is."""
 
     before: datetime
@@ -61,8 +62,7 @@ def pass_from_text(text: str | None) -> Pass | None:
     return Pass(before, kept["months"], Kind(kept["kind"]), kept["after"], kept["counts"])
 
 
-@dataclass(frozen=True, slots=True)
-class Pruned:
+class Pruned(Struct, frozen=True):
     """What deleting old history did, or would do."""
 
     kept_from: datetime

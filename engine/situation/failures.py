@@ -6,8 +6,9 @@ Reads, plans and upkeep ask it. It brings rows of the store together for the pur
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from engine.catalog.calendar import last_document_month
 from engine.model.build import Platform

@@ -6,10 +6,11 @@ It brings facts together and asks the pure modules; it never writes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from engine.catalog import Levels, make_levels
 from engine.model.build import Platform

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from engine.model.build import Platform
 from engine.store.filter_sql import Condition
@@ -41,8 +42,7 @@ _HAPPENINGS = f"""
     ORDER BY at, device_id, build"""
 
 
-@dataclass(frozen=True, slots=True)
-class ClosedCount:
+class ClosedCount(Struct, frozen=True):
     """One group of devices in a month that has closed."""
 
     platform: Platform
@@ -55,8 +55,7 @@ class ClosedCount:
     """Hours after the release, and by how many the protected devices changed then."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClosedMonth:
+class ClosedMonth(Struct, frozen=True):
     """What was measured of a month when it closed."""
 
     month: str
@@ -67,8 +66,7 @@ class ClosedMonth:
     """What was known of its releases, as a text to compare."""
 
 
-@dataclass(frozen=True, slots=True)
-class UnprotectedRow:
+class UnprotectedRow(Struct, frozen=True):
     """A device without the current release, with what is needed to say why."""
 
     device_id: int
@@ -90,8 +88,7 @@ class UnprotectedRow:
     """When a release was last uninstalled from it."""
 
 
-@dataclass(frozen=True, slots=True)
-class BehindRow:
+class BehindRow(Struct, frozen=True):
     """Devices of a ring and platform, and how many of them are behind the baseline."""
 
     ring_id: int | None
@@ -101,8 +98,7 @@ class BehindRow:
     not_seen: int
 
 
-@dataclass(frozen=True, slots=True)
-class ServerRow:
+class ServerRow(Struct, frozen=True):
     """Arc-connected servers that could take hotpatches and were there by the same time."""
 
     first_seen_at: datetime | None

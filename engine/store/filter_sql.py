@@ -6,9 +6,10 @@ Every value that a person typed is a bound parameter. What stands in the SQL tex
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+
+from msgspec import Struct, field
 
 from engine.model.build import OsBuild
 from engine.model.filters import (
@@ -31,8 +32,7 @@ from engine.model.model import InstallAction, InstallState
 _ASCII_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """What stands after WHERE, over alias ``d`` for the table device, with its bound parameters."""
 
     where: str
@@ -55,8 +55,7 @@ def compile_filter(wanted: Filter, now: datetime) -> Condition:
     return Condition(" AND ".join(clauses) or "1", tuple(writer.params))
 
 
-@dataclass(slots=True)
-class _Writer:
+class _Writer(Struct):
     """Writes one condition; parameters are collected in the order of their question marks."""
 
     now: datetime

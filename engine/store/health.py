@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from engine.model.model import Release
 from engine.rules.rollout.health import KindHealth
@@ -18,8 +19,7 @@ KEPT = 60
 """Readings kept of one release: 15 days at one every 6 hours."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """The devices of one ring and kind at one time."""
 
     ring_id: int

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from engine.model.build import OsBuild, Platform
 from engine.model.model import Install, InstallAction, InstallState
@@ -22,8 +23,7 @@ _NOT_STARTED = "state IN ('queued', 'offered')"
 _ACTIVE = "state NOT IN ('succeeded', 'failed', 'uninstalled', 'cancelled')"
 
 
-@dataclass(frozen=True, slots=True)
-class NewInstall:
+class NewInstall(Struct, frozen=True):
     """An attempt to be queued."""
 
     device_id: int

@@ -10,9 +10,10 @@ import json
 import sqlite3
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct, field
 
 from engine.catalog.levels import Levels
 from engine.model.build import Architecture, OsBuild, Platform
@@ -38,8 +39,7 @@ CHUNK = 50_000
 """Devices in one statement: the new values of a statement are held in memory until it ends."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """Which devices a statement is about: a condition on ``device d`` with named parameters."""
 
     where: str
@@ -81,8 +81,7 @@ def id_range(first: int, last: int) -> Scope:
     return Scope("d.id BETWEEN :first_id AND :last_id", {"first_id": first, "last_id": last}, narrow=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(Struct, frozen=True):
     """One UPDATE with its named parameters."""
 
     sql: str
@@ -175,8 +174,7 @@ def update_statement(
     return Statement(sql, params)
 
 
-@dataclass(slots=True)
-class _Writer:
+class _Writer(Struct):
     """Writes the checks of each platform as sums of two-bit fields."""
 
     levels: Mapping[Platform, Levels]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from engine.model.intents import After, Target
 from engine.model.model import Release
@@ -14,8 +16,7 @@ from engine.store.steered import STEERED
 from engine.store.values import build_number, moment, placeholders, seconds, time_of
 
 
-@dataclass(frozen=True, slots=True)
-class RecoveryRow:
+class RecoveryRow(Struct, frozen=True):
     """One recovery."""
 
     id: int
@@ -28,8 +29,7 @@ class RecoveryRow:
     ended_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class MemberRow:
+class MemberRow(Struct, frozen=True):
     """One device of a recovery and its standing: waiting, uninstalling, restart-pending, protecting, done, hands."""
 
     device_id: int

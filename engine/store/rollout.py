@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from engine.model.build import Architecture, Platform
 from engine.model.intents import Scope, StopKind
@@ -20,8 +22,7 @@ from engine.store.steered import STEERED
 from engine.store.values import build_number, epoch, moment, os_build, placeholders, seconds, time_of
 
 
-@dataclass(frozen=True, slots=True)
-class StopRow:
+class StopRow(Struct, frozen=True):
     """A pause or halt that has not been lifted."""
 
     id: int
@@ -32,8 +33,7 @@ class StopRow:
     stopped_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class ProgressCell:
+class ProgressCell(Struct, frozen=True):
     """Devices of one ring and platform that stand alike towards a release."""
 
     ring_id: int

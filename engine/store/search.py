@@ -10,9 +10,10 @@ import re
 import sqlite3
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import IntEnum
 from itertools import product
+
+from msgspec import Struct
 
 from engine.model.nearest import nearest
 from engine.model.records.fleet import DeviceRow
@@ -55,8 +56,7 @@ class Match(IntEnum):
         return self <= Match.OTHER_DOMAIN
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """Devices in the order of how surely they are meant, then by name."""
 
     rows: tuple[DeviceRow, ...]
@@ -69,8 +69,7 @@ class Found:
     """The one device that is meant: alone in matching exactly, or alone in matching at all."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(Struct, frozen=True):
     """What was typed, taken apart."""
 
     text: str

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from engine.rules.tenants.model import ApprovalRule, CatalogItem, PolicyKind, Reach, RingKind, TenantPolicy, TenantRing
 
@@ -15,7 +17,9 @@ def to_text(thing: TenantRing | TenantPolicy | CatalogItem) -> str:
     return json.dumps(asdict(thing), default=_plain, sort_keys=True, separators=(",", ":"))
 
 
-def _plain(value: object) -> str:
+def _plain(value: object) -> object:
+    if isinstance(value, Struct):
+        return asdict(value)
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     raise TypeError(f"not kept: {type(value).__name__}")

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from engine.rules.tenants.outcomes import Outcome
 from engine.store.values import epoch, moment, seconds, time_of
@@ -47,8 +48,7 @@ class ExportState(StrEnum):
         return self in (ExportState.ASKING, ExportState.BEGUN)
 
 
-@dataclass(frozen=True, slots=True)
-class Export:
+class Export(Struct, frozen=True):
     """One report of one policy."""
 
     policy: str

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from engine.rules.tenants.model import BoundRing, CatalogItem, TenantApproval, TenantPolicy, TenantRing
 from engine.store.steered import STEERED
@@ -14,8 +15,7 @@ from engine.store.tenant_bodies import item_from_text, policy_from_text, ring_fr
 from engine.store.values import moment, placeholders, seconds, time_of
 
 
-@dataclass(frozen=True, slots=True)
-class ToldRow:
+class ToldRow(Struct, frozen=True):
     """When a tenant's rings were read last, and what could not be."""
 
     read_at: datetime

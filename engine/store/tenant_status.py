@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from engine.model.build import OsBuild, Platform
 from engine.model.model import Release
@@ -29,8 +30,7 @@ _SEEN_AT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """An approval that is shown on the devices of a ring."""
 
     kb: int
@@ -38,8 +38,7 @@ class Shown:
     approval_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ringed:
+class Ringed(Struct, frozen=True):
     """One release for one ring as it is shown on its devices."""
 
     release: Release

@@ -9,10 +9,11 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct
 
 from engine.model.build import OsBuild, Platform
 from engine.model.model import FormFactor, InstallAction
@@ -40,8 +41,7 @@ _Raw = tuple[Any, ...]
 _Key = tuple[int, str, tuple[Any, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(Struct, frozen=True):
     """A population with what it was counted from."""
 
     change: int

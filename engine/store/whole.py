@@ -10,8 +10,9 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from engine.model.audit import AuditCheck
 from engine.model.errors import BadInput, LeaseHeld, StateTooNew, StateUnusable
@@ -31,8 +32,7 @@ _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _FIRST_WITH_AUDIT = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Examined:
+class Examined(Struct, frozen=True):
     """What a whole state file holds."""
 
     schema: int

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from msgspec import Struct
 
 from engine.model.errors import EngineError
 from engine.rules.tenants.model import Receipt, RequestState
@@ -38,8 +39,7 @@ class _Tenant(Protocol):
     def open(self) -> AbstractAsyncContextManager[GraphClient]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(Struct, frozen=True):
     """What one delivery did."""
 
     did: int

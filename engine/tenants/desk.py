@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from engine.files.devices import IMPORT_PROVIDER
 from engine.model.audit import AuditEntry
@@ -33,8 +34,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _RESERVED = frozenset({SIMULATED, IMPORT_PROVIDER})
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderFacts:
+class ProviderFacts(Struct, frozen=True):
     """One provider for a list."""
 
     name: str
@@ -51,8 +51,7 @@ class ProviderFacts:
     """Why its configuration cannot be used; "" where it can."""
 
 
-@dataclass(frozen=True, slots=True)
-class SignedIn:
+class SignedIn(Struct, frozen=True):
     """How a sign-in ended."""
 
     account: str
@@ -63,8 +62,7 @@ class SignedIn:
     for_writing: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Removed:
+class Removed(Struct, frozen=True):
     """What removing a provider did."""
 
     devices: int

@@ -6,8 +6,9 @@ The pull of the inventory calls it inside its transaction. It sends nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from engine.model.build import kb_text
 from engine.model.model import Ring
@@ -27,8 +28,7 @@ _ITEMS_KEPT = 300
 """Of each catalog the newest: quality updates of some years."""
 
 
-@dataclass(slots=True)
-class TakenOver:
+class TakenOver(Struct):
     """What a picture of a tenant's rings changed here."""
 
     ring_ids: dict[str, int] = field(default_factory=dict)

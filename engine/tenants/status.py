@@ -7,8 +7,9 @@ build that was seen is the proof of an install, and what lies between nobody see
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from engine.model.build import OsBuild, Platform, kb_text
 from engine.model.model import Release, ReleaseKind
@@ -20,8 +21,7 @@ from engine.store import Store
 from engine.store.tenant_status import Ringed, Shown
 
 
-@dataclass(frozen=True, slots=True)
-class Followed:
+class Followed(Struct, frozen=True):
     """What a look at a tenant changed."""
 
     requested: int = 0
@@ -35,8 +35,7 @@ class Followed:
         return self.requested + self.succeeded + self.failed + self.cancelled
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """A release that is open for a ring of the tenant."""
 
     kb: int

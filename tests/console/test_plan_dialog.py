@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from console.dialogs.plan import PlanDialog, needs_typing, plan_text
 from engine.model.errors import PlanOutdated, Refused

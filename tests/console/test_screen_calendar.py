@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from console.calendar_export import write_ics
 from console.screens.calendar import FIRST_YEAR, LAST_YEAR, CalendarScreen, moved, nothing_to_open

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from console.columns import FAILURE_TREE, FailureLine, due_cell, failure_lines, retry_cell
 from console.screens.failures import FailuresScreen

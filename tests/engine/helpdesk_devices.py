@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+
+from msgspec.structs import replace
 
 from engine.catalog import Levels, load_bundled, make_levels
 from engine.catalog.calendar import MonthPlan, year_plan

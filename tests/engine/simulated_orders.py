@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import cast
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from engine.model.build import Architecture, OsBuild, Platform
 from engine.model.model import DeviceFacts, FormFactor, InstallAction, InstallState, Release, ReleaseKind, VbsState

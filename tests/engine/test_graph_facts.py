@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from engine.model.build import Architecture, OsBuild, Platform
 from engine.model.model import CheckId, ChpeState, FormFactor, Management, PolicyState, VbsState

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 
 from icalendar import Calendar, Event
+from msgspec.structs import replace
 
 from engine.catalog import Catalog, load_bundled, load_month_facts
 from engine.catalog.calendar import MonthPlan, year_plan

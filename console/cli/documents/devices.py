@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from console.cli.documents.releases import cve
 from console.cli.documents.values import Document, build_text, code_text, iso, optional_kb
@@ -125,8 +126,7 @@ def install(each: Install) -> Document:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(Struct, frozen=True):
     """Sums over the kept totals."""
 
     devices: int

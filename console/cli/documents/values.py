@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct
 
 from engine.model.build import OsBuild, kb_text
 
@@ -44,8 +45,8 @@ def plain(value: object) -> object:
         return value.total_seconds()
     if isinstance(value, StrEnum):
         return value.value
-    if is_dataclass(value) and not isinstance(value, type):
-        return {each.name.removesuffix("_at"): plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Struct):
+        return {name.removesuffix("_at"): plain(getattr(value, name)) for name in value.__struct_fields__}
     if isinstance(value, Mapping):
         return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, tuple | list | frozenset):

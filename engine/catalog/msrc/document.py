@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from engine.model.build import Architecture, OsBuild, Platform
 from engine.model.model import Cve
@@ -28,8 +29,7 @@ class Package(StrEnum):
     """"Standalone Security Update" or "Security Only": a companion beside a hotpatch."""
 
 
-@dataclass(frozen=True, slots=True)
-class FixRow:
+class FixRow(Struct, frozen=True):
     """One KB fixes one CVE on one platform and architecture, as filed in one document."""
 
     kb: int
@@ -43,8 +43,7 @@ class FixRow:
     """When the CVE was revised to name this KB; tells the day of an out-of-band release."""
 
 
-@dataclass(frozen=True, slots=True)
-class MonthDocument:
+class MonthDocument(Struct, frozen=True):
     """The part of one monthly document that concerns the hotpatchable platforms."""
 
     id: str

@@ -6,7 +6,8 @@ Called by the reader, once for each product of a document. Products that hotpatc
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.model.build import Architecture, Platform
 
@@ -23,8 +24,7 @@ _CLIENTS = {"24h2": Platform.WIN11_24H2, "25h2": Platform.WIN11_25H2}
 _SERVERS = {"2022": Platform.SERVER_2022, "2025": Platform.SERVER_2025}
 
 
-@dataclass(frozen=True, slots=True)
-class Product:
+class Product(Struct, frozen=True):
     """A product that hotpatches are made for."""
 
     platform: Platform

@@ -6,11 +6,11 @@ The readers find their columns here and the README's table is made from it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """One column of our format; `aliases` are other headers that mean it, as Intune and Graph write them."""
 
     name: str

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.files.devices.columns import is_intune, meaning
 from engine.files.devices.rows import BadRow, Row, RowReader
@@ -49,8 +51,7 @@ def read_array(lines: Lines, reader: RowReader) -> Iterator[Row]:
         raise window.wrong("something stands after the end of the array")
 
 
-@dataclass(frozen=True, slots=True)
-class _Keys:
+class _Keys(Struct, frozen=True):
     """What the keys of an object mean; most objects of a file have the same."""
 
     fields: tuple[tuple[str, str], ...]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct
 from pydantic import ValidationError
 
 from engine.files.devices.columns import EMAIL, MANUFACTURER, OPERATING_SYSTEM
@@ -20,8 +20,7 @@ _SERVER_REVISIONS_FROM = 30_000
 """Since January 2026 build 26100 of Server 2025 carries revisions above 32000; clients stay below (MSRC)."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImportedRow:
+class ImportedRow(Struct, frozen=True):
     """A row that states a device."""
 
     line: int
@@ -33,8 +32,7 @@ class ImportedRow:
     """Columns of the row that are not read."""
 
 
-@dataclass(frozen=True, slots=True)
-class BadRow:
+class BadRow(Struct, frozen=True):
     """A row that states none."""
 
     line: int
@@ -43,8 +41,7 @@ class BadRow:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class SkippedRow:
+class SkippedRow(Struct, frozen=True):
     """A row about something that is no Windows device, such as a telephone in Intune's list."""
 
     line: int

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Scanner(StrEnum):
@@ -24,8 +25,7 @@ class Scanner(StrEnum):
 _LABELS = {Scanner.NESSUS: "Nessus", Scanner.QUALYS: "Qualys", Scanner.DEFENDER: "Microsoft Defender"}
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One row: a host, and the vulnerabilities that the scanner says it has."""
 
     line: int
@@ -53,8 +53,7 @@ class Finding:
         return self.hosts[0]
 
 
-@dataclass(frozen=True, slots=True)
-class BadLine:
+class BadLine(Struct, frozen=True):
     """A row that cannot be read."""
 
     line: int
@@ -64,8 +63,7 @@ class BadLine:
     """What is wrong, and what would be right."""
 
 
-@dataclass(frozen=True, slots=True)
-class SkippedLine:
+class SkippedLine(Struct, frozen=True):
     """A row that reports nothing open: the scanner itself calls it fixed, or lists software without a vulnerability."""
 
     line: int

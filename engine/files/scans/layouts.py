@@ -8,14 +8,14 @@ tests. Defender: Learn, "Export software vulnerabilities assessment per device",
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.files.moments import DateOrder
 from engine.files.scans.finding import Scanner
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """One form of export. A field's columns stand in the order in which the first that is filled counts."""
 
     name: str
@@ -159,8 +159,7 @@ LAYOUTS: tuple[Layout, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(Struct, frozen=True):
     """Where the cells of a layout stand in a row, or under which keys in an object."""
 
     layout: Layout

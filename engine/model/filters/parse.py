@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
+
+from msgspec import Struct
 
 from engine.model.build import OsBuild, parse_kb
 from engine.model.errors import BadInput
@@ -56,8 +57,7 @@ class FilterError(BadInput):
         self.end = end
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """One value as it was typed."""
 
     text: str
@@ -66,8 +66,7 @@ class Piece:
     quoted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RawTerm:
+class RawTerm(Struct, frozen=True):
     """One term as it was typed; `field` is "" for a bare word."""
 
     start: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from engine.model.filters.fields import FIELDS, Field, Kind, field_named
 from engine.model.filters.parse import FilterError, Known, Piece, RawTerm, scan
@@ -11,8 +11,7 @@ from engine.model.filters.tree import SHORTHANDS
 _AGES = (("7d", "7 days"), ("14d", "14 days"), ("30d", "30 days"))
 
 
-@dataclass(frozen=True, slots=True)
-class Suggestion:
+class Suggestion(Struct, frozen=True):
     """Replace ``text[start:end]`` by `insert`."""
 
     insert: str

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from engine.model.build import OsBuild, kb_text
 
@@ -25,8 +26,7 @@ class Op(StrEnum):
     AT_LEAST = ">="
 
 
-@dataclass(frozen=True, slots=True)
-class Absent:
+class Absent(Struct, frozen=True):
     """The fact is not known: ``build:unknown``, ``seen:never``, ``ring:none``."""
 
     word: str
@@ -35,8 +35,7 @@ class Absent:
         return self.word
 
 
-@dataclass(frozen=True, slots=True)
-class BuildNumber:
+class BuildNumber(Struct, frozen=True):
     """Every revision of one Windows version: ``build:26100``."""
 
     number: int
@@ -45,8 +44,7 @@ class BuildNumber:
         return str(self.number)
 
 
-@dataclass(frozen=True, slots=True)
-class Age:
+class Age(Struct, frozen=True):
     """So long before now: ``7d``. Units: m minutes, h hours, d days, w weeks."""
 
     amount: int
@@ -60,8 +58,7 @@ class Age:
         return f"{self.amount}{self.unit}"
 
 
-@dataclass(frozen=True, slots=True)
-class DaysAgo:
+class DaysAgo(Struct, frozen=True):
     """A whole day counted from today, in UTC: ``today``, ``yesterday``."""
 
     days: int
@@ -70,8 +67,7 @@ class DaysAgo:
         return "today" if self.days == 0 else "yesterday"
 
 
-@dataclass(frozen=True, slots=True)
-class Kb:
+class Kb(Struct, frozen=True):
     """An article number: ``KB5089466``."""
 
     number: int
@@ -80,8 +76,7 @@ class Kb:
         return kb_text(self.number)
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorCode:
+class ErrorCode(Struct, frozen=True):
     """An unsigned 32-bit HRESULT: ``0x800F0922``."""
 
     value: int
@@ -95,8 +90,7 @@ AGE_SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
 Value: TypeAlias = str | OsBuild | BuildNumber | Age | DaysAgo | date | Kb | ErrorCode | Absent
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """A bare word: searched in the device's name and its user."""
 
     text: str
@@ -111,8 +105,7 @@ class Word:
         return ("-" if self.negated else "") + _quoted(self.text, plain=plain)
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """A field compared with one value, or with any of several."""
 
     field: str
@@ -133,8 +126,7 @@ class Comparison:
 Term: TypeAlias = Word | Comparison
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """Terms that must all hold; without a term every device matches."""
 
     terms: tuple[Term, ...] = ()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 STALE_AFTER = timedelta(hours=48)
 """Devices upload about once a day, and data can be so old end to end: Microsoft's "Windows quality and feature update
 reports overview". What is older may have changed altogether."""
 
 
-@dataclass(frozen=True, slots=True)
-class DataAge:
+class DataAge(Struct, frozen=True):
     """How old what is shown of one tenant is."""
 
     provider: str
@@ -27,8 +27,7 @@ class DataAge:
         return self.pulled_at is None or now - self.pulled_at > STALE_AFTER
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderStanding:
+class ProviderStanding(Struct, frozen=True):
     """One tenant, and how far what it tells can be relied on."""
 
     name: str

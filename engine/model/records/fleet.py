@@ -6,9 +6,10 @@ Made by `store`, taken by `console`; they hold facts only, never a colour or a f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from engine.model.build import Architecture, OsBuild, Platform
 from engine.model.model import (
@@ -25,8 +26,7 @@ from engine.model.model import (
 from engine.model.records.data_age import DataAge
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceRow:
+class DeviceRow(Struct, frozen=True):
     """One line of the device list."""
 
     id: int
@@ -52,8 +52,7 @@ class DeviceRow:
     """The tenant whose policies lead it; "" for a device that takes orders."""
 
 
-@dataclass(frozen=True, slots=True)
-class DevicePage:
+class DevicePage(Struct, frozen=True):
     """A stretch of the device list in its sort order."""
 
     rows: tuple[DeviceRow, ...]
@@ -61,8 +60,7 @@ class DevicePage:
     """Position of the first row in the whole list, 0 the top."""
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(Struct, frozen=True):
     """Devices by ring, platform and the words that readiness and the engine keep for them."""
 
     ring: str
@@ -76,8 +74,7 @@ class Count:
     devices: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReasonCount:
+class ReasonCount(Struct, frozen=True):
     """Devices that are not ready, or not known to be, for the same reasons."""
 
     reasons: tuple[str, ...]
@@ -85,8 +82,7 @@ class ReasonCount:
     devices: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseRow:
+class ReleaseRow(Struct, frozen=True):
     """One release on one platform, with what the fleet has made of it."""
 
     release: Release
@@ -100,8 +96,7 @@ class ReleaseRow:
     active: int
 
 
-@dataclass(frozen=True, slots=True)
-class GateCondition:
+class GateCondition(Struct, frozen=True):
     """One condition of a gate, its value now and whether it holds."""
 
     name: str
@@ -110,8 +105,7 @@ class GateCondition:
     holds: bool
 
 
-@dataclass(frozen=True, slots=True)
-class TenantSide:
+class TenantSide(Struct, frozen=True):
     """What a tenant keeps of a ring that it carries; None is what it does not keep or does not tell."""
 
     provider: str
@@ -139,8 +133,7 @@ class TenantSide:
     """What it was asked for and does not show yet, and since when."""
 
 
-@dataclass(frozen=True, slots=True)
-class RingProgress:
+class RingProgress(Struct, frozen=True):
     """How far one release has come in one ring. The five counts add up to `devices`."""
 
     ring: Ring
@@ -177,8 +170,7 @@ class RingProgress:
         return self.active + self.installed + self.failed
 
 
-@dataclass(frozen=True, slots=True)
-class RingRow:
+class RingRow(Struct, frozen=True):
     """A ring with its members, whatever the release."""
 
     ring: Ring
@@ -191,8 +183,7 @@ class RingRow:
     """Set for a ring that a tenant carries."""
 
 
-@dataclass(frozen=True, slots=True)
-class FailureRow:
+class FailureRow(Struct, frozen=True):
     """An install that failed and has not been put right since."""
 
     install_id: int
@@ -213,8 +204,7 @@ class FailureRow:
     stage: str
 
 
-@dataclass(frozen=True, slots=True)
-class ActiveInstall:
+class ActiveInstall(Struct, frozen=True):
     """An install that is under way."""
 
     install_id: int
@@ -231,8 +221,7 @@ class ActiveInstall:
     next_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRow:
+class AuditRow(Struct, frozen=True):
     """One decision as it stands in the audit."""
 
     seq: int
@@ -250,8 +239,7 @@ class AuditRow:
     hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceDetail:
+class DeviceDetail(Struct, frozen=True):
     """All that is known of one device."""
 
     id: int
@@ -270,8 +258,7 @@ class DeviceDetail:
     """How old what its tenant has told is; None for a device that no tenant leads."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceQuery:
+class DeviceQuery(Struct, frozen=True):
     """Which devices in which order."""
 
     filter: str = ""
@@ -291,8 +278,7 @@ class AnchorKind(StrEnum):
     NAME = "name"
 
 
-@dataclass(frozen=True, slots=True)
-class Anchor:
+class Anchor(Struct, frozen=True):
     """AFTER, BEFORE and AT go by a device's id, so that a page is found without counting rows;
     NAME goes to the first device whose name is `name` or later."""
 
@@ -301,16 +287,14 @@ class Anchor:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class DemoClock:
+class DemoClock(Struct, frozen=True):
     """The clock of a demo: how many seconds pass in one second of life, and whether it stands."""
 
     speed: float
     paused: bool
 
 
-@dataclass(frozen=True, slots=True)
-class StateInfo:
+class StateInfo(Struct, frozen=True):
     """What the console shows about the state file it has open."""
 
     path: str
@@ -337,8 +321,7 @@ class Urgency(StrEnum):
     SOON = "soon"
 
 
-@dataclass(frozen=True, slots=True)
-class Attention:
+class Attention(Struct, frozen=True):
     """One thing on the overview that waits for a person, and the list that explains it."""
 
     urgency: Urgency
@@ -348,8 +331,7 @@ class Attention:
     filter: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Compliance:
+class Compliance(Struct, frozen=True):
     """Devices protected against one month's releases; shares are of all devices on its platforms.
 
     `protected` is what the devices are now, against the newest release of their track, out-of-band ones too; the marks
@@ -367,8 +349,7 @@ class Compliance:
     within_3w: int
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderFreshness:
+class ProviderFreshness(Struct, frozen=True):
     """How fresh what one system has told of its devices is."""
 
     provider: str
@@ -379,8 +360,7 @@ class ProviderFreshness:
     """Devices not seen for longer than volatile facts are believed."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderRow:
+class ProviderRow(Struct, frozen=True):
     """A system that reaches devices, as an operator has named it. Holds no secret, only where secrets are kept."""
 
     name: str

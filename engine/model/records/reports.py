@@ -5,16 +5,16 @@ They hold facts only. A share or an amount that is not known is None, never 0; e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct
 
 from engine.model.build import Platform
 from engine.model.model import ReleaseKind
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
+class Period(Struct, frozen=True):
     """Months of releases, both ends in it."""
 
     first: str
@@ -51,8 +51,7 @@ class Mark(StrEnum):
         return {Mark.DAY: "24 h", Mark.FIVE_DAYS: "5 d", Mark.THREE_WEEKS: "3 wk"}[self]
 
 
-@dataclass(frozen=True, slots=True)
-class MarkCount:
+class MarkCount(Struct, frozen=True):
     """Devices protected at one mark. While it is running, the count is of the present and may still rise."""
 
     mark: Mark
@@ -69,16 +68,14 @@ class MarkCount:
         return self.protected / self.devices if self.devices else None
 
 
-@dataclass(frozen=True, slots=True)
-class CurvePoint:
+class CurvePoint(Struct, frozen=True):
     """Protection some whole hours after the release; it holds until the next point."""
 
     hours: int
     protected: int
 
 
-@dataclass(frozen=True, slots=True)
-class SliceCompliance:
+class SliceCompliance(Struct, frozen=True):
     """Some devices against one month's release: all of them, a platform, a ring or a site."""
 
     name: str
@@ -103,8 +100,7 @@ class SliceCompliance:
         return next(each for each in self.marks if each.mark is wanted)
 
 
-@dataclass(frozen=True, slots=True)
-class PlatformRelease:
+class PlatformRelease(Struct, frozen=True):
     """What one platform got in a month: the release of Patch Tuesday, and its twin where it is a hotpatch."""
 
     platform: Platform
@@ -116,8 +112,7 @@ class PlatformRelease:
     provisional: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseCompliance:
+class ReleaseCompliance(Struct, frozen=True):
     """One month's releases: how the fleet became protected."""
 
     month: str
@@ -143,8 +138,7 @@ class ReleaseCompliance:
         return next((each for each in self.releases if each.platform is platform), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Offender:
+class Offender(Struct, frozen=True):
     """A device that lacks the current month's protection, and for how long it has lacked any."""
 
     device_id: int
@@ -164,8 +158,7 @@ class Offender:
     last_seen_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class DriftRow:
+class DriftRow(Struct, frozen=True):
     """Devices of a ring and platform that are behind their current baseline."""
 
     ring: str
@@ -180,8 +173,7 @@ class DriftRow:
     """Of those behind, how many have not been heard from since the baseline was released."""
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedFigure:
+class PublishedFigure(Struct, frozen=True):
     """What somebody else reached, for comparison."""
 
     who: str
@@ -193,8 +185,7 @@ class PublishedFigure:
     """What weakens it; "" where nothing is known to."""
 
 
-@dataclass(frozen=True, slots=True)
-class ComplianceReport:
+class ComplianceReport(Struct, frozen=True):
     """Protection of the fleet over months of releases."""
 
     made_at: datetime
@@ -217,8 +208,7 @@ class ComplianceReport:
 # --- cost -------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Money:
+class Money(Struct, frozen=True):
     """An amount as a band; both ends are alike where it is exact."""
 
     low: float
@@ -239,8 +229,7 @@ class Money:
         return Money(self.low * factor, self.high * factor, self.currency)
 
 
-@dataclass(frozen=True, slots=True)
-class RateUsed:
+class RateUsed(Struct, frozen=True):
     """A rate that the amounts of a report come from."""
 
     id: str
@@ -260,8 +249,7 @@ class RateUsed:
     """Set in the configuration, not ours."""
 
 
-@dataclass(frozen=True, slots=True)
-class RestartSums:
+class RestartSums(Struct, frozen=True):
     """Restarts of some devices in some servicing months, counted from what happened on them."""
 
     device_months: int
@@ -292,8 +280,7 @@ class RestartSums:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class CostRow:
+class CostRow(Struct, frozen=True):
     """Restarts of a month, a platform, a ring, or of everything, and what they come to."""
 
     name: str
@@ -308,8 +295,7 @@ class CostRow:
     """Proven restarts avoided that no rate is set for: clients, unless the configuration has one."""
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriptionMonth:
+class SubscriptionMonth(Struct, frozen=True):
     """What Arc hotpatching costs in a calendar month."""
 
     month: str
@@ -330,8 +316,7 @@ class SubscriptionMonth:
     """For those that have the subscription."""
 
 
-@dataclass(frozen=True, slots=True)
-class IneligibleCost:
+class IneligibleCost(Struct, frozen=True):
     """What it costs that some devices cannot take hotpatches: the restarts of a servicing month."""
 
     month: str
@@ -346,8 +331,7 @@ class IneligibleCost:
     """Avoidable restarts that no rate is set for."""
 
 
-@dataclass(frozen=True, slots=True)
-class BreakEven:
+class BreakEven(Struct, frozen=True):
     """How many restarts avoided a month pay for the subscription."""
 
     subscription: Money
@@ -360,8 +344,7 @@ class BreakEven:
     """At the low end of the rate; None where it cannot be told."""
 
 
-@dataclass(frozen=True, slots=True)
-class CostReport:
+class CostReport(Struct, frozen=True):
     """What hotpatching saved and cost over some months."""
 
     made_at: datetime

@@ -5,12 +5,12 @@ Made by `store`, `reads.rollout` and `forecast`, taken by `console`; `records` h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class RingConflict:
+
+class RingConflict(Struct, frozen=True):
     """A device that stands in one ring while filters claim it otherwise."""
 
     device_id: int
@@ -22,8 +22,7 @@ class RingConflict:
     by_hand: bool
 
 
-@dataclass(frozen=True, slots=True)
-class HandsRow:
+class HandsRow(Struct, frozen=True):
     """A device of a recovery that somebody must look at."""
 
     device_id: int
@@ -33,8 +32,7 @@ class HandsRow:
     error_code: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class RecoveryProgress:
+class RecoveryProgress(Struct, frozen=True):
     """How far a recovery is. The six counts add up to `devices`."""
 
     id: int
@@ -61,8 +59,7 @@ class RecoveryProgress:
     """Those that failed, by name, and those that have not been heard from; the first 200 of each."""
 
 
-@dataclass(frozen=True, slots=True)
-class LateDevice:
+class LateDevice(Struct, frozen=True):
     """A device that has not got a release, and how it stands towards its deadline."""
 
     device_id: int
@@ -79,8 +76,7 @@ class LateDevice:
     """Since when its user has postponed the restart; None where none is pending."""
 
 
-@dataclass(frozen=True, slots=True)
-class HealthRow:
+class HealthRow(Struct, frozen=True):
     """The latest comparison of one ring's patched devices with those not patched."""
 
     ring: str
@@ -96,8 +92,7 @@ class HealthRow:
 # --- forecast ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class RingForecast:
+class RingForecast(Struct, frozen=True):
     """What becomes of one ring."""
 
     ring: str
@@ -115,8 +110,7 @@ class RingForecast:
     """Devices without the release at the deadline."""
 
 
-@dataclass(frozen=True, slots=True)
-class Milestone:
+class Milestone(Struct, frozen=True):
     """Protection at one of the marks that compliance is measured by."""
 
     name: str
@@ -130,8 +124,7 @@ class Milestone:
         return self.protected / self.devices if self.devices else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class MissReason:
+class MissReason(Struct, frozen=True):
     """Devices that miss the deadline for one reason."""
 
     why: str
@@ -140,8 +133,7 @@ class MissReason:
     """The first few."""
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
+class Forecast(Struct, frozen=True):
     """What will happen if a release is approved now, by the engine's own decisions over a simulated clock."""
 
     kb: int

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+
+from msgspec import Struct
 
 from engine.model.errors import BadInput
 from engine.providers.graph.devices import moment, plain, plain_id
@@ -22,8 +23,7 @@ ALERTS = "getWindowsQualityUpdateAlertsPerPolicyPerDeviceReport"
 ALERTS_AT_ONCE = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class ExportedReport:
+class ExportedReport(Struct, frozen=True):
     """A report that is exported for one policy. Source: "Intune reports and properties available using Graph API"."""
 
     name: str

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from html import unescape
 from typing import Any
+
+from msgspec import Struct, field
 
 from engine.model.errors import Denied, EngineError, Gone, NotOffered, ProviderError, Refused, SignInNeeded, Throttled
 from engine.model.errors import Unreachable as NoAnswer
@@ -19,8 +20,7 @@ from engine.model.errors import Unreachable as NoAnswer
 _LONGEST_MESSAGE = 600
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """One answer of the service that is no error."""
 
     status: int
@@ -32,8 +32,7 @@ class Answer:
     client_request_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """What the service said about a request that failed; all of it cleaned and cut to a readable length."""
 
     status: int = 0

@@ -11,9 +11,10 @@ import base64
 import json
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
+
+from msgspec import Struct
 
 from engine.model.errors import EngineError
 from engine.providers.graph import pacing
@@ -25,8 +26,7 @@ PARTS = 20
 _LOG = logging.getLogger("hotpatch.graph")
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One request within a batch."""
 
     id: str
@@ -44,8 +44,7 @@ class Part:
         return self.method.upper() != "GET" and not self.reads
 
 
-@dataclass(frozen=True, slots=True)
-class PartAnswer:
+class PartAnswer(Struct, frozen=True):
     """What became of one part: `body` after a status below 300, else `error`."""
 
     id: str
@@ -57,8 +56,7 @@ class PartAnswer:
     error: GraphError | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Batched:
+class _Batched(Struct, frozen=True):
     """What became of one batch; after `failure` some parts may be without an answer."""
 
     answers: Sequence[PartAnswer]

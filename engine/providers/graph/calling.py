@@ -11,11 +11,12 @@ import logging
 import random
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import IO, TYPE_CHECKING, Any, Protocol, runtime_checkable
 from urllib.parse import urljoin, urlsplit
+
+from msgspec import Struct
 
 from engine.model.errors import SignInNeeded
 from engine.providers.graph import pacing
@@ -59,8 +60,7 @@ class RenewsTokens(Protocol):
     async def renewed(self, *, write: bool = False) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One request, whole, whatever number of attempts it takes."""
 
     method: str

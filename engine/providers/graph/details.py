@@ -6,8 +6,9 @@ The pull of the inventory calls it, 20 devices in one request. The list gives th
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from engine.providers.graph.devices import PATH, plain
 from engine.providers.graph.odata import segment
@@ -27,8 +28,7 @@ _SELECT = "?$select=id,hardwareInformation,deviceHealthAttestationState"
 _NO_PROOF = frozenset({"@odata.type", VBS, VBS_HARDWARE, "deviceGuardLocalSystemAuthorityCredentialGuardState"})
 
 
-@dataclass(frozen=True, slots=True)
-class DetailAnswer:
+class DetailAnswer(Struct, frozen=True):
     """What came for one device: its members, or the error."""
 
     intune_id: str

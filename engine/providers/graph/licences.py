@@ -6,8 +6,9 @@ The pull of the inventory calls it. Source: Microsoft Graph v1.0, "List licenseD
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from engine.providers.graph.batching import Part
 from engine.providers.graph.devices import plain, plain_id
@@ -22,8 +23,7 @@ _VERSION = "v1.0"
 _SELECT = "?$select=id,skuPartNumber,servicePlans"
 
 
-@dataclass(frozen=True, slots=True)
-class LicenceAnswer:
+class LicenceAnswer(Struct, frozen=True):
     """What came for one user: the licences, or the error."""
 
     user_id: str

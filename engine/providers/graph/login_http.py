@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
+from msgspec import Struct
 
 from engine.model.errors import Unreachable
 from engine.providers.graph.config import GraphConfig, SignInWay
@@ -22,8 +22,7 @@ _FROM_HERE = httpx.Timeout(10.0, connect=3.0)
 """A managed identity answers from this machine or its host: no answer in seconds means that there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """An answer in the shape that msal reads."""
 
     status_code: int

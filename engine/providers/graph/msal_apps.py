@@ -6,13 +6,13 @@ import json
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import msal  # type: ignore[import-untyped]
+from msgspec import Struct
 
 from engine.providers.graph.config import GraphConfig, SignInWay
 from engine.providers.graph.login_http import LoginHttp
@@ -91,8 +91,7 @@ def _secret(config: GraphConfig, environment: Mapping[str, str]) -> str:
 # --- certificates -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Certificate:
+class Certificate(Struct, frozen=True):
     """A certificate with its key, as read from a file; never shown whole."""
 
     pem: str

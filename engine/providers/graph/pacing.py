@@ -9,16 +9,16 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+from msgspec import Struct
 
 _UNCERTAIN = frozenset({408, 500, 502, 503, 504})
 _SLOW_DOWN = frozenset({429, 509})
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """Bounds of one client. Times in seconds, sizes in bytes."""
 
     attempts: int = 8
@@ -41,8 +41,7 @@ class Limits:
     pages: int = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(Struct, frozen=True):
     """An attempt without an answer."""
 
     reason: str

@@ -6,16 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
+
+from msgspec import Struct
 
 from engine.providers.graph.answers import AnswerUnusable
 from engine.providers.graph.odata import NEXT_LINK
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """Some items of a list."""
 
     items: tuple[Mapping[str, Any], ...]

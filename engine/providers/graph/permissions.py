@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Permission:
+
+class Permission(Struct, frozen=True):
     """One permission of Microsoft Graph."""
 
     name: str
@@ -38,8 +38,7 @@ class Permission:
         return not {self.name, *self.also}.isdisjoint(granted)
 
 
-@dataclass(frozen=True, slots=True)
-class Granting:
+class Granting(Struct, frozen=True):
     """Who can grant what."""
 
     delegated: str

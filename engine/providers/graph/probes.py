@@ -6,8 +6,9 @@ Each reads one row at most. Nothing is changed, and one that is refused does not
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from engine.model.errors import Denied, EngineError, ProviderError, Unreachable
 from engine.providers.graph.answers import plain
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from engine.providers.graph.client import GraphClient
 
 
-@dataclass(frozen=True, slots=True)
-class _Probe:
+class _Probe(Struct, frozen=True):
     """One small request that shows whether a part of the service is open to us."""
 
     id: str

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.model.errors import SignInNeeded
 from engine.providers.graph.answers import plain, without
@@ -21,8 +22,7 @@ _CONSENT = (
 _OTHER_WAY = "or sign in another way: a certificate (--cert) or a managed identity (--sign-in managed-identity)"
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+class Meaning(Struct, frozen=True):
     """One refusal in words."""
 
     why: str

@@ -7,10 +7,11 @@ The pull of the inventory calls it. Sources: Microsoft Graph beta, "Export Intun
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import IO, TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from engine.providers.graph.answers import AnswerUnusable
 from engine.providers.graph.devices import moment, plain, plain_id
@@ -29,8 +30,7 @@ Row = Mapping[str, Any]
 """One row of a report: value by column, the column's name in lower case."""
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """One answer of a report."""
 
     rows: tuple[Row, ...]
@@ -99,8 +99,7 @@ class JobStatus(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class ExportJob:
+class ExportJob(Struct, frozen=True):
     """One export as the service tells of it."""
 
     id: str

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from engine.model.errors import Denied, Gone, NotOffered, ProviderError, SignInNeeded, Throttled, Unreachable
 from engine.providers.graph.answers import Answer, GraphError, plain
@@ -38,8 +39,7 @@ class Told(StrEnum):
     """No answer came: it may have been done."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """The answer to one request, in the words of the outbox."""
 
     told: Told
@@ -110,8 +110,7 @@ def _failed(error: ProviderError) -> Reply:
 # --- reading back -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """What reading back told."""
 
     is_there: bool | None

@@ -6,9 +6,10 @@ The pull of the inventory calls it. It reads only; what a refused part leaves un
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from engine.model.errors import Denied, Gone, NotOffered, ProviderError
 from engine.providers.graph.assignments import read_targets

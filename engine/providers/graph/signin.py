@@ -18,6 +18,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from engine.model.errors import ProviderError, SignInNeeded, Unreachable
 from engine.providers.graph.answers import plain
 from engine.providers.graph.config import GraphConfig, SignInWay
@@ -35,8 +37,7 @@ _LONGEST_PAUSE = 60.0
 logging.getLogger("msal").addHandler(logging.NullHandler())
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceCode:
+class DeviceCode(Struct, frozen=True):
     """What a person needs for signing in with a browser elsewhere."""
 
     verification_uri: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from engine.providers.graph.permissions import Permission, granting
 from engine.providers.graph.token_facts import TokenFacts
@@ -26,8 +27,7 @@ class StepState(StrEnum):
         return self in (StepState.DENIED, StepState.FAILED)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One thing that was looked at."""
 
     id: str

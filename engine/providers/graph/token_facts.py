@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from engine.providers.graph.answers import plain
 
 _MOST = 200
 
 
-@dataclass(frozen=True, slots=True)
-class TokenFacts:
+class TokenFacts(Struct, frozen=True):
     """A token's own words, cleaned; the token itself is not among them."""
 
     tenant_id: str

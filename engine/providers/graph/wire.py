@@ -10,9 +10,10 @@ import logging
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from engine.providers.graph.config import is_loopback
 from engine.providers.graph.pacing import Limits, Lost
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     import httpx
 
 
-@dataclass(frozen=True, slots=True)
-class Raw:
+class Raw(Struct, frozen=True):
     """An answer as it came."""
 
     status: int

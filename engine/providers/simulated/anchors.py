@@ -4,7 +4,7 @@ and a ring Test that holds each kind of hotpatchable device. `fleet` makes them 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from engine.model.build import Platform
 from engine.providers.simulated.company import (
@@ -27,8 +27,7 @@ from engine.providers.simulated.company import (
 from engine.providers.simulated.conditions import Condition
 
 
-@dataclass(frozen=True, slots=True)
-class Anchor:
+class Anchor(Struct, frozen=True):
     """A device that is told, not drawn."""
 
     name: str

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from engine.model.build import Architecture, Platform
 from engine.model.model import FormFactor, Management, Subscription
@@ -15,8 +15,7 @@ SIGN_IN_DOMAIN = "contoso.com"
 DOMAIN = "CONTOSO"
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Struct, frozen=True):
     """An office: the code that device names begin with, and the zone its people work in."""
 
     code: str
@@ -54,8 +53,7 @@ SITES = spread(
 ZONE_OF_CITY = {site.city: site.zone for site in SITES}
 
 
-@dataclass(frozen=True, slots=True)
-class Hardware:
+class Hardware(Struct, frozen=True):
     """A model the company buys, with the drivers in use on it."""
 
     model: str
@@ -130,8 +128,7 @@ CLOUD_PC_LICENCE = "windows-365-enterprise"
 FORM_CODES = {FormFactor.LAPTOP: "LT", FormFactor.DESKTOP: "DT", FormFactor.SERVER: "SRV"}
 
 
-@dataclass(frozen=True, slots=True)
-class ServerOffer:
+class ServerOffer(Struct, frozen=True):
     """A kind of server: which Windows Server, where it runs and what manages it."""
 
     platform: Platform

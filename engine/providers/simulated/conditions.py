@@ -7,8 +7,9 @@ is never consulted here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from engine.model.build import Architecture, Platform
 from engine.model.model import ChpeState, FormFactor, Management, PolicyState, Subscription, VbsState
@@ -38,8 +39,7 @@ class Condition(StrEnum):
     UNKNOWN_CHPE = "unknown-chpe"
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(Struct):
     """A device in the making: the facts that a condition may change."""
 
     number: int
@@ -66,8 +66,7 @@ class Draft:
     condition: Condition = Condition.NONE
 
 
-@dataclass(frozen=True, slots=True)
-class ConditionTable:
+class ConditionTable(Struct, frozen=True):
     """How common the conditions are among devices of one kind."""
 
     kind: str

@@ -5,8 +5,9 @@ A scenario is about the hotpatches that a demo begins with; nothing here draws c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
 
 from engine.model.errors import BadInput
 from engine.providers.simulated.sample import DEMO_START
@@ -22,8 +23,7 @@ BEGINS_AT = {
 out-of-band KB5084597 replaces KB5079420 three days after Patch Tuesday. The others begin in May 2026."""
 
 
-@dataclass(frozen=True, slots=True)
-class Faults:
+class Faults(Struct, frozen=True):
     """How much goes wrong. Shares are 0.0 to 1.0."""
 
     failure_share: float = 0.03

@@ -5,11 +5,12 @@ Offices keep local hours; servers and cloud PCs are always on. A dark device nev
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import cache
 from zlib import crc32
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from engine.model.model import DeviceFacts, FormFactor
 from engine.providers.simulated.company import ZONE_OF_CITY
@@ -40,8 +41,7 @@ def check_in_at(external_id: str, last_seen_at: datetime, now: datetime) -> date
     return last_seen_at + (now - last_seen_at) // _DAY * _DAY
 
 
-@dataclass(frozen=True, slots=True)
-class Absence:
+class Absence(Struct, frozen=True):
     """A device's days away in a wave that takes many devices offline together."""
 
     begins_at: datetime

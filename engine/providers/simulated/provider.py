@@ -7,8 +7,9 @@ one that takes over tell the same life.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from engine.model.model import DeviceFacts, InstallState
 from engine.providers.base import Capabilities, CheckIn, HealthSignals, Order, Report

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from importlib.resources import files
@@ -86,7 +85,7 @@ def load_fleet(lines: Iterable[str], name: str) -> Iterator[SampleDevice]:
         raise BadInput("The file is empty.", "", "Write it anew with: make sample-fleet", file=name)
 
 
-_FACT_NAMES = tuple(field.name for field in fields(DeviceFacts))
+_FACT_NAMES = DeviceFacts.__struct_fields__
 _SAYS_NOTHING = (None, "", "unknown")
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from engine.model.build import OsBuild, Platform
 from engine.model.model import DeviceFacts, FormFactor, InstallAction, InstallState, VbsState, Window
@@ -39,8 +40,7 @@ HOTPATCH_REFUSED = 0xC00000BB
 """STATUS_NOT_SUPPORTED of the kernel's NtManageHotPatch: no hotpatch without VBS."""
 
 
-@dataclass(frozen=True, slots=True)
-class Phase:
+class Phase(Struct, frozen=True):
     """A stage of an install: what it counts for, and how many seconds it may take."""
 
     state: InstallState

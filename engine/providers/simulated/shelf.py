@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from engine.model.build import Architecture, OsBuild, Platform
 from engine.model.model import Release, ReleaseKind
@@ -29,8 +30,7 @@ class Due(NamedTuple):
     offered_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Shelf:
+class Shelf(Struct, frozen=True):
     """The releases of one platform and architecture, ring by ring, in the order of time."""
 
     on_track: Mapping[str, tuple[Due, ...]]

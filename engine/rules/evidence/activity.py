@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from engine.model.audit import Break
 from engine.model.records.fleet import AuditRow
@@ -54,8 +55,7 @@ def kind_of(action: str) -> DecisionKind:
     return _KINDS.get(action, DecisionKind.OTHER)
 
 
-@dataclass(frozen=True, slots=True)
-class ActionCount:
+class ActionCount(Struct, frozen=True):
     """One verb of the audit in the period."""
 
     action: str
@@ -65,8 +65,7 @@ class ActionCount:
     """Devices named in the records, once for each record."""
 
 
-@dataclass(frozen=True, slots=True)
-class ActorCount:
+class ActorCount(Struct, frozen=True):
     """One person, or the engine, in the period."""
 
     actor: str
@@ -78,8 +77,7 @@ class ActorCount:
     last_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(Struct, frozen=True):
     """One day or month of the period."""
 
     begins: date
@@ -99,8 +97,7 @@ class Stretch:
         return any((self.decisions, self.installed, self.uninstalled, self.failed, self.opened, self.closed))
 
 
-@dataclass(frozen=True, slots=True)
-class ChainState:
+class ChainState(Struct, frozen=True):
     """Whether the audit's chain holds, and where it ends."""
 
     records: int
@@ -109,8 +106,7 @@ class ChainState:
     broken: Break | None
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionList:
+class DecisionList(Struct, frozen=True):
     """The newest decisions of a kind."""
 
     kind: DecisionKind
@@ -119,8 +115,7 @@ class DecisionList:
     """Newest first, at most `SHOWN`."""
 
 
-@dataclass(frozen=True, slots=True)
-class ActivityReport:
+class ActivityReport(Struct, frozen=True):
     """Who decided what, when and why, and what came of it, from `since` up to `until`."""
 
     made_at: datetime
@@ -163,8 +158,7 @@ class ActivityReport:
         return sum(each.closed for each in self.stretches)
 
 
-@dataclass(slots=True)
-class DecisionTally:
+class DecisionTally(Struct):
     """Counts audit rows as they are read, newest first, in bounded memory."""
 
     records: int = 0
@@ -221,8 +215,7 @@ class DecisionTally:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class DayCount:
+class DayCount(Struct, frozen=True):
     """What the store counts of one UTC day."""
 
     day: date

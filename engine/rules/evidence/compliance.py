@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.catalog.protection import Reaches
 from engine.model.build import OsBuild, Platform
@@ -21,8 +23,7 @@ _AWAY_AFTER = timedelta(days=7)
 """A device that has been silent for so long is told as away, whatever else is wrong with it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Present:
+class Present(Struct, frozen=True):
     """How groups stand towards a month now: (devices, protected)."""
 
     by_group: Mapping[Group, tuple[int, int]]
@@ -140,8 +141,7 @@ def hours_to(steps: Mapping[int, int], wanted: float) -> int | None:
 # --- devices that lag behind ------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Laggard:
+class Laggard(Struct, frozen=True):
     """A device without the current month's protection, as the store tells it."""
 
     device_id: int

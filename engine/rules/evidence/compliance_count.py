@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec import Struct, field
 
 from engine.catalog.protection import NOTHING, Reaches, ReachTable
 from engine.model.build import Platform
@@ -22,8 +23,7 @@ CLOSES_AFTER = FOLLOWED + timedelta(days=7)
 _TOLD_EVERY = 50_000
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """Devices that are told apart by nothing that a report asks for."""
 
     platform: Platform
@@ -31,8 +31,7 @@ class Group:
     site: str
 
 
-@dataclass(slots=True)
-class GroupMonth:
+class GroupMonth(Struct):
     """One group against one month's release."""
 
     devices: int = 0
@@ -48,8 +47,7 @@ class GroupMonth:
             self.steps[hour] = self.steps.get(hour, 0) + by
 
 
-@dataclass(slots=True)
-class MonthCount:
+class MonthCount(Struct):
     """All groups against one month's release."""
 
     month: str

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime
+
+from msgspec import Struct, field
 
 from engine.catalog.calendar import Month, patch_tuesday_moment
 from engine.model.build import Platform
@@ -27,8 +28,7 @@ from engine.rules.evidence.rates import ARC_CORE_MONTH, CLIENT_RESTART, SERVER_R
 ALL = "all"
 
 
-@dataclass(frozen=True, slots=True)
-class ServerCohort:
+class ServerCohort(Struct, frozen=True):
     """Arc-connected servers that could take hotpatches and were first seen at the same time."""
 
     first_seen_at: datetime | None
@@ -40,8 +40,7 @@ class ServerCohort:
     enrolled_cores: int
 
 
-@dataclass(frozen=True, slots=True)
-class CostFacts:
+class CostFacts(Struct, frozen=True):
     """What was counted, before any price."""
 
     made_at: datetime
@@ -58,8 +57,7 @@ class CostFacts:
     """In the order of the rings."""
 
 
-@dataclass(slots=True)
-class Pricing:
+class Pricing(Struct):
     """Looks rates up and remembers which were used."""
 
     book: RateBook

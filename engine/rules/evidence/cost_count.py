@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from engine.catalog.calendar import Month, patch_tuesday_moment
 from engine.model.build import Platform
@@ -29,8 +30,7 @@ Change = tuple[int, int, int | None, int | None]
 """When, device, build, KB."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServicingMonth:
+class ServicingMonth(Struct, frozen=True):
     """From one Patch Tuesday to the next."""
 
     month: str
@@ -38,8 +38,7 @@ class ServicingMonth:
     ends_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class CostGroup:
+class CostGroup(Struct, frozen=True):
     """Devices that a cost report tells apart."""
 
     platform: Platform
@@ -47,8 +46,7 @@ class CostGroup:
     eligible: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class CostCell:
+class CostCell(Struct, frozen=True):
     """One group in one servicing month."""
 
     month: str

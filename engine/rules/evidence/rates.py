@@ -9,8 +9,9 @@ from __future__ import annotations
 import calendar
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
+
+from msgspec import Struct
 
 from engine.catalog.calendar import Month
 from engine.model.errors import BadInput
@@ -22,8 +23,7 @@ ARC_CORE_MONTH = "arc-core-month"
 RATE_IDS = (SERVER_RESTART, CLIENT_RESTART, ARC_CORE_MONTH)
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(Struct, frozen=True):
     """What something costs from one day to another, both in it."""
 
     id: str

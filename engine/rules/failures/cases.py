@@ -5,8 +5,9 @@ The store makes them from its rows; plans, views and the help desk read them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct
 
 from engine.model.build import Platform, kb_text
 from engine.model.causes import Cause
@@ -16,8 +17,7 @@ from engine.rules.failures.retries import RetryDecision, retry_decision
 from engine.rules.failures.sla import DEFAULT_TARGETS, FailureTimes, Sla, SlaStage, SlaTargets, due_at, judge
 
 
-@dataclass(frozen=True, slots=True)
-class FailureCase:
+class FailureCase(Struct, frozen=True):
     """One open failure of a release on a device, from the first attempt that failed to the latest."""
 
     install_id: int
@@ -39,7 +39,7 @@ class FailureCase:
     """By which its service level goes: of the release's worst vulnerability, critical where one is exploited."""
     is_excluded: bool
     """The release is withheld from the device by an exclusion in force."""
-    targets: SlaTargets = field(default=DEFAULT_TARGETS, repr=False)
+    targets: SlaTargets = DEFAULT_TARGETS
     """The service levels that it is held against."""
 
     @property
@@ -59,8 +59,7 @@ class FailureCase:
         return retry_decision(self.code, self.attempts, self.failed_at, now, repaired=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Escalation:
+class Escalation(Struct, frozen=True):
     """Failures that were given to somebody."""
 
     id: int
@@ -90,8 +89,7 @@ class Escalation:
         return self.ended_at is None and self.open_devices > 0 and now > self.due_at
 
 
-@dataclass(frozen=True, slots=True)
-class KnownProblem:
+class KnownProblem(Struct, frozen=True):
     """What is behind failures, as somebody has noted it; with a safeguard hold where `holds`."""
 
     id: int
@@ -119,8 +117,7 @@ class KnownProblem:
         return self.kb in kbs
 
 
-@dataclass(frozen=True, slots=True)
-class Exclusion:
+class Exclusion(Struct, frozen=True):
     """Releases that are kept from a device."""
 
     kb: int | None

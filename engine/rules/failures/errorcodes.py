@@ -9,8 +9,10 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from types import MappingProxyType
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.model.causes import WAITS, Cause, Retry
 from engine.model.errors import BadInput
@@ -25,8 +27,7 @@ _FIELDS = ("code", "symbol", "meaning", "remedy", "cause", "retry", "retry_after
 _SOURCE_OF_ORIGIN = "[MS-ERREF] Windows Error Codes, read from the facility in the code"
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorKnowledge:
+class ErrorKnowledge(Struct, frozen=True):
     """What is known about one error code."""
 
     code: int

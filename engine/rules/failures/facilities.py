@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.model.causes import Cause
 
@@ -16,8 +17,7 @@ _NTSTATUS_IN_HRESULT = 0x1000_0000
 _NT_WIN32 = 0xC007
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Who raised a code and what class of cause that suggests."""
 
     facility: str

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from math import ceil, exp, inf, log
+
+from msgspec import Struct
 
 from engine.rules.failures.odds import log_tail
 
@@ -30,8 +31,7 @@ _PAIR_GAIN = 1.2
 _SHARED = 0.9
 
 
-@dataclass(frozen=True, slots=True)
-class BaseRates:
+class BaseRates(Struct, frozen=True):
     """How often each value occurs among the devices that could have failed.
 
     The population is every device that attempted the release, failed ones included. With the whole fleet instead,
@@ -72,8 +72,7 @@ def base_rates(devices: Iterable[Traits]) -> BaseRates:
     return BaseRates(population, counts, together)
 
 
-@dataclass(frozen=True, slots=True)
-class FactorRules:
+class FactorRules(Struct, frozen=True):
     """When something shared is worth a word. Shares are 0.0 to 1.0."""
 
     min_devices: int = 6
@@ -89,8 +88,7 @@ class FactorRules:
     """Factors named for one group."""
 
 
-@dataclass(frozen=True, slots=True)
-class CommonFactor:
+class CommonFactor(Struct, frozen=True):
     """A trait value, or a pair of them, that failing devices have far more often than the population."""
 
     trait: str
@@ -119,8 +117,7 @@ class CommonFactor:
         return f"{self.share_text} are {self.value} ({share} of all, {lift} times the base rate)"
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
+class _Candidate(Struct, frozen=True):
     parts: tuple[Part, ...]
     count: int
     base: int

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from engine.model.causes import Cause, Retry
 from engine.rules.failures.errorcodes import ErrorKnowledge, code_text, explain
@@ -20,8 +21,7 @@ BaseFor = Callable[[Mapping[int, int]], BaseRates | None]
 _SAMPLE = 5
 
 
-@dataclass(frozen=True, slots=True)
-class FailedInstall:
+class FailedInstall(Struct, frozen=True):
     """One install that failed, with the traits of its device."""
 
     install_id: int
@@ -36,8 +36,7 @@ class FailedInstall:
     """``model``, ``driver``, ``site``, ``build``, ``ring``, ``platform``, ``architecture``, ``form``; "" is unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class FailureGroup:
+class FailureGroup(Struct, frozen=True):
     """All failures with one code, and so with one cause and one next step."""
 
     key: str
@@ -64,8 +63,7 @@ class FailureGroup:
     last_failed_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class CauseSummary:
+class CauseSummary(Struct, frozen=True):
     """One class of cause over all its codes, and what its devices have in common whatever the code."""
 
     cause: Cause

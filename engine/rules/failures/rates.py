@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from engine.rules.failures.factors import BaseRates, Part
 
 
-@dataclass(slots=True)
-class Population:
+class Population(Struct):
     """The devices that attempted one release to its end, by their traits; "" is a value that is not known."""
 
     traits: Sequence[str]
@@ -23,7 +23,7 @@ class Population:
     """Trait → value → devices."""
     combinations: Mapping[tuple[str, ...], int] | None
     """Values in the order of `traits` → devices; None where there were too many to keep."""
-    _partners: dict[Part, Counter[Part]] = field(default_factory=dict, repr=False)
+    _partners: dict[Part, Counter[Part]] = field(default_factory=dict)
 
     def both(self, one: Part, other: Part) -> int:
         """How many devices have both values, or the most there can be."""

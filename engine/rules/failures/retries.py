@@ -6,8 +6,9 @@ Plans and the rollout call it. The rule comes from the error knowledge; waits an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from engine.model.causes import WAITS, Retry
 from engine.rules.failures.errorcodes import explain
@@ -18,8 +19,7 @@ RETRY_LIMITS: Mapping[Retry, int] = {Retry.YES: 5, Retry.AFTER_FIX: 3, Retry.NO:
 _LONGEST_WAIT = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class RetryDecision:
+class RetryDecision(Struct, frozen=True):
     """The answer to "may it be tried again now?"."""
 
     allowed: bool

@@ -10,8 +10,9 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from engine.model.causes import Cause
 from engine.model.errors import BadInput, NotFound
@@ -28,8 +29,7 @@ _HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\uf
 _HEADING = re.compile(r"#[ \t]+(?P<title>\S.*?)[ \t#]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Runbook:
+class Runbook(Struct, frozen=True):
     """One checklist, as Markdown."""
 
     cause: str

@@ -6,9 +6,10 @@ The engine's reads call it for groups, devices and the overview. Hours run aroun
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from engine.model.errors import BadInput
 from engine.model.model import Severity
@@ -31,8 +32,7 @@ class SlaState(StrEnum):
     OVERDUE = "overdue"
 
 
-@dataclass(frozen=True, slots=True)
-class SlaTarget:
+class SlaTarget(Struct, frozen=True):
     """The time allowed for each stage."""
 
     detect: timedelta
@@ -66,8 +66,7 @@ def _default_severities() -> Mapping[Severity, SlaTarget]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class SlaTargets:
+class SlaTargets(Struct, frozen=True):
     """Targets by the severity of the release and by ring.
 
     The fix times are the three compliance marks: a day, five days, three weeks. Detection allows for devices that
@@ -91,8 +90,7 @@ class SlaTargets:
 DEFAULT_TARGETS = SlaTargets()
 
 
-@dataclass(frozen=True, slots=True)
-class FailureTimes:
+class FailureTimes(Struct, frozen=True):
     """When what happened to one failure; None where it has not."""
 
     failed_at: datetime
@@ -109,8 +107,7 @@ class FailureTimes:
         return _earliest(self.detected_at, self.acted_at, self.fixed_at)
 
 
-@dataclass(frozen=True, slots=True)
-class Sla:
+class Sla(Struct, frozen=True):
     """How one failure stands."""
 
     stage: SlaStage
@@ -121,8 +118,7 @@ class Sla:
     """Stages that were late or are overdue, also those that have been reached since."""
 
 
-@dataclass(frozen=True, slots=True)
-class SlaSummary:
+class SlaSummary(Struct, frozen=True):
     """How many failures stand, for the overview. Times are medians of what has been reached."""
 
     open: int

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.model.causes import Cause, Retry
 from engine.rules.failures.cases import Escalation, FailureCase, KnownProblem
@@ -19,8 +21,7 @@ from engine.rules.failures.groups import FailureGroup
 from engine.rules.failures.sla import DEFAULT_TARGETS, Sla, SlaStage, SlaState, SlaTargets
 
 
-@dataclass(frozen=True, slots=True)
-class GroupSla:
+class GroupSla(Struct, frozen=True):
     """How the failures of a group stand; stage, due time and state are those of the most urgent one."""
 
     stage: SlaStage
@@ -34,8 +35,7 @@ class GroupSla:
     """How many were late, or are, for each stage."""
 
 
-@dataclass(frozen=True, slots=True)
-class RetryOutlook:
+class RetryOutlook(Struct, frozen=True):
     """What a retry of the whole group by a person who has put right the cause would do."""
 
     now: int
@@ -52,8 +52,7 @@ class RetryOutlook:
     """The commonest reason against it, in words; "" where all may be tried."""
 
 
-@dataclass(frozen=True, slots=True)
-class FailureGroupView:
+class FailureGroupView(Struct, frozen=True):
     """A failure group with everything that is known and done about it."""
 
     group: FailureGroup

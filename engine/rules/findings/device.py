@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from engine.model.build import Architecture, OsBuild, Platform
 from engine.rules.findings.judgement import Evidence
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """A finished install or uninstall of this console."""
 
     id: int
@@ -23,16 +23,14 @@ class Step:
     build_after: OsBuild | None
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """A build that an import or a check-in told first at this time."""
 
     at: datetime
     build: OsBuild
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """An install that failed and has not been put right since."""
 
     kb: int
@@ -40,8 +38,7 @@ class Failure:
     failed_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class TargetDevice:
+class TargetDevice(Struct, frozen=True):
     """One device of the fleet."""
 
     id: int
@@ -60,8 +57,7 @@ class TargetDevice:
     """Newest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(Struct, frozen=True):
     """From when on a device stood at a level."""
 
     at: datetime | None

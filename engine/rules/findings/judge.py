@@ -7,8 +7,10 @@ a million findings cost a few look-ups each. It reads no file and no store.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.catalog import Levels
 from engine.catalog.calendar import next_baseline
@@ -26,8 +28,7 @@ _WHY = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """A device with the levels it has stood at, ready to be asked about any CVE."""
 
     device: TargetDevice

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from engine.catalog.closing import Route
 from engine.model.build import OsBuild
@@ -78,8 +79,7 @@ class Evidence(StrEnum):
         return self is Evidence.INSTALL
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(Struct, frozen=True):
     """What the device ran when the CVE was closed on it, and how that is known."""
 
     kb: int
@@ -96,8 +96,7 @@ class Proof:
     install_id: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True):
     """What becomes of one CVE on one host."""
 
     verdict: FindingVerdict
@@ -119,8 +118,7 @@ class Judgement:
     """What the catalog or the row says: other software, a platform, the last month that is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reconciled:
+class Reconciled(Struct, frozen=True):
     """One CVE of one row with what becomes of it."""
 
     file: str

@@ -6,9 +6,10 @@ Everything is worked out from facts that are handed in; it promises no more than
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from engine.catalog import Levels
 from engine.catalog.calendar import MonthPlan
@@ -41,8 +42,7 @@ class RestartNeed(StrEnum):
     """The update that is due restarts it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """How far the rollout is with the release that is due on the device."""
 
     kb: int
@@ -56,8 +56,7 @@ class Offer:
     """Why the release is paused or halted there."""
 
 
-@dataclass(frozen=True, slots=True)
-class HelpDeskAnswer:
+class HelpDeskAnswer(Struct, frozen=True):
     """The answer, each part one or two plain sentences; "" where there is nothing to say."""
 
     device: str
@@ -77,8 +76,7 @@ class HelpDeskAnswer:
     """Label and value, in the order in which they are read out."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Standing:
+class _Standing(Struct, frozen=True):
     """Everything about the device, with what follows from it."""
 
     detail: DeviceDetail

@@ -7,8 +7,9 @@ the reason has to be worked out from where the device stands.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from engine.catalog import Levels
 from engine.catalog.calendar import MonthPlan
@@ -36,8 +37,7 @@ class RestartReason(StrEnum):
     """Something that is not an update of this console."""
 
 
-@dataclass(frozen=True, slots=True)
-class Restart:
+class Restart(Struct, frozen=True):
     """A reason in words."""
 
     reason: RestartReason

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from engine.model.clock import to_text
 from engine.model.model import Install, InstallState
@@ -22,8 +23,7 @@ _TIMELINE = 6
 _ACTIVE_SIGNS = re.compile(r"([\\`*_\[\]<>|~&])")
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(Struct, frozen=True):
     """What is written down about one call. Every text is one line, without control characters."""
 
     title: str

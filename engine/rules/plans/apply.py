@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec import Struct, field
 
 from engine.model.build import Platform, kb_text
 from engine.model.intents import Apply, Plan, Refusal, Retry, Target
@@ -14,8 +15,7 @@ from engine.rules.plans.candidates import Candidate, Obstacle, led_by_tenant, no
 from engine.rules.readiness import reason_words
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseFacts:
+class ReleaseFacts(Struct, frozen=True):
     """What is known about one KB, for the devices of any platform."""
 
     kb: int
@@ -111,8 +111,7 @@ def _obstacle_to_offer(device: Candidate, release: Release, facts: ReleaseFacts)
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class FailedAttempt:
+class FailedAttempt(Struct, frozen=True):
     """An open failure, for the decision whether to try again."""
 
     device: Candidate

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from engine.model.build import kb_text
 from engine.model.intents import Approve, Plan, Refusal, Withdraw
@@ -14,8 +15,7 @@ from engine.rules.plans.candidates import plural
 from engine.rules.rollout.gates import Standing
 
 
-@dataclass(frozen=True, slots=True)
-class ApproveFacts:
+class ApproveFacts(Struct, frozen=True):
     """What is known about the release and the rings before the approval."""
 
     releases: Sequence[Release]

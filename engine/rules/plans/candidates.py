@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from engine.model.build import Architecture, OsBuild, Platform
 from engine.model.intents import Refusal
@@ -13,8 +14,7 @@ SAMPLE = 5
 """How many device names a plan shows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """What a decision about one device needs to know of it."""
 
     id: int
@@ -35,8 +35,7 @@ class Candidate:
     """The provider whose policies lead it; "" for a device that takes orders."""
 
 
-@dataclass(frozen=True, slots=True)
-class Obstacle:
+class Obstacle(Struct, frozen=True):
     """Why a change cannot touch a device, and what would make it possible. Equal obstacles are counted together."""
 
     why: str
@@ -53,8 +52,7 @@ def led_words(tenant: str) -> str:
     return f"{tenant} leads it by policy: nothing is installed or removed there on demand."
 
 
-@dataclass(slots=True)
-class Sorted:
+class Sorted(Struct):
     """A target divided into what the change touches and what it leaves out."""
 
     ids: list[int] = field(default_factory=list)

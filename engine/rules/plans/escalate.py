@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from engine.model.intents import EndEscalation, Escalate, EscalationEnd, Plan, Refusal
 from engine.rules.failures import Escalation, FailureCase, SlaStage
@@ -14,8 +15,7 @@ from engine.rules.plans.apply import target_words
 from engine.rules.plans.candidates import SAMPLE, plural
 
 
-@dataclass(frozen=True, slots=True)
-class EscalateFacts:
+class EscalateFacts(Struct, frozen=True):
     """What is known about the failures that are to be given over."""
 
     code: int | None

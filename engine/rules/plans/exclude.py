@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from engine.model.build import Platform, kb_text
 from engine.model.intents import Exclude, Plan, Readmit, Refusal, TakeBack
@@ -18,8 +19,7 @@ Exclusions = Mapping[int, tuple[Exclusion, ...]]
 """Device id → what is kept from it now."""
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingInstall:
+class WaitingInstall(Struct, frozen=True):
     """An install that nothing has happened for on its device yet."""
 
     install_id: int

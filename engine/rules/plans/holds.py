@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from engine.model.build import kb_text
 from engine.model.intents import LiftHold, Plan, Refusal, SetHold
 from engine.rules.plans.candidates import plural
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True):
     """A safeguard hold in force. No KB: every release; no filter: every device."""
 
     id: int

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.model.build import kb_text
 from engine.model.intents import HoldForProblem, LiftKnownProblem, MarkKnownProblem, Plan, Refusal
@@ -13,8 +14,7 @@ from engine.rules.failures.errorcodes import code_text
 from engine.rules.plans.candidates import plural
 
 
-@dataclass(frozen=True, slots=True)
-class ProblemFacts:
+class ProblemFacts(Struct, frozen=True):
     """What is known about the group, and whom a hold would concern."""
 
     code: int | None

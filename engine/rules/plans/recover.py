@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.model.build import Platform, kb_text
 from engine.model.intents import After, Plan, Recover, Refusal
@@ -16,8 +17,7 @@ from engine.rules.plans.candidates import SAMPLE, Candidate, plural
 from engine.rules.plans.uninstall import WayBack
 
 
-@dataclass(frozen=True, slots=True)
-class RecoveryFacts:
+class RecoveryFacts(Struct, frozen=True):
     """What a recovery would find."""
 
     ways: Mapping[Platform, WayBack]

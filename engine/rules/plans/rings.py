@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from engine.model.filters import Comparison, parse
 from engine.model.intents import Assign, Plan, Refusal, SetRing

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from engine.model.build import kb_text
 from engine.model.intents import Countersign, Plan, Refusal, SetPolicy

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.model.build import OsBuild, Platform, kb_text
 from engine.model.intents import After, Plan, Uninstall
@@ -16,8 +17,7 @@ from engine.rules.plans.apply import target_words
 from engine.rules.plans.candidates import Candidate, Obstacle, led_by_tenant, nothing_left, plural, sort_out
 
 
-@dataclass(frozen=True, slots=True)
-class WayBack:
+class WayBack(Struct, frozen=True):
     """For one platform: what the hotpatch is removed to, and what protects the device afterwards."""
 
     release: Release

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from engine.model.model import STALE_REASON, CheckId, DeviceFacts, Verdict
 from engine.rules.readiness.checks import NOT_TOLD

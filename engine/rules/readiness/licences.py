@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any
+
+from msgspec import Struct
 
 NO_LICENCE = "none"
 """The key of a known lack; "" is "not known"."""
 
 
-@dataclass(frozen=True, slots=True)
-class Licence:
+class Licence(Struct, frozen=True):
     """One licence as an administrator knows it."""
 
     key: str
@@ -41,8 +41,7 @@ def _document() -> Any:
     return json.loads((files("data") / "licences.json").read_text("utf-8"))
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """A service plan inside a licence, as Microsoft Graph tells it."""
 
     title: str
@@ -50,8 +49,7 @@ class Plan:
     """Whether it carries hotpatch rights by itself; Intune alone does not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Assigned:
+class Assigned(Struct, frozen=True):
     """One licence that is assigned to a user: its part number and its service plans."""
 
     part_number: str

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from engine.model.model import CheckId, DeviceFacts, Verdict
 
@@ -40,8 +41,7 @@ class Stage(StrEnum):
     READY = "ready"
 
 
-@dataclass(frozen=True, slots=True)
-class ReadinessSettings:
+class ReadinessSettings(Struct, frozen=True):
     """What an organisation decides about readiness."""
 
     max_age_days: int = 14
@@ -55,8 +55,7 @@ class ReadinessSettings:
         return timedelta(days=self.max_age_days)
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """What a rule may know besides the device's own facts."""
 
     levels: Levels | None
@@ -65,8 +64,7 @@ class Context:
     settings: ReadinessSettings
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """What a rule's function makes of one device. "" for `needed` and `fix` means the words of the rule."""
 
     result: CheckResult
@@ -75,8 +73,7 @@ class Finding:
     fix: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One prerequisite, declared once; screens, commands, documents and the bulk SQL read it from here."""
 
     id: CheckId
@@ -98,8 +95,7 @@ class Rule:
     find: Callable[[DeviceFacts, Context], Finding]
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """One prerequisite of one device, ready to be shown."""
 
     check: CheckId
@@ -114,8 +110,7 @@ class Check:
     """When the device last told the fact; None when nobody knows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Readiness:
+class Readiness(Struct, frozen=True):
     """Whether a device can take hotpatches, prerequisite by prerequisite."""
 
     verdict: Verdict

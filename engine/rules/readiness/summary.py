@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from engine.catalog.calendar import BASELINE_MONTHS, patch_tuesday_moment, planned_kind
 from engine.model.build import Platform
@@ -19,8 +20,7 @@ _STALE_FIX = "Bring the device back to its network and look at its management ag
 _STALE_SOURCE = "Readiness settings: volatile facts older than 14 days are not believed"
 
 
-@dataclass(frozen=True, slots=True)
-class VerdictCount:
+class VerdictCount(Struct, frozen=True):
     """Devices of one ring, platform or site by what readiness says of them."""
 
     name: str
@@ -34,8 +34,7 @@ class VerdictCount:
     unknown: int
 
 
-@dataclass(frozen=True, slots=True)
-class VerdictCell:
+class VerdictCell(Struct, frozen=True):
     """What the store counts: devices alike in these words."""
 
     ring: str
@@ -46,8 +45,7 @@ class VerdictCell:
     devices: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReasonFix:
+class ReasonFix(Struct, frozen=True):
     """One reason for not being ready, with what to do about it."""
 
     id: str
@@ -64,8 +62,7 @@ class ReasonFix:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class NextRelease:
+class NextRelease(Struct, frozen=True):
     """The next monthly release of a platform by the calendar's pattern, and who restarts for it."""
 
     platform: Platform
@@ -84,8 +81,7 @@ class NextRelease:
         return every if self.kind.is_baseline else f"{every} readiness:not-ready,unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class ReadinessReport:
+class ReadinessReport(Struct, frozen=True):
     """Readiness of the devices that a filter matches, as it stands now."""
 
     made_at: datetime

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from engine.model.build import kb_text
 from engine.model.intents import Refusal
@@ -16,8 +18,7 @@ from engine.model.model import Release
 SETTING = "approval-policy"
 
 
-@dataclass(frozen=True, slots=True)
-class ApprovalPolicy:
+class ApprovalPolicy(Struct, frozen=True):
     """What must hold for an approval to count."""
 
     second_person: bool = False

@@ -5,9 +5,10 @@ Reads, forecast and the runner's escalation ask it. A deadline counts from the d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct
 
 from engine.model.model import Ring
 
@@ -27,8 +28,7 @@ class Lateness(StrEnum):
     DUE = "due"
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(Struct, frozen=True):
     """The moments of one ring and release."""
 
     deadline_at: datetime

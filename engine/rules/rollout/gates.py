@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.model.model import Approval, Gate, Release, Ring
 from engine.rules.rollout.health import HealthVerdict
 
 
-@dataclass(frozen=True, slots=True)
-class RingCounts:
+class RingCounts(Struct, frozen=True):
     """Devices of a ring towards one release; every device of its platforms is in exactly one of the five."""
 
     installed: int = 0
@@ -73,8 +74,7 @@ class ConditionState(StrEnum):
     FAILING = "failing"
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """One condition of a gate."""
 
     name: str
@@ -83,8 +83,7 @@ class Condition:
     state: ConditionState
 
 
-@dataclass(frozen=True, slots=True)
-class GateVerdict:
+class GateVerdict(Struct, frozen=True):
     """What a ring's gate says to the ring after it."""
 
     conditions: tuple[Condition, ...]
@@ -100,8 +99,7 @@ class GateVerdict:
         return next((each for each in self.conditions if each.state is ConditionState.FAILING), None)
 
 
-@dataclass(frozen=True, slots=True)
-class RingFacts:
+class RingFacts(Struct, frozen=True):
     """What the engine knows of one ring towards one release, before any decision."""
 
     ring: Ring
@@ -126,8 +124,7 @@ class RingFacts:
     """What the tenant has not taken yet, in words; "" when nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """A ring's facts with what follows from them."""
 
     facts: RingFacts

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 MIN_PATCHED = 4
 """Below this many patched devices nothing is judged."""
@@ -24,8 +25,7 @@ MAX_OVERHEAD = 0.03
 MIN_FOR_MEANS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class KindHealth:
+class KindHealth(Struct, frozen=True):
     """The last 24 hours of a sample of devices of one kind. Events count devices, not events."""
 
     kind: str
@@ -39,8 +39,7 @@ class KindHealth:
     memory: float
 
 
-@dataclass(frozen=True, slots=True)
-class HealthVerdict:
+class HealthVerdict(Struct, frozen=True):
     """What the comparison says."""
 
     patched: int

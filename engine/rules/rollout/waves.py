@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from engine.model.model import Ring
 from engine.rules.rollout.gates import RingCounts
 
 
-@dataclass(frozen=True, slots=True)
-class WaveStanding:
+class WaveStanding(Struct, frozen=True):
     """Which wave of a ring is on for a release."""
 
     number: int

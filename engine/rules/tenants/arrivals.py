@@ -6,14 +6,14 @@ Builds of a hotpatch and of its twin are compared by what they are, never by whi
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.model.build import OsBuild
 from engine.model.model import Release, ReleaseKind
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(Struct, frozen=True):
     """What a build proves."""
 
     restarted: bool

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from engine.rules.tenants.model import PolicyKind, Reach, RingKind, TenantPicture
 
@@ -37,8 +39,7 @@ class Stage(StrEnum):
 ORDER = tuple(Stage)
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
+class Cursor(Struct, frozen=True):
     """Where a stage goes on. Lists go by the service's next link, our own lists by the last key that was done."""
 
     next_link: str = ""
@@ -61,8 +62,7 @@ class Cursor:
         return replace(self, next_link=link, since_mark=self.since_mark + 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(Struct, frozen=True):
     """What a pull has counted."""
 
     left_out: int = 0
@@ -79,8 +79,7 @@ class Tally:
         return replace(self, faults={stage.value: words, **(self.faults or {})})
 
 
-@dataclass(frozen=True, slots=True)
-class Pull:
+class Pull(Struct, frozen=True):
     """One pull of a tenant's inventory: under way, waiting to be taken over, or done."""
 
     provider: str
@@ -98,8 +97,7 @@ class Pull:
         return self.at(ORDER[ORDER.index(self.stage) + 1])
 
 
-@dataclass(frozen=True, slots=True)
-class Freshness:
+class Freshness(Struct, frozen=True):
     """How old what is known of a tenant is."""
 
     provider: str
@@ -128,8 +126,7 @@ def where(stage: Stage, done: int, total: int) -> str:
     return f"{stage} {done:,}" if done else str(stage)
 
 
-@dataclass(frozen=True, slots=True)
-class ListedDevice:
+class ListedDevice(Struct, frozen=True):
     """A device as the list of managed devices has it."""
 
     intune_id: str
@@ -142,8 +139,7 @@ class ListedDevice:
     """The members that facts are made of, as they came."""
 
 
-@dataclass(frozen=True, slots=True)
-class Enrolment:
+class Enrolment(Struct, frozen=True):
     """How a device stands with the update service."""
 
     state: str
@@ -152,8 +148,7 @@ class Enrolment:
     """Graph's reasons why the service cannot serve the device, ``invalidAzureADJoin``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """A device or a user in a group, nested groups looked through."""
 
     kind: str
@@ -168,8 +163,7 @@ EVERY_USER = "*users"
 """Stand in for a group where something is assigned to all devices, or to all licensed users."""
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(Struct, frozen=True):
     """One ring or policy with one group that it is assigned to, or that it leaves out."""
 
     kind: RingKind
@@ -218,8 +212,7 @@ def why_not_whole(picture: TenantPicture) -> str:
     return f"Whom {', '.join(vague[:3])} is assigned to is not told whole." if vague else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """All that a tenant has told of one device, as it was kept."""
 
     intune_id: str

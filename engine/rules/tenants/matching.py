@@ -6,7 +6,8 @@ The readers of rings match by the groups alone; once their members are known, ta
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from engine.rules.tenants.model import PolicyKind, Reach, RingKind, TenantPicture, TenantPolicy, TenantRing
 

@@ -6,10 +6,11 @@ Readers in `providers` make the first four, `wishes` makes requests, `store` kee
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
 
 
 class Wish(StrEnum):
@@ -52,8 +53,7 @@ class PolicyKind(StrEnum):
     """The newer windowsUpdates policy that holds rings and approvals."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(Struct, frozen=True):
     """Which devices an assignment covers, by groups; exclusions win."""
 
     included: tuple[str, ...] = ()
@@ -73,8 +73,7 @@ class Reach:
         return not (self.included or self.all_devices or self.all_users or self.others)
 
 
-@dataclass(frozen=True, slots=True)
-class ApprovalRule:
+class ApprovalRule(Struct, frozen=True):
     """What a policy does by itself with a kind of update. Words as the service writes them; new ones survive."""
 
     cadence: str
@@ -86,8 +85,7 @@ class ApprovalRule:
     deferral_days: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class TenantPolicy:
+class TenantPolicy(Struct, frozen=True):
     """A policy that approvals are given to."""
 
     id: str
@@ -119,8 +117,7 @@ def policy_id_of(key: str) -> str:
 _UPDATES = f"{PolicyKind.UPDATES}/"
 
 
-@dataclass(frozen=True, slots=True)
-class TenantRing:
+class TenantRing(Struct, frozen=True):
     """One ring as the tenant keeps it; None is what the tenant does not keep or does not tell."""
 
     key: str
@@ -145,8 +142,7 @@ class TenantRing:
     modified_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CatalogItem:
+class CatalogItem(Struct, frozen=True):
     """One release in a catalog of the tenant. It may hold several KBs: the hotpatch and the LCU of a month together."""
 
     id: str
@@ -158,8 +154,7 @@ class CatalogItem:
     expeditable: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TenantApproval:
+class TenantApproval(Struct, frozen=True):
     """What a policy says about a catalog item."""
 
     policy: str
@@ -179,8 +174,7 @@ class TenantApproval:
         return self.status.casefold() == "suspended"
 
 
-@dataclass(frozen=True, slots=True)
-class TenantPicture:
+class TenantPicture(Struct, frozen=True):
     """All that one reading of a tenant told about rings and approvals."""
 
     rings: tuple[TenantRing, ...]
@@ -204,8 +198,7 @@ class TenantPicture:
         return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
-class BoundRing:
+class BoundRing(Struct, frozen=True):
     """A ring of the tenant with the ring here that shows it."""
 
     ring_id: int
@@ -223,8 +216,7 @@ class BoundRing:
 # --- what is asked of it ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """One change that is to be sent, complete but for what an earlier answer brings."""
 
     provider: str
@@ -274,8 +266,7 @@ class RequestState(StrEnum):
         return self in (RequestState.WAITING, RequestState.SENDING)
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Struct, frozen=True):
     """A request with what became of it."""
 
     id: int

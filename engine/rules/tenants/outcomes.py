@@ -5,9 +5,10 @@ The readers of reports make these, the store keeps them, `engine.tenants.status`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Course(StrEnum):
@@ -24,8 +25,7 @@ class Course(StrEnum):
     """A word that is new here, or that says nothing about the course; it is shown as it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """One row of a report about a device."""
 
     source: str

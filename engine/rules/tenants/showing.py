@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.model.intents import SetRing
 from engine.model.model import Gate, Ring
@@ -24,8 +26,7 @@ _COMPARED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """One value that is not what it was."""
 
     field: str
@@ -66,7 +67,7 @@ def shown(told: TenantRing, ring: Ring) -> Ring:
         changes["deadline_days"] = told.deadline_days
     if "grace" in kept and told.grace_days is not None:
         changes["grace_days"] = told.grace_days
-    return replace(ring, **changes)  # type: ignore[arg-type]
+    return replace(ring, **changes)
 
 
 def in_order(rings: Iterable[TenantRing]) -> list[TenantRing]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from engine.rules.tenants.matching import agreed
 from engine.rules.tenants.model import (
@@ -34,8 +36,7 @@ _DAYS_OF = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Tenant:
+class Tenant(Struct, frozen=True):
     """Rings that the tenant does not have any more are not in it."""
 
     provider: str
@@ -140,7 +141,7 @@ class Tenant:
         ring = self.rings.get(request.ring_key)
         if ring is None:
             return self
-        return replace(self, rings={**self.rings, ring.key: replace(ring, **changes)})  # type: ignore[arg-type]
+        return replace(self, rings={**self.rings, ring.key: replace(ring, **changes)})
 
 
 _EARLY = datetime(1980, 1, 1, tzinfo=UTC)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from engine.model.errors import BadInput
 from engine.model.intents import Refusal
@@ -21,8 +22,7 @@ POLICIES = "/deviceManagement/windowsQualityUpdatePolicies"
 NEWER = "/admin/windows/updates/policies"
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What a wish comes to in one tenant."""
 
     requests: tuple[Request, ...] = ()

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from engine.model.errors import Gone, ProviderError, SignInNeeded, Throttled, Unreachable
 from engine.providers.graph.details import details as details_of
@@ -26,8 +28,7 @@ _TOO_MANY = 5
 """From so many on, "not there" for every single one means that the service does not offer this."""
 
 
-@dataclass(slots=True)
-class _Came:
+class _Came(Struct):
     """What came of one step's requests."""
 
     found: dict[str, Any] = field(default_factory=dict)

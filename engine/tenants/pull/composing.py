@@ -71,7 +71,7 @@ def _rings(store: Store, pull: Pull, now: datetime, *, dry_run: bool) -> Mapping
     kept = store.tenant_pulls.picture(pull.provider)
     if kept and not dry_run:
         with store.transaction():
-            take_over_rings(store, pull.provider, PICTURE.validate_json(kept), now)
+            take_over_rings(store, pull.provider, PICTURE.decode(kept), now)
     return {each.ring.key: each.ring_id for each in store.tenant_rings.bound(pull.provider) if each.gone_at is None}
 
 

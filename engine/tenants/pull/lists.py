@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from pydantic import TypeAdapter
+import msgspec
+from msgspec.structs import replace
 
 from engine.model.errors import ProviderError
 from engine.providers.graph.answers import AnswerUnusable
@@ -29,7 +28,7 @@ from engine.tenants.pull.reading import (
     without_stage,
 )
 
-PICTURE = TypeAdapter(TenantPicture)
+PICTURE = msgspec.json.Decoder(TenantPicture)
 
 
 async def devices(work: Work) -> Pull:
@@ -104,7 +103,7 @@ async def rings(work: Work) -> Pull:
     with work.keeping(moved):
         work.store.tenant_reach.keep_assignments(work.provider, picture.told, assignments_of(picture))
         work.store.tenant_pulls.read_whole(work.provider, policies=not why_not_whole(picture))
-        work.store.tenant_pulls.keep_picture(work.provider, PICTURE.dump_json(picture).decode())
+        work.store.tenant_pulls.keep_picture(work.provider, msgspec.json.encode(picture).decode())
     return moved
 
 

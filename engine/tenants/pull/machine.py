@@ -7,9 +7,10 @@ Every arrow, and every step within a stage, is one transaction. Killed at any in
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from engine.fleet.takeover import ImportReport
 from engine.model.clock import Clock
@@ -41,8 +42,7 @@ _STEPS: Mapping[Stage, Callable[[Work], Awaitable[Pull]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class PullProgress:
+class PullProgress(Struct, frozen=True):
     """How far a pull has come."""
 
     stage: Stage

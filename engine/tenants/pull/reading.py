@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.model.errors import Denied, Gone, NotOffered, ProviderError
 from engine.providers.graph.answers import AnswerUnusable, GraphError
@@ -27,8 +29,7 @@ _STALE = frozenset({400, 404, 410})
 """Statuses with which a kept link is refused when the service has forgotten it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(Struct, frozen=True):
     """What a step works on."""
 
     store: Store

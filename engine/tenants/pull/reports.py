@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import IO
+
+from msgspec.structs import replace
 
 from engine.model.errors import Denied, NotOffered, ProviderError, SignInNeeded, Throttled, Unreachable
 from engine.providers.graph.alerts import ALERTS, ALERTS_AT_ONCE, EXPORTS, ExportedReport, read_alert, read_exported
@@ -74,7 +75,7 @@ def policies_of(work: Work) -> list[str]:
     kept = work.store.tenant_pulls.picture(work.provider)
     if not kept:
         return []
-    picture = PICTURE.validate_json(kept)
+    picture = PICTURE.decode(kept)
     return sorted(each.id for each in picture.policies if each.kind is PolicyKind.QUALITY)[:_MOST_POLICIES]
 
 
