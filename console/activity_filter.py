@@ -30,7 +30,7 @@ _ALIASES = {"who": "by", "actor": "by", "name": "device", "reason": "why", "stag
 _WORD = re.compile(r'(?P<minus>-?)(?:(?P<field>[^\s:"]+):)?(?:"(?P<quoted>[^"]*)"|(?P<plain>[^\s"]*))')
 
 
-class Word(Struct, frozen=True):
+class FilterWord(Struct, frozen=True):
     """One word of a filter; `field` is "" for a bare word."""
 
     field: str
@@ -38,7 +38,7 @@ class Word(Struct, frozen=True):
     negated: bool
 
 
-def parse(text: str) -> tuple[Word, ...]:
+def parse(text: str) -> tuple[FilterWord, ...]:
     """The words of a filter; all of them must hold.
 
     Raises:
@@ -58,11 +58,11 @@ def parse(text: str) -> tuple[Word, ...]:
         if field == "kb":
             wanted = wanted.removeprefix("kb")
         if wanted:
-            found.append(Word(field, wanted, bool(match["minus"])))
+            found.append(FilterWord(field, wanted, bool(match["minus"])))
     return tuple(found)
 
 
-def matches(filter: tuple[Word, ...], row: ActiveInstall | AuditRow) -> bool:
+def matches(filter: tuple[FilterWord, ...], row: ActiveInstall | AuditRow) -> bool:
     """Whether every word holds for a row."""
     if not filter:
         return True

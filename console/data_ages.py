@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from console.text import Severity, clean, moment_long, until
+from console.text import Tone, clean, moment_long, until
 from engine.model.records.data_age import DataAge
 
 
@@ -14,9 +14,9 @@ def age_words(age: DataAge, now: datetime) -> str:
     return f"{clean(age.provider)} {until(age.pulled_at, now) if age.pulled_at else 'never pulled'}"
 
 
-def age_severity(age: DataAge, now: datetime) -> Severity:
+def age_severity(age: DataAge, now: datetime) -> Tone:
     """AT_RISK where it is too old to act on."""
-    return Severity.AT_RISK if age.is_stale(now) else Severity.NONE
+    return Tone.AT_RISK if age.is_stale(now) else Tone.NONE
 
 
 def as_of_words(age: DataAge, now: datetime) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from console.text import Severity, kb, moment, plural, until, words
+from console.text import Tone, kb, moment, plural, until, words
 from engine.model.model import Cve, DeviceState, Install, Track, Verdict
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Next(Struct, frozen=True):
     """Something that comes next."""
 
     words: str
-    severity: Severity = Severity.NONE
+    severity: Tone = Tone.NONE
 
 
 def read_device(engine: Engine, device_id: int) -> DeviceReport:
@@ -81,16 +81,14 @@ def what_next(report: DeviceReport) -> list[Next]:
     """What comes next for a device, the nearest first."""
     detail, levels = report.detail, report.levels
     steps = [
-        Next(_under_way(install, report.now), Severity.DUE) for install in detail.installs if not install.state.is_final
+        Next(_under_way(install, report.now), Tone.DUE) for install in detail.installs if not install.state.is_final
     ]
     if detail.facts.restart_pending:
-        steps.append(Next("It restarts to finish what was installed.", Severity.AT_RISK))
+        steps.append(Next("It restarts to finish what was installed.", Tone.AT_RISK))
     if detail.state is DeviceState.FAILED and detail.as_of is not None:
-        steps.append(
-            Next("It tries again by itself; what failed stays listed until its build is seen.", Severity.FAILED)
-        )
+        steps.append(Next("It tries again by itself; what failed stays listed until its build is seen.", Tone.FAILED))
     elif detail.state is DeviceState.FAILED:
-        steps.append(Next("The failed install stays listed until it is retried (r) or put right.", Severity.FAILED))
+        steps.append(Next("The failed install stays listed until it is retried (r) or put right.", Tone.FAILED))
     if levels is not None and not detail.protected and not steps:
         steps.append(_offer(report, levels))
     if report.next_baseline is not None and detail.track is not Track.UNKNOWN:
@@ -115,30 +113,30 @@ def _offer(report: DeviceReport, levels: Levels) -> Next:
         name = kb(lcu.kb) if lcu is not None else "the LCU"
         why = ", ".join(report.readiness.reasons)
         because = f" It takes no hotpatches: {why}." if why else ""
-        return Next(f"It takes {name}, with a restart.{because}", Severity.AT_RISK)
+        return Next(f"It takes {name}, with a restart.{because}", Tone.AT_RISK)
     name = kb(hotpatch.kb)
     if progress is None:
-        return Next(f"It is in no ring, so {name} reaches it only by apply (i).", Severity.AT_RISK)
+        return Next(f"It is in no ring, so {name} reaches it only by apply (i).", Tone.AT_RISK)
     ring = f"ring {progress.ring.name}"
     if progress.stopped:
-        return Next(f"{name} waits: {ring} is {progress.stopped}.", Severity.AT_RISK)
+        return Next(f"{name} waits: {ring} is {progress.stopped}.", Tone.AT_RISK)
     if not progress.approved:
-        return Next(f"{name} waits for approval for {ring}.", Severity.DUE)
+        return Next(f"{name} waits for approval for {ring}.", Tone.DUE)
     if progress.opened_at is None:
         opens = f" It may open {moment(progress.opens_at, report.now)} UTC." if progress.opens_at else ""
         waits = f": {progress.waits_for}" if progress.waits_for else ""
-        return Next(f"{name} waits for {ring} to open{waits}.{opens}", Severity.DUE)
+        return Next(f"{name} waits for {ring} to open{waits}.{opens}", Tone.DUE)
     if report.detail.as_of is not None:
-        return Next(f"{name} is taken at its next scan, hours to days later, without a restart.", Severity.OK)
-    return Next(f"{name} is offered at its next check-in, without a restart.", Severity.OK)
+        return Next(f"{name} is taken at its next scan, hours to days later, without a restart.", Tone.OK)
+    return Next(f"{name} is offered at its next check-in, without a restart.", Tone.OK)
 
 
 def cves_in_words(cves: tuple[Cve, ...]) -> Next:
     """``60 open, 2 of them exploited``."""
     if not cves:
-        return Next("none that Microsoft has published", Severity.OK)
+        return Next("none that Microsoft has published", Tone.OK)
     exploited = sum(each.exploited for each in cves)
     told = f"{plural(len(cves), 'CVE')} open"
     if exploited:
-        return Next(f"{told}, {exploited} of them exploited", Severity.FAILED)
-    return Next(told, Severity.DUE)
+        return Next(f"{told}, {exploited} of them exploited", Tone.FAILED)
+    return Next(told, Tone.DUE)

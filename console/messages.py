@@ -85,7 +85,7 @@ class RunnerTrouble(Message):
 # --- from tables ------------------------------------------------------------------------------------
 
 
-class Stretch(Struct, frozen=True):
+class RowSpan(Struct, frozen=True):
     """A stretch of rows that a table asks for."""
 
     anchor: Anchor
@@ -107,7 +107,7 @@ class TableMessage(Message):
 class PageWanted(TableMessage):
     """A table needs rows. Its screen asks for each stretch and gives them all back at once, with the serial."""
 
-    def __init__(self, table: Widget, serial: int, stretches: tuple[Stretch, ...]) -> None:
+    def __init__(self, table: Widget, serial: int, stretches: tuple[RowSpan, ...]) -> None:
         super().__init__(table)
         self.serial = serial
         self.stretches = stretches

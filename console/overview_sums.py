@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from console.columns import gate_fails, ring_standing_cell
-from console.text import Severity, error_code
+from console.text import Tone, error_code
 from engine.catalog.calendar import MonthState, patch_tuesday_moment
 from engine.model.model import STALE_REASON, ReleaseKind, Verdict
 from engine.model.records.fleet import Compliance, Count, ReasonCount, RingProgress
@@ -136,18 +136,18 @@ def release_blocks(progress: Iterable[RingProgress], plans: Iterable[MonthPlan])
     return tuple(sorted(blocks, key=lambda block: -block.devices))
 
 
-class Standing(Struct, frozen=True):
+class StandingLine(Struct, frozen=True):
     """Where something stands: in a word or two, and in full."""
 
-    severity: Severity
+    severity: Tone
     short: str
     long: str
 
 
-def ring_standing(row: RingProgress, now: datetime) -> Standing:
+def ring_standing(row: RingProgress, now: datetime) -> StandingLine:
     """What a release does or waits for in a ring."""
     found = ring_standing_cell(row, now)
-    return Standing(found.severity, _in_short(row, now), found.text)
+    return StandingLine(found.severity, _in_short(row, now), found.text)
 
 
 def _in_short(row: RingProgress, now: datetime) -> str:
@@ -177,29 +177,29 @@ def _waiting_in_short(row: RingProgress, now: datetime) -> str:
     return f"after {words.removeprefix('ring ')}" if words.startswith("ring ") else words or "opens now"
 
 
-def block_standing(block: ReleaseBlock, now: datetime) -> Standing:
+def block_standing(block: ReleaseBlock, now: datetime) -> StandingLine:
     """A release over all its rings: the worst that is said of one of them, else how many are open."""
     reached = [row for row in block.rings if row.devices]
     standings = [ring_standing(row, now) for row in reached]
-    for severity in (Severity.FAILED, Severity.AT_RISK):
+    for severity in (Tone.FAILED, Tone.AT_RISK):
         for row, standing in zip(reached, standings, strict=True):
             if standing.severity is severity and standing.short != "done":
-                return Standing(severity, standing.short, f"{row.ring.name}: {standing.long}")
+                return StandingLine(severity, standing.short, f"{row.ring.name}: {standing.long}")
     if not any(row.approved or row.opened_at for row in reached):
-        return Standing(Severity.NONE, "not approved", "not approved")
+        return StandingLine(Tone.NONE, "not approved", "not approved")
     opened = sum(row.opened_at is not None for row in reached)
     if all(standing.short == "done" for standing in standings):
         failed = sum(row.failed for row in reached)
-        return Standing(
-            Severity.AT_RISK if failed else Severity.OK, "done", f"done but for {failed} failed" if failed else "done"
+        return StandingLine(
+            Tone.AT_RISK if failed else Tone.OK, "done", f"done but for {failed} failed" if failed else "done"
         )
-    return Standing(Severity.DUE, f"{opened} of {len(reached)} open", f"{opened} of {len(reached)} rings open")
+    return StandingLine(Tone.DUE, f"{opened} of {len(reached)} open", f"{opened} of {len(reached)} rings open")
 
 
 # --- compliance -------------------------------------------------------------------------------------
 
 
-class Window(Struct, frozen=True):
+class ProtectedWithin(Struct, frozen=True):
     """Devices protected within a time after the release, and when that time is over."""
 
     name: str
@@ -211,10 +211,10 @@ class Window(Struct, frozen=True):
         return now < self.ends_at
 
 
-def windows(row: Compliance) -> tuple[Window, ...]:
+def windows(row: Compliance) -> tuple[ProtectedWithin, ...]:
     """24 hours, 5 days and 3 weeks after the release."""
     return tuple(
-        Window(name, within, row.released_at + span)
+        ProtectedWithin(name, within, row.released_at + span)
         for name, within, span in (
             ("24 h", row.within_24h, timedelta(hours=24)),
             ("5 d", row.within_5d, timedelta(days=5)),
@@ -226,7 +226,7 @@ def windows(row: Compliance) -> tuple[Window, ...]:
 # --- restarts ---------------------------------------------------------------------------------------
 
 
-class Restart(Struct, frozen=True):
+class CalendarRestart(Struct, frozen=True):
     """A release that restarts the devices on the hotpatch track."""
 
     at: datetime
@@ -243,7 +243,7 @@ class Restart(Struct, frozen=True):
 
 def restarts(
     plans: Mapping[Platform, Sequence[MonthPlan]], next_baselines: Mapping[Platform, datetime]
-) -> tuple[Restart, ...]:
+) -> tuple[CalendarRestart, ...]:
     """Published first: the newest month of each platform, when it restarts; then the next planned baselines."""
     published: dict[tuple[datetime, ReleaseKind, int], list[Platform]] = {}
     planned: dict[datetime, list[Platform]] = {}
@@ -257,8 +257,8 @@ def restarts(
     for platform, at in next_baselines.items():
         planned.setdefault(at, []).append(platform)
     return (
-        *(Restart(at, tuple(found), kind, kb) for (at, kind, kb), found in published.items()),
-        *(Restart(at, tuple(found), ReleaseKind.BASELINE, None) for at, found in sorted(planned.items())),
+        *(CalendarRestart(at, tuple(found), kind, kb) for (at, kind, kb), found in published.items()),
+        *(CalendarRestart(at, tuple(found), ReleaseKind.BASELINE, None) for at, found in sorted(planned.items())),
     )
 
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 from engine.model.build import OsBuild, kb_text
 
 
-class Severity(StrEnum):
+class Tone(StrEnum):
     """How good or bad a value is; becomes a sign here and a colour in the theme, never a colour alone."""
 
     NONE = ""
@@ -28,20 +28,20 @@ class Severity(StrEnum):
 # --- signs ------------------------------------------------------------------------------------------
 
 _SIGNS = {
-    Severity.NONE: "",
-    Severity.OK: "●",
-    Severity.DUE: "◐",
-    Severity.AT_RISK: "▲",
-    Severity.FAILED: "✗",
-    Severity.UNKNOWN: "?",
+    Tone.NONE: "",
+    Tone.OK: "●",
+    Tone.DUE: "◐",
+    Tone.AT_RISK: "▲",
+    Tone.FAILED: "✗",
+    Tone.UNKNOWN: "?",
 }
 _ASCII_SIGNS = {
-    Severity.NONE: "",
-    Severity.OK: "o",
-    Severity.DUE: "~",
-    Severity.AT_RISK: "!",
-    Severity.FAILED: "x",
-    Severity.UNKNOWN: "?",
+    Tone.NONE: "",
+    Tone.OK: "o",
+    Tone.DUE: "~",
+    Tone.AT_RISK: "!",
+    Tone.FAILED: "x",
+    Tone.UNKNOWN: "?",
 }
 _ASCII = str.maketrans(
     {
@@ -125,7 +125,7 @@ def is_ascii() -> bool:
     return _only_ascii
 
 
-def sign(severity: Severity) -> str:
+def sign(severity: Tone) -> str:
     """One cell that tells the severity without colour; "" for none."""
     return (_ASCII_SIGNS if _only_ascii else _SIGNS)[severity]
 

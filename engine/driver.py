@@ -19,7 +19,7 @@ from engine.providers.base import Provider
 from engine.runner.failures import mind_failures, next_end
 from engine.runner.health import Watching
 from engine.runner.offering import Offering
-from engine.runner.orders import Work
+from engine.runner.orders import Orders
 from engine.runner.policies import approve_by_policy, follow_members, tell_deadlines
 from engine.safekeeping.pruning import mind_history
 from engine.situation.populations import mind_populations
@@ -56,7 +56,7 @@ class Runner:
         self._has_simulated = "simulated" in providers
         self._clock = clock
         self._offering = Offering(store)
-        self._work = Work(store, providers)
+        self._work = Orders(store, providers)
         self._recovering = Recovering(store)
         self._watching = Watching(store, providers)
         self.tenants = TenantUpkeep(store, providers, clock, pull_every)

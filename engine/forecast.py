@@ -27,7 +27,7 @@ from engine.model.model import Ring
 from engine.model.records.rollout import Forecast, Milestone, MissReason, RingForecast
 from engine.reads.rollout import why_missing
 from engine.rules.rollout.deadlines import deadline_of
-from engine.rules.rollout.gates import Standing
+from engine.rules.rollout.gates import RingStanding
 from engine.situation.situation import Situation
 from engine.store import Store
 from engine.store.copying import copy_for_forecast
@@ -144,7 +144,7 @@ class _Ahead(Struct):
     def scaled(self, ring_id: int, devices: int) -> int:
         return round(devices * self.weights.get(ring_id, 1.0))
 
-    def _ring(self, standing: Standing, misses: _Misses) -> RingForecast:
+    def _ring(self, standing: RingStanding, misses: _Misses) -> RingForecast:
         facts = standing.facts
         ring = facts.ring
         restarts = self.store.outlook.restarts(facts.approval.kb, self.begun_at) if facts.approval else {}
@@ -196,7 +196,7 @@ class _Misses:
         self._kb = kb
         self._found: dict[str, list[tuple[str, int]]] = {}
 
-    def of_ring(self, standing: Standing) -> int:
+    def of_ring(self, standing: RingStanding) -> int:
         """Note the ring's misses; returns how many of the simulated devices."""
         ring, opened_at = standing.facts.ring, standing.facts.opened_at
         missed = self._missing(ring, standing)
@@ -211,7 +211,7 @@ class _Misses:
             self._found.setdefault(why, []).append((name, ring.id))
         return len(missed)
 
-    def _missing(self, ring: Ring, standing: Standing) -> list[tuple[str, str]]:
+    def _missing(self, ring: Ring, standing: RingStanding) -> list[tuple[str, str]]:
         closed = "" if standing.facts.opened_at else f"ring {ring.name} does not open: {standing.waits_for}"
         return [
             (closed or why_missing(row, is_hotpatch=release.kind.is_hotpatch), row.name)

@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from console.files import write_whole
-from console.reports.making import Request, lines, make
+from console.reports.making import ReportRequest, lines, make
 from engine import Engine, open_engine
 from engine.fleet.demo import prepare_demo
 from engine.model.intents import Actor, After, Approve, Target, Uninstall
@@ -73,7 +73,9 @@ def _picture_report(path: Path, folder: Path) -> None:
         return
     page = path.with_name("report.html")
     with open_engine(path, actor=Actor("mia.koch", "jump01 console"), read_only=True) as engine:
-        write_whole(page, lines(make(engine, Request("compliance")).report, "html"), state=Path(engine.info().path))
+        write_whole(
+            page, lines(make(engine, ReportRequest("compliance")).report, "html"), state=Path(engine.info().path)
+        )
     chromium.picture(page, folder / "report.png", *REPORT_SIZE)
     print("report.png")  # noqa: T201
 

@@ -14,7 +14,7 @@ from console.cli import diagnostics, output
 from console.cli.changing import utc_moment
 from console.cli.diagnostics import ExitCode
 from console.cli.session import Command, Session, session_of
-from console.text import Severity
+from console.text import Tone
 from engine.model.errors import BadInput
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def export(session: Session, file: Path, since: str) -> int:
     if session.as_json and str(file) != "-":
         output.document({"file": str(file), **_document(check)})
     elif str(file) != "-":
-        output.line(f"Wrote {text.plural(check.records, 'record')} to {file}.", Severity.OK, session.style)
+        output.line(f"Wrote {text.plural(check.records, 'record')} to {file}.", Tone.OK, session.style)
     diagnostics.note(f"Last record and hash, to keep elsewhere: {check.head}")
     return ExitCode.DONE
 
@@ -156,15 +156,15 @@ def _document(check: AuditCheck) -> dict[str, object]:
 
 def _tell(session: Session, check: AuditCheck, *, in_file: bool) -> None:
     if check.broken is not None:
-        output.line(f"The audit does not hold: {check.broken.why}.", Severity.FAILED, session.style)
+        output.line(f"The audit does not hold: {check.broken.why}.", Tone.FAILED, session.style)
         return
     which = f", from {check.start.seq + 1} to {check.head.seq}" if check.start.seq else ""
-    output.line(f"The audit holds: {text.plural(check.records, 'record')}{which}.", Severity.OK, session.style)
+    output.line(f"The audit holds: {text.plural(check.records, 'record')}{which}.", Tone.OK, session.style)
     if check.start.seq:
         output.line(f"It continues record {check.start}")
     output.line(f"Last record and hash: {check.head}")
     if check.outside is not None:
-        output.line(f"Record {check.outside.seq} is the one whose hash was kept elsewhere.", Severity.OK, session.style)
+        output.line(f"Record {check.outside.seq} is the one whose hash was kept elsewhere.", Tone.OK, session.style)
     else:
         command = "hotpatch audit verify FILE --head" if in_file else "hotpatch audit verify --head"
         diagnostics.note(f"{_OUTSIDE} {command} {check.head.seq}:HASH")

@@ -16,7 +16,7 @@ from console import text
 from console.cli import diagnostics, documents, output
 from console.cli.diagnostics import ExitCode
 from console.cli.session import Session
-from console.text import Severity
+from console.text import Tone
 from engine.model.build import parse_kb
 from engine.model.errors import BadInput, Refused
 from engine.model.intents import (
@@ -123,15 +123,15 @@ def _show_only(session: Session, plan: Plan) -> ExitCode:
 def _tell(session: Session, plan: Plan, summary: str) -> None:
     if plan.requests:
         # A tenant's devices act at their next scan: what was asked for is not done yet.
-        output.line(f"Requested: {summary}.", Severity.DUE, session.style)
+        output.line(f"Requested: {summary}.", Tone.DUE, session.style)
     else:
-        output.line(f"Done: {summary}.", Severity.OK, session.style)
+        output.line(f"Done: {summary}.", Tone.OK, session.style)
     for each in plan.left_out:
         output.line(f"Left out: {_left_out(each)}")
         if each.instead:
             output.line(f"  {each.instead}")
     for warning in plan.warnings:
-        output.line(warning, Severity.AT_RISK, session.style)
+        output.line(warning, Tone.AT_RISK, session.style)
 
 
 def _say_what_drives(engine: Engine, plan: Plan) -> None:

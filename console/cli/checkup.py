@@ -32,7 +32,7 @@ class Result(StrEnum):
     """Worth knowing, nothing to do."""
 
 
-class Finding(Struct, frozen=True):
+class DoctorCheck(Struct, frozen=True):
     """One check."""
 
     check: str
@@ -41,7 +41,7 @@ class Finding(Struct, frozen=True):
     fix: str = ""
 
 
-def examine(session: Session) -> tuple[Finding, ...]:
+def examine(session: Session) -> tuple[DoctorCheck, ...]:
     """Every check, in the order in which one would look."""
     return (
         _python(),
@@ -51,110 +51,114 @@ def examine(session: Session) -> tuple[Finding, ...]:
     )
 
 
-def _guarded(check: str, work: Callable[[], Iterator[Finding]]) -> list[Finding]:
+def _guarded(check: str, work: Callable[[], Iterator[DoctorCheck]]) -> list[DoctorCheck]:
     """The findings of a check; what it cannot do is a finding as well."""
-    found: list[Finding] = []
+    found: list[DoctorCheck] = []
     try:
         found.extend(work())
     except EngineError as error:
-        found.append(Finding(check, Result.ATTENTION, " ".join(filter(None, (error.what, error.why))), error.instead))
+        found.append(
+            DoctorCheck(check, Result.ATTENTION, " ".join(filter(None, (error.what, error.why))), error.instead)
+        )
     return found
 
 
-def _python() -> Finding:
+def _python() -> DoctorCheck:
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info < _OLDEST_PYTHON:
-        return Finding("python", Result.ATTENTION, version, "Use Python 3.11 or later.")
-    return Finding("python", Result.OK, f"{version}, hotpatch-console {package_version()}")
+        return DoctorCheck("python", Result.ATTENTION, version, "Use Python 3.11 or later.")
+    return DoctorCheck("python", Result.OK, f"{version}, hotpatch-console {package_version()}")
 
 
-def _terminal() -> Finding:
+def _terminal() -> DoctorCheck:
     name = os.environ.get("TERM", "")
     if sys.stdout is None or not sys.stdout.isatty():
-        return Finding("terminal", Result.NOTE, "none; the output goes to a file or a pipe")
+        return DoctorCheck("terminal", Result.NOTE, "none; the output goes to a file or a pipe")
     size = os.get_terminal_size(sys.stdout.fileno())
     encoding = (sys.stdout.encoding or "").lower()
     found = f"{name or 'TERM is not set'}, {size.columns}x{size.lines}, {encoding}"
     if name in ("", "dumb"):
-        return Finding("terminal", Result.ATTENTION, found, "The console needs a real terminal; commands do not.")
+        return DoctorCheck("terminal", Result.ATTENTION, found, "The console needs a real terminal; commands do not.")
     if size.columns < _LEAST_WIDTH or size.lines < _LEAST_HEIGHT:
-        return Finding("terminal", Result.ATTENTION, found, f"Make it {_LEAST_WIDTH}x{_LEAST_HEIGHT} or larger.")
+        return DoctorCheck("terminal", Result.ATTENTION, found, f"Make it {_LEAST_WIDTH}x{_LEAST_HEIGHT} or larger.")
     if "utf" not in encoding:
-        return Finding("terminal", Result.NOTE, f"{found}; signs are drawn in ASCII")
-    return Finding("terminal", Result.OK, found)
+        return DoctorCheck("terminal", Result.NOTE, f"{found}; signs are drawn in ASCII")
+    return DoctorCheck("terminal", Result.OK, found)
 
 
-def _settings(session: Session) -> Iterator[Finding]:
+def _settings(session: Session) -> Iterator[DoctorCheck]:
     path = configuration_file()
     exists = path.exists()
     role = session.role  # reads the file, and raises what is wrong with it
     where = str(path) if exists else f"no file {path}; everything is as it comes"
-    yield Finding("settings", Result.OK, where)
-    yield Finding("role", Result.OK, f"{system_user()} is {role}")
+    yield DoctorCheck("settings", Result.OK, where)
+    yield DoctorCheck("role", Result.OK, f"{system_user()} is {role}")
     yield from _runbooks(path.parent / "runbooks")
 
 
-def _runbooks(folder: Path) -> Iterator[Finding]:
+def _runbooks(folder: Path) -> Iterator[DoctorCheck]:
     if not folder.exists():
         return
     from engine.rules.failures import runbooks
 
     troubles = runbooks.problems(folder)
     if not troubles:
-        yield Finding("runbooks", Result.OK, f"{len(list(folder.glob('*.md')))} of your own")
+        yield DoctorCheck("runbooks", Result.OK, f"{len(list(folder.glob('*.md')))} of your own")
     for each in troubles:
-        yield Finding("runbooks", Result.ATTENTION, f"{each.what} {each.why}", each.instead)
+        yield DoctorCheck("runbooks", Result.ATTENTION, f"{each.what} {each.why}", each.instead)
 
 
-def _state(session: Session) -> Iterator[Finding]:
+def _state(session: Session) -> Iterator[DoctorCheck]:
     path = session.path()
     with session.engine() as engine:
         info = engine.info()
         size = path.stat().st_size / 1_000_000
         kind = "demo" if info.demo is not None else "fleet"
-        yield Finding("state file", Result.OK, f"{path}, {kind}, {text.plural(info.devices, 'device')}, {size:.1f} MB")
+        yield DoctorCheck(
+            "state file", Result.OK, f"{path}, {kind}, {text.plural(info.devices, 'device')}, {size:.1f} MB"
+        )
         if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
-            yield Finding("permission", Result.ATTENTION, "read only", "Give yourself the right to write it.")
+            yield DoctorCheck("permission", Result.ATTENTION, "read only", "Give yourself the right to write it.")
         yield _lease(engine, info.driver)
         yield _audit(engine)
         yield _backup(engine, info.now)
         yield _catalog(engine, info.now)
 
 
-def _lease(engine: Engine, driver: str) -> Finding:
+def _lease(engine: Engine, driver: str) -> DoctorCheck:
     waiting = len(engine.reads.active(1))
     if driver:
-        return Finding("work", Result.OK, f"driven by {driver}")
+        return DoctorCheck("work", Result.OK, f"driven by {driver}")
     if waiting:
-        return Finding(
+        return DoctorCheck(
             "work", Result.ATTENTION, "installs wait and nobody drives them", "Open the console, or: hotpatch run"
         )
-    return Finding("work", Result.NOTE, "nobody drives it, and nothing waits")
+    return DoctorCheck("work", Result.NOTE, "nobody drives it, and nothing waits")
 
 
-def _audit(engine: Engine) -> Finding:
+def _audit(engine: Engine) -> DoctorCheck:
     check = engine.reads.audit_check()
     if check.broken is not None:
         fix = "Compare with a backup; somebody wrote to the file by other means."
-        return Finding("audit", Result.ATTENTION, check.broken.why, fix)
-    return Finding("audit", Result.OK, f"holds, {text.plural(check.records, 'record')}; the last is {check.head}")
+        return DoctorCheck("audit", Result.ATTENTION, check.broken.why, fix)
+    return DoctorCheck("audit", Result.OK, f"holds, {text.plural(check.records, 'record')}; the last is {check.head}")
 
 
-def _backup(engine: Engine, now: datetime) -> Finding:
+def _backup(engine: Engine, now: datetime) -> DoctorCheck:
     made_at = engine.reads.last_backup()
     if made_at is None:
-        return Finding("backup", Result.NOTE, "none was made yet", "Make one: hotpatch backup FILE")
-    return Finding("backup", Result.OK, f"the last was made {text.until(made_at, now)}")
+        return DoctorCheck("backup", Result.NOTE, "none was made yet", "Make one: hotpatch backup FILE")
+    return DoctorCheck("backup", Result.OK, f"the last was made {text.until(made_at, now)}")
 
 
-def _catalog(engine: Engine, now: datetime) -> Finding:
+def _catalog(engine: Engine, now: datetime) -> DoctorCheck:
     from engine.catalog.calendar import last_document_month
 
     newest = max((row.release.month for row in engine.reads.releases()), default="")
     expected = last_document_month(now)
     if not newest:
-        return Finding("catalog", Result.ATTENTION, "no releases", "Fetch them: hotpatch catalog sync")
+        return DoctorCheck("catalog", Result.ATTENTION, "no releases", "Fetch them: hotpatch catalog sync")
     if newest < expected:
         found = f"its newest month is {newest}, {expected} is out"
-        return Finding("catalog", Result.ATTENTION, found, "Bring it up to date: hotpatch catalog sync")
-    return Finding("catalog", Result.OK, f"up to {newest}")
+        return DoctorCheck("catalog", Result.ATTENTION, found, "Bring it up to date: hotpatch catalog sync")
+    return DoctorCheck("catalog", Result.OK, f"up to {newest}")

@@ -51,11 +51,11 @@ def requests_told() -> Iterator[None]:
     """Tell each request to a tenant as it ends, for --debug: method, path, status, ids; never a header or a body."""
     import logging
 
-    class Told(logging.Handler):
+    class Complaint(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             note(f"debug: {record.getMessage()}")
 
-    log, told = logging.getLogger("hotpatch"), Told()
+    log, told = logging.getLogger("hotpatch"), Complaint()
     before = log.level
     log.addHandler(told)
     log.setLevel(logging.DEBUG)

@@ -33,11 +33,11 @@ def _quoted(word: str) -> str:
     """``site:New York`` gets back the quotes that the shell took; a whole filter in one word stays as it is."""
     if " " not in word or '"' in word:
         return word
-    from engine.model.filters import Kind, field_named
+    from engine.model.filters import FieldKind, field_named
 
     for operator in ("!=", "<=", ">=", ":", "=", "<", ">"):
         name, found, value = word.partition(operator)
         field = field_named(name.lstrip("-"))
-        if found and field is not None and field.kind is Kind.TEXT and not any(sign in value for sign in ":=<>"):
+        if found and field is not None and field.kind is FieldKind.TEXT and not any(sign in value for sign in ":=<>"):
             return f'{name}{operator}"{value}"'
     return word

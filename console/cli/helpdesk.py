@@ -13,7 +13,7 @@ from console.cli import documents, output
 from console.cli.diagnostics import ExitCode
 from console.cli.lists import INSTALLS
 from console.cli.session import Command, Session, session_of
-from console.text import NOTHING, Severity
+from console.text import NOTHING, Tone
 from engine.model.errors import BadInput
 from engine.model.records.fleet import DeviceDetail
 
@@ -162,27 +162,27 @@ def _started(detail: DeviceDetail, now: datetime) -> str:
     return f"{text.moment_long(at)} ({text.age(at, now)})"
 
 
-def _standing(answer: HelpDeskAnswer) -> Severity:
+def _standing(answer: HelpDeskAnswer) -> Tone:
     if answer.protected is None:
-        return Severity.UNKNOWN
+        return Tone.UNKNOWN
     if answer.problem:
-        return Severity.FAILED if not answer.protected else Severity.AT_RISK
-    return Severity.OK if answer.protected and answer.restart != "waiting" else Severity.DUE
+        return Tone.FAILED if not answer.protected else Tone.AT_RISK
+    return Tone.OK if answer.protected and answer.restart != "waiting" else Tone.DUE
 
 
-def _readiness(detail: DeviceDetail, readiness: Readiness) -> Iterator[tuple[str, Severity]]:
+def _readiness(detail: DeviceDetail, readiness: Readiness) -> Iterator[tuple[str, Tone]]:
     """Whether it takes hotpatches, and what is withheld from it."""
     if readiness.verdict == "ready":
-        yield "Ready for hotpatches: it takes them without a restart.", Severity.OK
+        yield "Ready for hotpatches: it takes them without a restart.", Tone.OK
     elif readiness.verdict == "not-ready":
-        yield f"Not ready for hotpatches ({', '.join(readiness.reasons)}): LCUs restart it.", Severity.AT_RISK
+        yield f"Not ready for hotpatches ({', '.join(readiness.reasons)}): LCUs restart it.", Tone.AT_RISK
     else:
-        yield f"Readiness is not known ({', '.join(readiness.reasons)}).", Severity.UNKNOWN
+        yield f"Readiness is not known ({', '.join(readiness.reasons)}).", Tone.UNKNOWN
     for hold in detail.holds:
-        yield f"Held off hotpatches: {hold}", Severity.AT_RISK
+        yield f"Held off hotpatches: {hold}", Tone.AT_RISK
 
 
-_CHECKS = {"met": Severity.OK, "not-met": Severity.AT_RISK, "unknown": Severity.UNKNOWN}
+_CHECKS = {"met": Tone.OK, "not-met": Tone.AT_RISK, "unknown": Tone.UNKNOWN}
 
 
 def _show_check(session: Session, check: Check) -> None:

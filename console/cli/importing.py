@@ -12,11 +12,11 @@ from console import text
 from console.cli import diagnostics, output
 from console.cli.diagnostics import ExitCode
 from console.cli.session import Command, Session, session_of
-from console.text import Severity
+from console.text import Tone
 from engine.model.errors import BadInput, NotOffered, ProviderError
 
 if TYPE_CHECKING:
-    from engine.fleet.takeover import Difference, ImportReport
+    from engine.fleet.takeover import ImportDifference, ImportReport
     from engine.tenants.pull import PullProgress
 
 _SHOWN_BAD_ROWS = 20
@@ -101,7 +101,7 @@ def _show_progress(rows: int, position: int, size: int) -> None:
 
 
 def _document(report: ImportReport) -> dict[str, object]:
-    def difference(each: Difference) -> dict[str, object]:
+    def difference(each: ImportDifference) -> dict[str, object]:
         return {"devices": each.devices, "sample": list(each.sample)}
 
     return {
@@ -123,29 +123,29 @@ def _document(report: ImportReport) -> dict[str, object]:
 
 def _tell(session: Session, report: ImportReport) -> None:
     would = "" if report.done else "would be "
-    output.line(f"{text.plural(report.rows, 'device')} in {report.form}", Severity.NONE, session.style)
+    output.line(f"{text.plural(report.rows, 'device')} in {report.form}", Tone.NONE, session.style)
     for verb, each in (("added", report.added), ("changed", report.changed)):
-        output.line(f"{would}{verb}: {_with_names(each)}", Severity.NONE, session.style)
+        output.line(f"{would}{verb}: {_with_names(each)}", Tone.NONE, session.style)
     for fact, devices in report.changed_facts:
         output.line(f"    {text.words(fact)}: {text.plural(devices, 'device')}")
     if report.gone.devices:
         fate = f"{would}removed" if report.removed else "kept; --remove-gone removes them"
-        output.line(f"not named any more: {_with_names(report.gone)} ({fate})", Severity.DUE, session.style)
+        output.line(f"not named any more: {_with_names(report.gone)} ({fate})", Tone.DUE, session.style)
     if report.skipped:
         output.line(f"left out: {text.plural(report.skipped, 'row')} about something that is no Windows device")
     for fault in report.faults:
-        output.line(f"not told: {text.clean(fault)}", Severity.AT_RISK, session.style)
+        output.line(f"not told: {text.clean(fault)}", Tone.AT_RISK, session.style)
     if report.unknown_columns:
         output.line(f"not read: {', '.join(map(text.clean, report.unknown_columns))}")
     if report.bad_count:
-        output.line(f"bad: {text.plural(report.bad_count, 'row')}", Severity.FAILED, session.style)
+        output.line(f"bad: {text.plural(report.bad_count, 'row')}", Tone.FAILED, session.style)
     for bad in report.bad[:_SHOWN_BAD_ROWS]:
         diagnostics.note(f"line {bad.line}{f', field {bad.field}' if bad.field else ''}: {text.clean(bad.reason)}")
     if report.bad_count > _SHOWN_BAD_ROWS:
         diagnostics.note(f"and {text.count(report.bad_count - _SHOWN_BAD_ROWS)} more; --json lists them")
 
 
-def _with_names(each: Difference) -> str:
+def _with_names(each: ImportDifference) -> str:
     names = ", ".join(map(text.clean, each.sample))
     more = " …" if each.devices > len(each.sample) else ""
     return text.plural(each.devices, "device") + (f" ({names}{more})" if names else "")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from console import text
 from console.columns import Cell, Column, kind_cell, number_cell
-from console.text import NOTHING, Severity
+from console.text import NOTHING, Tone
 from engine.model.model import Approval
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 def _approval_state(row: Approval) -> Cell:
     if row.withdrawn_at is not None:
-        return Cell(f"withdrawn by {row.withdrawn_by}", Severity.UNKNOWN)
+        return Cell(f"withdrawn by {row.withdrawn_by}", Tone.UNKNOWN)
     if not row.is_signed:
-        return Cell("needs a second signature", Severity.AT_RISK)
-    return Cell(f"approved, with {row.seconded_by}" if row.seconded_by else "approved", Severity.OK)
+        return Cell("needs a second signature", Tone.AT_RISK)
+    return Cell(f"approved, with {row.seconded_by}" if row.seconded_by else "approved", Tone.OK)
 
 
 APPROVALS: tuple[Column[Approval], ...] = (
@@ -43,7 +43,7 @@ def _month_restart(plan: MonthPlan) -> Cell:
     words = "restart" if plan.restart else "none"
     if plan.is_forecast:
         return Cell(f"({words})")
-    return Cell(words, Severity.DUE if plan.restart else Severity.OK)
+    return Cell(words, Tone.DUE if plan.restart else Tone.OK)
 
 
 def _month_kind(plan: MonthPlan) -> Cell:
@@ -54,7 +54,7 @@ def _month_kind(plan: MonthPlan) -> Cell:
 
 def _month_state(plan: MonthPlan) -> Cell:
     if plan.state == "missing":
-        return Cell("missing", Severity.AT_RISK)
+        return Cell("missing", Tone.AT_RISK)
     if plan.is_forecast:
         return Cell(NOTHING if plan.state == "before" else "forecast")
     return Cell("second-hand" if plan.provisional else "published")

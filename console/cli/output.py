@@ -19,7 +19,7 @@ from msgspec import Struct
 from console import text
 from console.columns import Cell, Column, place
 from console.terminal import shows_unicode
-from console.text import Severity, clean
+from console.text import Tone, clean
 from engine.model.errors import EngineError
 
 if TYPE_CHECKING:
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 Row = TypeVar("Row")
 
 _COLOURS = {
-    Severity.OK: "green",
-    Severity.DUE: "cyan",
-    Severity.AT_RISK: "yellow",
-    Severity.FAILED: "bold red",
-    Severity.UNKNOWN: "magenta",
+    Tone.OK: "green",
+    Tone.DUE: "cyan",
+    Tone.AT_RISK: "yellow",
+    Tone.FAILED: "bold red",
+    Tone.UNKNOWN: "magenta",
 }
 _GAP = 2
 
@@ -69,11 +69,11 @@ def documents(items: Iterable[Mapping[str, object]]) -> None:
 # --- for people -------------------------------------------------------------------------------------
 
 
-def line(words: str = "", severity: Severity = Severity.NONE, style: Style | None = None) -> None:
+def line(words: str = "", severity: Tone = Tone.NONE, style: Style | None = None) -> None:
     """One line of words, its sign before it."""
     style = style or Style()
     shown = clean(words) if style.plain else signed(Cell(words, severity))
-    if severity is Severity.NONE or not _is_colourful(style):
+    if severity is Tone.NONE or not _is_colourful(style):
         _write(shown + "\n")
     else:
         _print_rich(_rich_text(shown, severity), style)
@@ -139,7 +139,7 @@ def _rich_table(columns: Sequence[Column[Row]], rows: Iterable[Row], now: dateti
     shown = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold", highlight=False)
     for each in placed:
         shown.add_column(
-            _rich_text(clean(each.column.title), Severity.NONE),
+            _rich_text(clean(each.column.title), Tone.NONE),
             justify="right" if each.column.align == "right" else "left",
             width=each.width,
             no_wrap=True,
@@ -158,7 +158,7 @@ def terminal_width() -> int:
     return shutil.get_terminal_size((80, 24)).columns
 
 
-def _rich_text(words: str, severity: Severity) -> Text:
+def _rich_text(words: str, severity: Tone) -> Text:
     from rich.text import Text
 
     return Text(words, style=_COLOURS.get(severity, ""), no_wrap=True, overflow="ellipsis", end="")

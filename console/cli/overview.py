@@ -11,7 +11,7 @@ from console.cli import diagnostics, documents, output
 from console.cli.diagnostics import ExitCode
 from console.cli.lists import COMPLIANCE
 from console.cli.session import Command, Session, session_of
-from console.text import Severity
+from console.text import Tone
 from engine.model.build import Platform
 from engine.model.model import DeviceState
 from engine.model.records.fleet import Attention, Urgency
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from engine import Engine
 
 _UNDER_WAY = (DeviceState.QUEUED, DeviceState.INSTALLING, DeviceState.UNINSTALLING)
-_URGENCIES = {Urgency.NOW: Severity.FAILED, Urgency.TODAY: Severity.AT_RISK, Urgency.SOON: Severity.DUE}
+_URGENCIES = {Urgency.NOW: Tone.FAILED, Urgency.TODAY: Tone.AT_RISK, Urgency.SOON: Tone.DUE}
 
 
 def attention_code(attention: tuple[Attention, ...]) -> ExitCode:
@@ -71,7 +71,7 @@ def _status(engine: Engine, attention: tuple[Attention, ...]) -> documents.Docum
     }
 
 
-def _active(found: documents.Totals) -> int:
+def _active(found: documents.FleetSums) -> int:
     """Devices with an install that waits or runs."""
     return sum(found.states.get(each, 0) for each in _UNDER_WAY)
 
@@ -111,7 +111,7 @@ def _show(session: Session, engine: Engine, attention: tuple[Attention, ...]) ->
     for each in attention:
         output.line(f"{each.text}", _URGENCIES[each.urgency], style)
     if not attention:
-        output.line("Nothing waits for a person.", Severity.OK, style)
+        output.line("Nothing waits for a person.", Tone.OK, style)
 
 
 def _restart_words(engine: Engine) -> list[str]:

@@ -16,13 +16,13 @@ from console.cli import diagnostics, documents, output
 from console.cli.diagnostics import ExitCode
 from console.cli.session import ChangeCommand, Command, Session, session_of
 from console.columns import Cell, Column
-from console.text import Severity
+from console.text import Tone
 from engine.model.errors import Refused
 
 if TYPE_CHECKING:
     from engine import Engine
     from engine.model.records.data_age import ProviderStanding
-    from engine.providers.graph.steps import Step
+    from engine.providers.graph.steps import CheckStep
     from engine.tenants.desk import ProviderFacts
 
 _CLOUDS = ("global", "usgov", "dod", "china")
@@ -90,7 +90,7 @@ def add(
         return ExitCode.DONE
     verb = "would be added" if session.dry_run else "added"
     output.line(
-        f"Provider {facts.name} {verb}: {facts.config['base_url']}, by {config.sign_in}", Severity.OK, session.style
+        f"Provider {facts.name} {verb}: {facts.config['base_url']}, by {config.sign_in}", Tone.OK, session.style
     )
     output.line(_writes_words(facts))
     output.line(facts.capabilities.note)
@@ -131,10 +131,10 @@ def remove(session: Session, name: str, remove_devices: bool) -> int:
     else:
         verb = "would be removed" if session.dry_run else "removed"
         devices = f"{text.plural(done.devices, 'device')} {'would be ' if session.dry_run else ''}{fate}"
-        output.line(f"Provider {name} {verb}; {devices}.", Severity.OK, session.style)
+        output.line(f"Provider {name} {verb}; {devices}.", Tone.OK, session.style)
         if done.dropped_requests:
             never = f"{text.plural(done.dropped_requests, 'request')} had not reached it and will not be sent."
-            output.line(never, Severity.AT_RISK, session.style)
+            output.line(never, Tone.AT_RISK, session.style)
     return ExitCode.DONE
 
 
@@ -153,7 +153,7 @@ def writes(session: Session, name: str, switch: str) -> int:
         output.document({"name": name, "writes": switch == "on", "changed": changed})
     else:
         already = "" if changed else " already"
-        output.line(f"Writing to {name} is{already} {switch}.", Severity.OK, session.style)
+        output.line(f"Writing to {name} is{already} {switch}.", Tone.OK, session.style)
         if switch == "on" and delegated:
             diagnostics.note(f"Sign in again, for the permissions that writing needs: hotpatch provider login {name}")
     return ExitCode.DONE
@@ -162,7 +162,7 @@ def writes(session: Session, name: str, switch: str) -> int:
 # --- see --------------------------------------------------------------------------------------------
 
 _COLUMNS: tuple[Column[Any], ...] = (
-    Column("name", "Provider", 10, lambda row, _: Cell(row.name, Severity.FAILED if row.trouble else Severity.NONE)),
+    Column("name", "Provider", 10, lambda row, _: Cell(row.name, Tone.FAILED if row.trouble else Tone.NONE)),
     Column("kind", "Kind", 6, lambda row, _: Cell(row.kind)),
     Column("writes", "Writing", 7, lambda row, _: Cell("on" if row.writes else "off")),
     Column("devices", "Devices", 8, lambda row, _: Cell(text.count(row.devices)), align="right"),
@@ -209,14 +209,14 @@ def _standing_notes(each: ProviderStanding, now: datetime) -> Iterator[str]:
 
 
 _RESULTS = {
-    "ok": Severity.OK,
-    "denied": Severity.FAILED,
-    "failed": Severity.FAILED,
-    "skipped": Severity.UNKNOWN,
-    "note": Severity.NONE,
+    "ok": Tone.OK,
+    "denied": Tone.FAILED,
+    "failed": Tone.FAILED,
+    "skipped": Tone.UNKNOWN,
+    "note": Tone.NONE,
 }
 _STEPS: tuple[Column[Any], ...] = (
-    Column("step", "Step", 22, lambda row, _: Cell(row.title)),
+    Column("step", "CheckStep", 22, lambda row, _: Cell(row.title)),
     Column("state", "Result", 9, lambda row, _: Cell(row.state, _RESULTS[row.state])),
     Column("found", "Found", 30, lambda row, _: Cell(row.found), grow=2),
     Column("fix", "To do", 30, lambda row, _: Cell(row.fix), grow=1),
@@ -243,8 +243,8 @@ def check(session: Session, name: str) -> int:
     return ExitCode.ATTENTION if ill else ExitCode.DONE
 
 
-async def _steps(session: Session, engine: Engine, name: str, as_lines: bool) -> list[Step]:
-    found: list[Step] = []
+async def _steps(session: Session, engine: Engine, name: str, as_lines: bool) -> list[CheckStep]:
+    found: list[CheckStep] = []
     async for step in engine.provider_desk().check(name):
         if as_lines:  # as they come: a tenant may take its time
             _tell(session, step, found[-1].fix if found else "")
@@ -252,7 +252,7 @@ async def _steps(session: Session, engine: Engine, name: str, as_lines: bool) ->
     return found
 
 
-def _tell(session: Session, step: Step, said_before: str) -> None:
+def _tell(session: Session, step: CheckStep, said_before: str) -> None:
     """One step for a person at a terminal; what is to be done is not said twice in a row."""
     width = max(40, output.terminal_width() - 2)
     first, *more = textwrap.wrap(f"{step.title}: {step.found}", width, break_on_hyphens=False) or [step.title]
@@ -290,7 +290,7 @@ def login(session: Session, name: str) -> int:
         return ExitCode.DONE
     who = f" as {done.account}" if done.account else ""
     what = "to read and to write" if done.for_writing else "to read"
-    output.line(f"Signed in to {name}{who}, {what}.", Severity.OK, session.style)
+    output.line(f"Signed in to {name}{who}, {what}.", Tone.OK, session.style)
     output.line(f"Kept in {done.kept_in}" if done.kept_in else "Nothing is kept on disk.")
     return ExitCode.DONE
 
@@ -306,7 +306,7 @@ def logout(session: Session, name: str) -> int:
         output.document({"name": name, "was_signed_in": was})
     else:
         words = f"Signed out of {name}." if was else f"No sign-in to {name} was kept."
-        output.line(words, Severity.OK, session.style)
+        output.line(words, Tone.OK, session.style)
     return ExitCode.DONE
 
 

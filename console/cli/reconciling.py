@@ -14,13 +14,13 @@ from console import text
 from console.cli import diagnostics, output
 from console.cli.diagnostics import ExitCode
 from console.cli.session import Command, Session, session_of
-from console.text import Severity
+from console.text import Tone
 from engine.model.errors import BadInput
 
 if TYPE_CHECKING:
     from console.columns import Column
     from engine import Engine
-    from engine.evidence.scanners import Reconciliation, Tally
+    from engine.evidence.scanners import Reconciliation, ScanTally
     from engine.rules.findings import FindingVerdict, Reconciled
 
 _SHOWN_OPEN = 20
@@ -191,7 +191,7 @@ def _stream(run: Reconciliation, findings: Iterable[Reconciled], wanted: frozens
     output.raw(f"],\n{summary.removeprefix('{').lstrip()}\n")
 
 
-def _tell(session: Session, tally: Tally) -> None:
+def _tell(session: Session, tally: ScanTally) -> None:
     from console.columns.findings import verdict_severity, why_words
     from engine.rules.findings import VERDICT_WORDS, FindingVerdict
 
@@ -203,14 +203,14 @@ def _tell(session: Session, tally: Tally) -> None:
     output.line(text.plural(tally.findings, "finding"))
     for verdict in FindingVerdict:
         number = tally.verdicts[verdict]
-        severity = verdict_severity(verdict) if number else Severity.NONE
+        severity = verdict_severity(verdict) if number else Tone.NONE
         output.line(f"{VERDICT_WORDS[verdict]}: {text.count(number)}", severity, session.style)
     if tally.reasons:
         words = (f"{why_words(why)} {text.count(number)}" for why, number in tally.reasons.most_common())
         output.line(f"why: {', '.join(words)}")
 
 
-def _tell_bad(tally: Tally) -> None:
+def _tell_bad(tally: ScanTally) -> None:
     for bad in tally.bad[:_SHOWN_BAD]:
         place = f"{bad.file}, line {bad.line}{f', {bad.field}' if bad.field else ''}"
         diagnostics.note(f"{place}: {text.clean(bad.reason)}")
@@ -218,7 +218,7 @@ def _tell_bad(tally: Tally) -> None:
         diagnostics.note(f"and {text.count(tally.bad_count - _SHOWN_BAD)} more lines; --json lists them")
 
 
-def _code(tally: Tally) -> ExitCode:
+def _code(tally: ScanTally) -> ExitCode:
     from engine.rules.findings import FindingVerdict
 
     needs_somebody = tally.verdicts[FindingVerdict.TRUE] or tally.bad_count

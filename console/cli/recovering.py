@@ -13,7 +13,7 @@ from console.cli.changing import change, kb_number, target, targets, utc_moment
 from console.cli.diagnostics import ExitCode
 from console.cli.session import ChangeCommand, Command, Session, session_of
 from console.cli.work_lists import HANDS, HOLDS
-from console.text import Severity
+from console.text import Tone
 from engine.model.errors import BadInput
 from engine.model.intents import After, Exclude, LiftHold, Readmit, Recover, SetHold
 
@@ -102,7 +102,7 @@ def _show_recovery(session: Session, each: RecoveryProgress, now: datetime) -> N
         style,
     )
     if each.hands:
-        output.line(f"To be looked at: {text.plural(len(each.hands), 'device')}", Severity.AT_RISK, style)
+        output.line(f"To be looked at: {text.plural(len(each.hands), 'device')}", Tone.AT_RISK, style)
         output.table(HANDS, each.hands, now, style)
 
 

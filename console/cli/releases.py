@@ -12,7 +12,7 @@ from console.cli.changing import kb_number
 from console.cli.diagnostics import ExitCode
 from console.cli.lists import CALENDAR
 from console.cli.session import Command, Session, session_of
-from console.text import Severity
+from console.text import Tone
 from engine.model.build import Platform
 from engine.model.errors import BadInput
 
@@ -107,10 +107,10 @@ def _show(session: Session, row: ReleaseRow, found: Coverage) -> None:
         style,
     )
     if found.twin is not None and not found.not_covered:
-        output.line("Leaves nothing open that its twin closes.", Severity.OK, style)
+        output.line("Leaves nothing open that its twin closes.", Tone.OK, style)
     for title, gaps in (("Left open against the twin", found.not_covered), ("Open until later", found.still_open)):
         if gaps:
-            output.line(f"{title}: {text.plural(len(gaps), 'CVE')}", Severity.AT_RISK, style)
+            output.line(f"{title}: {text.plural(len(gaps), 'CVE')}", Tone.AT_RISK, style)
         for gap in gaps:
             score = f" {gap.cve.cvss}" if gap.cve.cvss is not None else ""
             marks = ", exploited" if gap.cve.exploited else ""

@@ -18,18 +18,18 @@ from console.reports.model import (
     LineChart,
     Point,
     Report,
+    ReportSeries,
+    ReportTable,
     Row,
     Section,
-    Series,
-    Table,
 )
 from console.reports.phrases import heading_facts, more_words
-from console.text import Severity
+from console.text import Tone
 
 _BAR_CELLS, _LABEL_CELLS, _LINE_CELLS = 32, 26, 48
 _LEAST, _MOST, _SENTENCE = 4, 30, 40
 _FULL, _EMPTY = "█", "░"
-_SHADES = {Severity.AT_RISK: "▓", Severity.FAILED: "▓", Severity.UNKNOWN: "▒", Severity.NONE: "▒"}
+_SHADES = {Tone.AT_RISK: "▓", Tone.FAILED: "▓", Tone.UNKNOWN: "▒", Tone.NONE: "▒"}
 _SPARK = "▁▂▃▄▅▆▇█"
 _PROSE = 100
 
@@ -49,13 +49,13 @@ def show(report: Report, style: Style) -> None:
             output.line()
             output.heading(title, style)
             for each in texts:
-                _prose(f"- {each}", Severity.NONE, style)
+                _prose(f"- {each}", Tone.NONE, style)
 
 
 def _section(section: Section, now: datetime, style: Style) -> None:
     output.line()
     output.heading(section.title, style)
-    _prose(section.lead, Severity.NONE, style)
+    _prose(section.lead, Tone.NONE, style)
     for note in section.notes:
         _prose(note.text, note.severity, style)
     if section.figures:
@@ -69,24 +69,24 @@ def _section(section: Section, now: datetime, style: Style) -> None:
         show_table(each, now, style)
 
 
-def show_table(table: Table, now: datetime, style: Style) -> None:
+def show_table(table: ReportTable, now: datetime, style: Style) -> None:
     """One table with its title and what it leaves away."""
-    output.line(table.title, Severity.NONE, style)
+    output.line(table.title, Tone.NONE, style)
     if table.note:
-        _prose(table.note, Severity.NONE, style)
+        _prose(table.note, Tone.NONE, style)
     if not table.rows:
-        output.line(table.empty, Severity.NONE, style)
+        output.line(table.empty, Tone.NONE, style)
         return
     output.table(_columns(table), table.rows, now, style)
     if table.more:
-        output.line(more_words(table), Severity.NONE, style)
+        output.line(more_words(table), Tone.NONE, style)
 
 
-def _columns(table: Table) -> Sequence[columns.Column[Row]]:
+def _columns(table: ReportTable) -> Sequence[columns.Column[Row]]:
     return [_column(table, index) for index in range(len(table.heads))]
 
 
-def _column(table: Table, index: int) -> columns.Column[Row]:
+def _column(table: ReportTable, index: int) -> columns.Column[Row]:
     head = table.heads[index]
     widest = max((text.cells(text.clean(row[index].text)) for row in table.rows), default=0)
     signs = 2 if any(row[index].severity for row in table.rows) else 0
@@ -129,7 +129,7 @@ def _chart(chart: Chart) -> None:
         _columns_as_sparks(chart)
 
 
-def _line_cells(series: Sequence[Series]) -> Iterator[tuple[str, list[float]]]:
+def _line_cells(series: Sequence[ReportSeries]) -> Iterator[tuple[str, list[float]]]:
     """The values of each line, one a cell: its points where all lines have them at the same places, else samples."""
     longest = max((tuple(point.x for point in each.points) for each in series), key=len, default=())
     at_the_same = all(tuple(point.x for point in each.points) == longest[: len(each.points)] for each in series)
@@ -179,7 +179,7 @@ def _spark(value: float, most: float) -> str:
     return _SPARK[min(round(value / most * (len(_SPARK) - 1)), len(_SPARK) - 1)]
 
 
-def _prose(words: str, severity: Severity, style: Style) -> None:
+def _prose(words: str, severity: Tone, style: Style) -> None:
     """Sentences, broken where the terminal ends; a pipe gets them whole."""
     if style.plain or not output.is_terminal():
         output.line(words, severity, style)
@@ -189,4 +189,4 @@ def _prose(words: str, severity: Severity, style: Style) -> None:
         text.clean(words), min(output.terminal_width() - 2, _PROSE), subsequent_indent=indent, break_on_hyphens=False
     ):
         output.line(each, severity, style)
-        severity = Severity.NONE
+        severity = Tone.NONE

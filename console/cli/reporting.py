@@ -14,7 +14,7 @@ from console import text
 from console.cli import diagnostics, documents, output
 from console.cli.diagnostics import ExitCode
 from console.cli.session import Command, Session, session_of
-from console.reports.making import ENDINGS, KINDS, Made, Request, lines, make, open_table, own_rates
+from console.reports.making import ENDINGS, KINDS, Made, ReportRequest, lines, make, open_table, own_rates
 from engine.model.errors import BadInput, NotFound
 from engine.model.nearest import nearest
 from engine.model.records.reports import ComplianceReport, CostReport
@@ -22,7 +22,7 @@ from engine.rules.evidence.activity import ActivityReport
 from engine.rules.readiness.summary import ReadinessReport
 
 if TYPE_CHECKING:
-    from console.reports.model import Stream, Table
+    from console.reports.model import ReportTable, Stream
 
 _FORMATS = ("html", "md", "csv", "json", "table")
 _STDOUT = Path("-")
@@ -64,7 +64,7 @@ def report(
     shape, devices and decisions with all their rows. Ends with 3 when the audit's chain does not hold.
     """
     chosen = _format(session, format, out, table_name)
-    request = Request(kind, begins, ends, filter, own_rates(session.settings))
+    request = ReportRequest(kind, begins, ends, filter, own_rates(session.settings))
     target = None if out in (None, _STDOUT) else out
     if target is not None:
         from console.files import check_target
@@ -144,7 +144,7 @@ def _own_document(made: Made) -> documents.Document:
             return documents.compliance_report(made.found)
 
 
-def _csv(table: Table | Stream, *, to_file: bool) -> Iterator[str]:
+def _csv(table: ReportTable | Stream, *, to_file: bool) -> Iterator[str]:
     from console.reports.csv import BYTE_ORDER_MARK, table_lines
 
     return chain([BYTE_ORDER_MARK] if to_file else [], table_lines(table))

@@ -11,7 +11,7 @@ from console import text
 from console.cli import diagnostics, output
 from console.cli.diagnostics import ExitCode
 from console.cli.session import ChangeCommand, Command, Session, session_of
-from console.text import Severity
+from console.text import Tone
 from engine.model.errors import Refused
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def backup(session: Session, file: Path, force: bool) -> int:
     if session.as_json:
         output.document({"file": str(file), **_document(found)})
     else:
-        output.line(f"Wrote {_words(found)} to {file}.", Severity.OK, session.style)
+        output.line(f"Wrote {_words(found)} to {file}.", Tone.OK, session.style)
         if found.audit.broken is None:
             output.line(f"Last audit record and hash: {found.audit.head}")
     return _judge_audit(session, found)
@@ -83,7 +83,7 @@ def restore(session: Session, file: Path, reason: str, force: bool) -> int:
         told = {"done": True, "state": str(state), "kept_as": aside, "audit_record": done.seq, **_document(done.found)}
         output.document(told)
     else:
-        output.line(f"Done: {state} is what {file} holds, {_words(done.found)}.", Severity.OK, session.style)
+        output.line(f"Done: {state} is what {file} holds, {_words(done.found)}.", Tone.OK, session.style)
         if aside is not None:
             output.line(f"What was there is kept as {aside}.")
     return _judge_audit(session, done.found)
@@ -94,7 +94,7 @@ def _judge_audit(session: Session, found: Examined) -> ExitCode:
         return ExitCode.DONE
     if not session.as_json:
         why = f"The audit in it does not hold: {found.audit.broken.why}. Look into that: hotpatch audit verify"
-        output.line(why, Severity.FAILED, session.style)
+        output.line(why, Tone.FAILED, session.style)
     return ExitCode.ATTENTION
 
 
@@ -122,7 +122,7 @@ def prune(session: Session, compact: bool) -> int:
         return ExitCode.DONE
     would = "Deleted" if done.done else "Would delete"
     told = ", ".join(f"{text.count(count)} {kind}" for kind, count in done.counts.items())
-    output.line(f"{would} from before {done.kept_from:%Y-%m-%d}: {told}.", Severity.OK, session.style)
+    output.line(f"{would} from before {done.kept_from:%Y-%m-%d}: {told}.", Tone.OK, session.style)
     if done.reusable_bytes > _WORTH_COMPACTING:
         free = f"{done.reusable_bytes / 1_000_000:,.0f} MB"
         diagnostics.note(

@@ -15,18 +15,18 @@ from console.cli.changing import change, kb_number, target, targets
 from console.cli.diagnostics import ExitCode
 from console.cli.session import ChangeCommand, FactsGroup, Session, session_of
 from console.columns import Cell, Column
-from console.text import NOTHING, Severity
+from console.text import NOTHING, Tone
 from engine.model.intents import AskAgain, Expedite, Sync
 
 if TYPE_CHECKING:
     from engine.rules.tenants.model import Receipt
 
 _STATES = {
-    "waiting": Severity.DUE,
-    "sending": Severity.DUE,
-    "accepted": Severity.OK,
-    "confirmed": Severity.OK,
-    "refused": Severity.FAILED,
+    "waiting": Tone.DUE,
+    "sending": Tone.DUE,
+    "accepted": Tone.OK,
+    "confirmed": Tone.OK,
+    "refused": Tone.FAILED,
 }
 
 
@@ -39,7 +39,7 @@ def _state(row: Receipt, now: datetime) -> Cell:
     word = str(row.state)
     if row.state == "waiting" and row.next_at is not None and row.next_at > now:
         word = f"waiting, again {text.moment(row.next_at, now)}"
-    return Cell(word, _STATES.get(str(row.state), Severity.UNKNOWN))
+    return Cell(word, _STATES.get(str(row.state), Tone.UNKNOWN))
 
 
 REQUESTS: tuple[Column[Receipt], ...] = (

@@ -9,11 +9,11 @@ import click
 
 from console import text
 from console.cli import diagnostics, documents, output
-from console.cli.checkup import Finding, Result, examine
+from console.cli.checkup import DoctorCheck, Result, examine
 from console.cli.diagnostics import ExitCode
 from console.cli.session import Command, Session, session_of
 from console.columns import Cell, Column
-from console.text import Severity
+from console.text import Tone
 from engine.model.errors import Refused
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 # --- doctor -----------------------------------------------------------------------------------------
 
-_RESULTS = {Result.OK: Severity.OK, Result.ATTENTION: Severity.AT_RISK, Result.NOTE: Severity.NONE}
-_FINDINGS: tuple[Column[Finding], ...] = (
+_RESULTS = {Result.OK: Tone.OK, Result.ATTENTION: Tone.AT_RISK, Result.NOTE: Tone.NONE}
+_FINDINGS: tuple[Column[DoctorCheck], ...] = (
     Column("check", "Check", 14, lambda row, _: Cell(row.check)),
     Column("result", "Result", 11, lambda row, _: Cell(row.result, _RESULTS[row.result])),
     Column("found", "Found", 30, lambda row, _: Cell(row.found), grow=2),

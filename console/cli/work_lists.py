@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from console import text
 from console.columns import Cell, Column, number_cell
-from console.text import NOTHING, Severity
+from console.text import NOTHING, Tone
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,13 +25,13 @@ RING_FORECASTS: tuple[Column[RingForecast], ...] = (
     Column("devices", "Devices", 8, lambda row, _: number_cell(row.devices), "right"),
     Column("installed", "Installed", 9, lambda row, _: number_cell(row.installed), "right"),
     Column("restarts", "Restarts", 8, lambda row, _: number_cell(row.restarts), "right"),
-    Column("misses", "Late", 6, lambda row, _: number_cell(row.misses, Severity.AT_RISK), "right"),
+    Column("misses", "Late", 6, lambda row, _: number_cell(row.misses, Tone.AT_RISK), "right"),
 )
 
 
 def _opens(row: RingForecast, now: datetime) -> Cell:
     if row.opens_at is None:
-        return Cell(f"not: {row.waits_for or 'not within the forecast'}", Severity.AT_RISK)
+        return Cell(f"not: {row.waits_for or 'not within the forecast'}", Tone.AT_RISK)
     return Cell(text.moment(row.opens_at, now))
 
 
@@ -51,13 +51,13 @@ MISSES: tuple[Column[MissReason], ...] = (
 
 # --- rings and recoveries ---------------------------------------------------------------------------
 
-_LATENESS = {"overdue": Severity.FAILED, "away": Severity.UNKNOWN, "grace": Severity.AT_RISK, "due": Severity.DUE}
+_LATENESS = {"overdue": Tone.FAILED, "away": Tone.UNKNOWN, "grace": Tone.AT_RISK, "due": Tone.DUE}
 
 LATE: tuple[Column[LateDevice], ...] = (
     Column("device", "Device", 15, lambda row, _: Cell(row.device_name), grow=1),
     Column("ring", "Ring", 6, lambda row, _: Cell(row.ring)),
     Column("kb", "KB", 9, lambda row, _: Cell(text.kb(row.kb))),
-    Column("lateness", "Standing", 10, lambda row, _: Cell(row.lateness, _LATENESS.get(row.lateness, Severity.NONE))),
+    Column("lateness", "Standing", 10, lambda row, _: Cell(row.lateness, _LATENESS.get(row.lateness, Tone.NONE))),
     Column("deadline", "Deadline", 12, lambda row, now: Cell(text.moment(row.deadline_at, now))),
     Column("why", "Why", 24, lambda row, _: Cell(row.why), grow=2),
     Column("user", "User", 14, lambda row, _: Cell(text.person(row.user) or NOTHING), from_width=110),
@@ -87,11 +87,11 @@ HOLDS: tuple[Column[Hold], ...] = (
 
 # --- failures ---------------------------------------------------------------------------------------
 
-_SLA = {"overdue": Severity.FAILED, "due-soon": Severity.AT_RISK, "ok": Severity.OK}
+_SLA = {"overdue": Tone.FAILED, "due-soon": Tone.AT_RISK, "ok": Tone.OK}
 
 FAILURE_GROUPS: tuple[Column[FailureGroupView], ...] = (
     Column("cause", "Cause", 22, lambda row, _: Cell(row.cause.label)),
-    Column("code", "Code", 12, lambda row, _: Cell(row.code, Severity.FAILED)),
+    Column("code", "Code", 12, lambda row, _: Cell(row.code, Tone.FAILED)),
     Column("devices", "Devices", 7, lambda row, _: number_cell(row.devices), "right"),
     Column("symbol", "Symbol", 20, lambda row, _: Cell(row.symbol or NOTHING), from_width=90, grow=1),
     Column("retry", "Retry", 14, lambda row, _: Cell(text.words(row.group.retry)), from_width=70),
@@ -105,7 +105,7 @@ def _sla(row: FailureGroupView, now: datetime) -> Cell:
     if not row.sla.open:
         return Cell("excluded")
     if row.sla.due_at < now:
-        return Cell(f"{row.sla.stage} {text.duration(now - row.sla.due_at)} late", Severity.FAILED)
+        return Cell(f"{row.sla.stage} {text.duration(now - row.sla.due_at)} late", Tone.FAILED)
     return Cell(f"{row.sla.stage} {text.until(row.sla.due_at, now)}", _SLA[row.sla.state])
 
 
@@ -123,7 +123,7 @@ ESCALATIONS: tuple[Column[Escalation], ...] = (
 def _escalation_state(row: Escalation, now: datetime) -> Cell:
     if row.ended_at is not None:
         return Cell(text.words(row.outcome))
-    return Cell("overdue", Severity.FAILED) if row.is_overdue(now) else Cell("open", Severity.DUE)
+    return Cell("overdue", Tone.FAILED) if row.is_overdue(now) else Cell("open", Tone.DUE)
 
 
 KNOWN_PROBLEMS: tuple[Column[KnownProblem], ...] = (
@@ -138,4 +138,4 @@ KNOWN_PROBLEMS: tuple[Column[KnownProblem], ...] = (
 
 
 def _held(row: KnownProblem) -> Cell:
-    return Cell(f"hold {row.safeguard_id}", Severity.AT_RISK) if row.holds else Cell("no")
+    return Cell(f"hold {row.safeguard_id}", Tone.AT_RISK) if row.holds else Cell("no")

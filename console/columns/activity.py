@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from console import text
 from console.columns.column import Cell, Column, number_cell
-from console.text import NOTHING, Severity
+from console.text import NOTHING, Tone
 from engine.model.model import InstallAction, InstallState
 from engine.model.records.fleet import ActiveInstall, AuditRow
 
 _INSTALL_STATES = {
-    InstallState.SUCCEEDED: Severity.OK,
-    InstallState.FAILED: Severity.FAILED,
-    InstallState.RESTART_PENDING: Severity.AT_RISK,
-    InstallState.CANCELLED: Severity.UNKNOWN,
-    InstallState.UNINSTALLED: Severity.NONE,
+    InstallState.SUCCEEDED: Tone.OK,
+    InstallState.FAILED: Tone.FAILED,
+    InstallState.RESTART_PENDING: Tone.AT_RISK,
+    InstallState.CANCELLED: Tone.UNKNOWN,
+    InstallState.UNINSTALLED: Tone.NONE,
 }
 
 
 def install_state_cell(state: InstallState) -> Cell:
     """``● succeeded``, ``✗ failed``, ``◐ installing``."""
-    return Cell(text.words(state), _INSTALL_STATES.get(state, Severity.DUE))
+    return Cell(text.words(state), _INSTALL_STATES.get(state, Tone.DUE))
 
 
 def _stage(row: ActiveInstall) -> Cell:
@@ -42,9 +42,7 @@ ACTIVE: tuple[Column[ActiveInstall], ...] = (
         "action",
         "Action",
         9,
-        lambda row, _: Cell(
-            text.words(row.action), Severity.NONE if row.action is InstallAction.APPLY else Severity.AT_RISK
-        ),
+        lambda row, _: Cell(text.words(row.action), Tone.NONE if row.action is InstallAction.APPLY else Tone.AT_RISK),
         from_width=90,
         sort="action",
     ),

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from msgspec import Struct
 
 from console import text
-from console.text import Severity
+from console.text import Tone
 
 Row = TypeVar("Row")
 
@@ -18,7 +18,7 @@ class Cell(Struct, frozen=True):
     """What one column shows of one row. The text is as the engine gave it: whoever draws it cleans it."""
 
     text: str
-    severity: Severity = Severity.NONE
+    severity: Tone = Tone.NONE
 
 
 class Column(Struct, Generic[Row], frozen=True):
@@ -80,6 +80,6 @@ def place(columns: Sequence[Column[Row]], width: int, chosen: Sequence[str] = ()
     return tuple(placed)
 
 
-def number_cell(value: int, severity: Severity = Severity.NONE) -> Cell:
+def number_cell(value: int, severity: Tone = Tone.NONE) -> Cell:
     """A count; nothing much where it is zero."""
     return Cell(text.count(value), severity) if value else Cell("·")

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from console import text
 from console.columns.column import Cell, Column
-from console.text import NOTHING, Severity
+from console.text import NOTHING, Tone
 from engine.model.model import DeviceState, Track, Verdict
 from engine.model.records.fleet import DeviceRow
 
 _READINESS = {
-    Verdict.READY: Severity.OK,
-    Verdict.NOT_READY: Severity.AT_RISK,
-    Verdict.UNKNOWN: Severity.UNKNOWN,
+    Verdict.READY: Tone.OK,
+    Verdict.NOT_READY: Tone.AT_RISK,
+    Verdict.UNKNOWN: Tone.UNKNOWN,
 }
 _STATES = {
-    DeviceState.FAILED: Severity.FAILED,
-    DeviceState.RESTART_PENDING: Severity.AT_RISK,
-    DeviceState.INSTALLING: Severity.DUE,
-    DeviceState.UNINSTALLING: Severity.DUE,
-    DeviceState.QUEUED: Severity.DUE,
-    DeviceState.HELD: Severity.AT_RISK,
-    DeviceState.IDLE: Severity.NONE,
+    DeviceState.FAILED: Tone.FAILED,
+    DeviceState.RESTART_PENDING: Tone.AT_RISK,
+    DeviceState.INSTALLING: Tone.DUE,
+    DeviceState.UNINSTALLING: Tone.DUE,
+    DeviceState.QUEUED: Tone.DUE,
+    DeviceState.HELD: Tone.AT_RISK,
+    DeviceState.IDLE: Tone.NONE,
 }
 _TRACKS = {
-    Track.HOTPATCH: Severity.NONE,
-    Track.LCU: Severity.NONE,
-    Track.BEHIND: Severity.AT_RISK,
-    Track.UNKNOWN: Severity.UNKNOWN,
+    Track.HOTPATCH: Tone.NONE,
+    Track.LCU: Tone.NONE,
+    Track.BEHIND: Tone.AT_RISK,
+    Track.UNKNOWN: Tone.UNKNOWN,
 }
 
 
@@ -43,7 +43,7 @@ def device_state_cell(state: DeviceState, *, protected: bool, by_policy: bool = 
     if state is DeviceState.QUEUED and by_policy:
         return Cell("requested", _STATES[state])
     if state is DeviceState.IDLE:
-        return Cell("protected", Severity.OK) if protected else Cell("unprotected", Severity.DUE)
+        return Cell("protected", Tone.OK) if protected else Cell("unprotected", Tone.DUE)
     return Cell(text.words(state), _STATES[state])
 
 

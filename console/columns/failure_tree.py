@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from console import text
 from console.columns.column import Cell, Column
-from console.text import NOTHING, Severity
-from engine.model.causes import Cause, Retry
+from console.text import NOTHING, Tone
+from engine.model.causes import Cause, RetryWorth
 
 if TYPE_CHECKING:
     from engine.rules.failures import FailureGroup, FailureGroupView
@@ -90,22 +90,22 @@ def due_cell(sla: GroupSla | None, now: datetime) -> Cell:
         return Cell(NOTHING)
     # By the word of the state: to load all of triage for two names would slow down every command.
     if sla.state.value == "overdue":
-        return Cell("overdue", Severity.FAILED)
-    severity = Severity.AT_RISK if sla.state.value == "due-soon" else Severity.NONE
+        return Cell("overdue", Tone.FAILED)
+    severity = Tone.AT_RISK if sla.state.value == "due-soon" else Tone.NONE
     return Cell(text.until(sla.due_at, now), severity)
 
 
 def retry_cell(group: FailureGroup) -> Cell:
     """``after the repair``, ``yes, after an hour``, ``no use``."""
-    if group.retry is Retry.NO:
-        return Cell("no use", Severity.FAILED)
+    if group.retry is RetryWorth.NO:
+        return Cell("no use", Tone.FAILED)
     after = f"after {group.retry_after}"
-    return Cell(f"yes, {after}", Severity.OK) if group.retry is Retry.YES else Cell(after, Severity.DUE)
+    return Cell(f"yes, {after}", Tone.OK) if group.retry is RetryWorth.YES else Cell(after, Tone.DUE)
 
 
 def _name(line: FailureLine) -> Cell:
     if line.is_cause:
-        return Cell(line.cause.label, Severity.FAILED)
+        return Cell(line.cause.label, Tone.FAILED)
     branch = "└" if line.last else "├"
     return Cell(f"{branch} {text.error_code(line.group.code)} {line.group.symbol}".rstrip())
 
@@ -136,6 +136,6 @@ FAILURE_TREE: tuple[Column[FailureLine], ...] = (
     Column("due", "Due", 9, lambda line, now: due_cell(line.sla, now)),
     Column("common", "In common", 20, lambda line, _: _common(line), grow=5),
     Column("owner", "Owner", 12, lambda line, _: _owner(line), from_width=130),
-    Column("retry", "Retry", 22, lambda line, _: _retry(line), from_width=110),
+    Column("retry", "RetryWorth", 22, lambda line, _: _retry(line), from_width=110),
     Column("last", "Last", 5, lambda line, now: Cell(text.age(line.last_failed_at, now)), "right", from_width=90),
 )

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from console import text
 from console.columns.column import Cell, Column
-from console.text import NOTHING, Severity
+from console.text import NOTHING, Tone
 from engine.model.records.fleet import FailureRow
 
 
@@ -18,7 +18,7 @@ def _stage_cell(row: FailureRow) -> Cell:
 FAILURES: tuple[Column[FailureRow], ...] = (
     Column("device", "Device", 15, lambda row, _: Cell(row.device_name), sort="device", grow=2),
     Column("ring", "Ring", 5, lambda row, _: Cell(row.ring or NOTHING), sort="ring"),
-    Column("code", "Code", 12, lambda row, _: Cell(text.error_code(row.error_code), Severity.FAILED), sort="code"),
+    Column("code", "Code", 12, lambda row, _: Cell(text.error_code(row.error_code), Tone.FAILED), sort="code"),
     Column("kb", "KB", 9, lambda row, _: Cell(text.kb(row.kb)), sort="kb"),
     Column("stage", "While", 16, lambda row, _: _stage_cell(row), sort="stage", grow=1),
     Column(

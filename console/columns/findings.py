@@ -8,16 +8,16 @@ from msgspec import Struct
 
 from console import text
 from console.columns.column import Cell, Column
-from console.text import NOTHING, Severity
+from console.text import NOTHING, Tone
 from engine.model.build import OsBuild, kb_text
 from engine.rules.findings import VERDICT_WORDS, FindingVerdict, Proof, Reconciled, Why, next_step, reason, scanner_name
 
 _SEVERITIES = {
-    FindingVerdict.TRUE: Severity.FAILED,
-    FindingVerdict.FALSE_POSITIVE: Severity.OK,
-    FindingVerdict.FIXED_SINCE: Severity.DUE,
-    FindingVerdict.UNKNOWN_DEVICE: Severity.UNKNOWN,
-    FindingVerdict.NOT_SERVICING: Severity.NONE,
+    FindingVerdict.TRUE: Tone.FAILED,
+    FindingVerdict.FALSE_POSITIVE: Tone.OK,
+    FindingVerdict.FIXED_SINCE: Tone.DUE,
+    FindingVerdict.UNKNOWN_DEVICE: Tone.UNKNOWN,
+    FindingVerdict.NOT_SERVICING: Tone.NONE,
 }
 _SHORT = {
     FindingVerdict.FIXED_SINCE: "fixed since",
@@ -47,7 +47,7 @@ _WHY = {
 }
 
 
-def verdict_severity(verdict: FindingVerdict) -> Severity:
+def verdict_severity(verdict: FindingVerdict) -> Tone:
     """How bad a verdict is."""
     return _SEVERITIES[verdict]
 

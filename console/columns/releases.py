@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from console import text
 from console.columns.column import Cell, Column, number_cell
-from console.text import NOTHING, Severity
+from console.text import NOTHING, Tone
 from engine.model.model import ReleaseKind
 from engine.model.records.fleet import ReleaseRow
 
-_CVE_SEVERITIES = {"Critical": Severity.FAILED, "Important": Severity.AT_RISK}
+_CVE_SEVERITIES = {"Critical": Tone.FAILED, "Important": Tone.AT_RISK}
 
 
 def kind_cell(kind: ReleaseKind) -> Cell:
@@ -18,7 +18,7 @@ def kind_cell(kind: ReleaseKind) -> Cell:
         ReleaseKind.LCU: "LCU",
         ReleaseKind.OOB_LCU: "OOB LCU",
     }
-    severity = Severity.AT_RISK if kind is ReleaseKind.UNPLANNED_BASELINE else Severity.NONE
+    severity = Tone.AT_RISK if kind is ReleaseKind.UNPLANNED_BASELINE else Tone.NONE
     return Cell(known.get(kind, text.words(kind)), severity)
 
 
@@ -59,7 +59,7 @@ RELEASES: tuple[Column[ReleaseRow], ...] = (
         "restart",
         "Restart",
         9,
-        lambda row, _: Cell("restart", Severity.DUE) if row.release.restart_required else Cell("none"),
+        lambda row, _: Cell("restart", Tone.DUE) if row.release.restart_required else Cell("none"),
         from_width=100,
     ),
     Column(
@@ -69,14 +69,14 @@ RELEASES: tuple[Column[ReleaseRow], ...] = (
         "worst",
         "Worst",
         11,
-        lambda row, _: Cell(row.worst or NOTHING, _CVE_SEVERITIES.get(row.worst, Severity.NONE)),
+        lambda row, _: Cell(row.worst or NOTHING, _CVE_SEVERITIES.get(row.worst, Tone.NONE)),
         from_width=124,
     ),
     Column(
         "exploited",
         "Exploited",
         9,
-        lambda row, _: number_cell(row.exploited, Severity.FAILED),
+        lambda row, _: number_cell(row.exploited, Tone.FAILED),
         "right",
         from_width=112,
         sort="exploited",
@@ -107,7 +107,7 @@ RELEASES: tuple[Column[ReleaseRow], ...] = (
         "failed",
         "Failed",
         7,
-        lambda row, _: number_cell(row.failed, Severity.FAILED),
+        lambda row, _: number_cell(row.failed, Tone.FAILED),
         "right",
         from_width=138,
         sort="failed",

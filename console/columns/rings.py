@@ -6,7 +6,7 @@ from datetime import datetime
 
 from console import text
 from console.columns.column import Cell, Column, number_cell
-from console.text import Severity
+from console.text import Tone
 from engine.model.records.fleet import GateCondition, RingProgress, RingRow
 
 
@@ -20,8 +20,8 @@ def _tenant_cell(row: RingRow) -> Cell:
     if side is None:
         return Cell("")
     if side.gone_at is not None:
-        return Cell(f"{side.provider}, gone", Severity.AT_RISK)
-    return Cell(f"{side.provider}, paused", Severity.AT_RISK) if side.paused else Cell(side.provider)
+        return Cell(f"{side.provider}, gone", Tone.AT_RISK)
+    return Cell(f"{side.provider}, paused", Tone.AT_RISK) if side.paused else Cell(side.provider)
 
 
 RINGS: tuple[Column[RingRow], ...] = (
@@ -47,7 +47,7 @@ RINGS: tuple[Column[RingRow], ...] = (
     Column("ready", "Ready", 6, lambda row, _: Cell(text.share(row.ready, row.devices)), "right"),
     Column("protected", "Protected", 9, lambda row, _: Cell(text.share(row.protected, row.devices)), "right"),
     Column("active", "Active", 7, lambda row, _: number_cell(row.active), "right"),
-    Column("failed", "Failed", 8, lambda row, _: number_cell(row.failed, Severity.FAILED), "right"),
+    Column("failed", "Failed", 8, lambda row, _: number_cell(row.failed, Tone.FAILED), "right"),
     Column("deferral", "Deferral", 8, lambda row, _: _days(row.ring.deferral_days), "right"),
     Column("deadline", "Deadline", 8, lambda row, _: _days(row.ring.deadline_days), "right", from_width=84),
     Column("grace", "Grace", 6, lambda row, _: _days(row.ring.grace_days), "right", from_width=92),
@@ -67,16 +67,16 @@ RINGS: tuple[Column[RingRow], ...] = (
 def ring_progress_cell(row: RingProgress) -> Cell:
     """Where a release stands in a ring, in one or two words."""
     if row.stopped:
-        return Cell(row.stopped, Severity.AT_RISK)
+        return Cell(row.stopped, Tone.AT_RISK)
     if not row.approved:
-        return Cell("not approved", Severity.NONE)
+        return Cell("not approved", Tone.NONE)
     if row.opened_at is None:
-        return Cell(row.waits_for or "waits", Severity.DUE)
+        return Cell(row.waits_for or "waits", Tone.DUE)
     if gate_fails(row):
-        return Cell("gate fails", Severity.FAILED)
+        return Cell("gate fails", Tone.FAILED)
     if row.installed and not (row.active or row.pending):
-        return Cell("done", Severity.OK)
-    return Cell("open", Severity.OK)
+        return Cell("done", Tone.OK)
+    return Cell("open", Tone.OK)
 
 
 _NEEDS_A_PERSON = ("failed", "health")
@@ -96,8 +96,8 @@ def gate_fails(row: RingProgress) -> bool:
 def condition_cell(condition: GateCondition) -> Cell:
     """Whether a condition of a gate holds, holds not yet, or fails."""
     if condition.holds:
-        return Cell("holds", Severity.OK)
-    return Cell("fails", Severity.FAILED) if condition.name in _NEEDS_A_PERSON else Cell("not yet", Severity.DUE)
+        return Cell("holds", Tone.OK)
+    return Cell("fails", Tone.FAILED) if condition.name in _NEEDS_A_PERSON else Cell("not yet", Tone.DUE)
 
 
 def ring_standing_cell(row: RingProgress, now: datetime) -> Cell:
@@ -105,27 +105,27 @@ def ring_standing_cell(row: RingProgress, now: datetime) -> Cell:
     if not row.devices:
         return Cell("no device here takes it")
     if row.stopped:
-        return Cell(row.stopped, Severity.AT_RISK)
+        return Cell(row.stopped, Tone.AT_RISK)
     if row.opened_at is None:
         return _waiting_cell(row, now)
     if (condition := failing(row)) is not None:
-        return Cell(f"gate fails: {condition.name} {condition.value}", Severity.FAILED)
+        return Cell(f"gate fails: {condition.name} {condition.value}", Tone.FAILED)
     if not row.approved:
-        return Cell("no approval in force any more", Severity.AT_RISK)
+        return Cell("no approval in force any more", Tone.AT_RISK)
     if row.active or row.pending:
         what = "under way" if row.tenant is None else "requested; devices act at their scans,"
-        return Cell(f"{what} since {text.moment(row.opened_at, now)}", Severity.DUE)
+        return Cell(f"{what} since {text.moment(row.opened_at, now)}", Tone.DUE)
     if row.failed:
-        return Cell(f"done but for {text.count(row.failed)} failed", Severity.AT_RISK)
-    return Cell("done", Severity.OK)
+        return Cell(f"done but for {text.count(row.failed)} failed", Tone.AT_RISK)
+    return Cell("done", Tone.OK)
 
 
 def _waiting_cell(row: RingProgress, now: datetime) -> Cell:
     if not row.approved:
         return Cell("not approved")
     if row.opens_at is not None and row.opens_at > now:
-        return Cell(f"opens {text.moment(row.opens_at, now)}, {text.until(row.opens_at, now)}", Severity.DUE)
-    return Cell(f"waits for {row.waits_for}" if row.waits_for else "opens now", Severity.DUE)
+        return Cell(f"opens {text.moment(row.opens_at, now)}, {text.until(row.opens_at, now)}", Tone.DUE)
+    return Cell(f"waits for {row.waits_for}" if row.waits_for else "opens now", Tone.DUE)
 
 
 RING_PROGRESS: tuple[Column[RingProgress], ...] = (
@@ -134,7 +134,7 @@ RING_PROGRESS: tuple[Column[RingProgress], ...] = (
     Column("devices", "Devices", 8, lambda row, _: number_cell(row.devices), "right"),
     Column("installed", "Installed", 9, lambda row, _: number_cell(row.installed), "right"),
     Column("active", "Active", 6, lambda row, _: number_cell(row.active), "right"),
-    Column("failed", "Failed", 7, lambda row, _: number_cell(row.failed, Severity.FAILED), "right"),
+    Column("failed", "Failed", 7, lambda row, _: number_cell(row.failed, Tone.FAILED), "right"),
     Column("pending", "Waiting", 7, lambda row, _: number_cell(row.pending), "right"),
     Column("not_ready", "Not ready", 9, lambda row, _: number_cell(row.not_ready), "right", from_width=90),
     Column("state", "State", 16, lambda row, _: ring_progress_cell(row), grow=3),

@@ -17,7 +17,7 @@ from textual.widgets import Input, SelectionList, Static
 from textual.widgets.selection_list import Selection
 
 from console.dialogs.base import Dialog
-from console.text import Severity, fit, kb, plural
+from console.text import Tone, fit, kb, plural
 from console.widgets.drawing import MUTED, line, plain, severity_text
 from console.widgets.tick_list import TickList
 from engine.model.intents import Approve
@@ -98,7 +98,7 @@ class ApproveDialog(Dialog[Approve]):
                 self.dismiss(Approve(self._number, rings, reason, not_before))
 
     def _wrong(self, words: str, at: str) -> None:
-        self.query_one("#wrong", Static).update(severity_text(Severity.AT_RISK, words))
+        self.query_one("#wrong", Static).update(severity_text(Tone.AT_RISK, words))
         self.query_one(at).focus()
 
 

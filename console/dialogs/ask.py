@@ -9,7 +9,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from console.dialogs.base import Dialog
-from console.text import Severity
+from console.text import Tone
 from console.widgets.drawing import MUTED, plain, severity_text
 
 
@@ -45,6 +45,6 @@ class AskDialog(Dialog[str]):
         text = event.value.strip()
         wrong = self._check(text)
         if wrong:
-            self.query_one("#wrong", Static).update(severity_text(Severity.AT_RISK, wrong))
+            self.query_one("#wrong", Static).update(severity_text(Tone.AT_RISK, wrong))
         else:
             self.dismiss(text)

@@ -18,7 +18,7 @@ from textual.widgets import Input, Static
 
 from console.clipboard import copy_text
 from console.dialogs.base import Dialog
-from console.text import Severity, count, plural
+from console.text import Tone, count, plural
 from console.widgets.drawing import MUTED, STRONG, line, lines, plain, severity_text
 from engine.model.intents import Approve, Intent, Plan, Refusal
 
@@ -83,7 +83,7 @@ class PlanDialog(Dialog[bool]):
             self.dismiss(True)
         else:
             words = f"That is not {count(self.plan.devices)}."
-            self.query_one("#wrong", Static).update(severity_text(Severity.AT_RISK, words))
+            self.query_one("#wrong", Static).update(severity_text(Tone.AT_RISK, words))
 
     def action_copy_command(self) -> None:
         if self.plan.command:
@@ -116,7 +116,7 @@ def plan_text(plan: Plan, note: str = "") -> Content:
         rows.append(plain(names, MUTED))
     rows.append(plain(""))
     rows += [line((f"{number}. ", MUTED), step) for number, step in enumerate(plan.steps, 1)]
-    rows += [severity_text(Severity.AT_RISK, warning) for warning in plan.warnings]
+    rows += [severity_text(Tone.AT_RISK, warning) for warning in plan.warnings]
     rows += _left_out(plan)
     rows += _requests(plan)
     if plan.command:
@@ -139,15 +139,15 @@ def _requests(plan: Plan) -> list[Content]:
 
 def _consequences(plan: Plan) -> Content:
     restarts = (
-        severity_text(Severity.AT_RISK, plural(plan.restarts, "restart"))
+        severity_text(Tone.AT_RISK, plural(plan.restarts, "restart"))
         if plan.restarts
-        else severity_text(Severity.OK, "no restart")
+        else severity_text(Tone.OK, "no restart")
     )
     return line((plural(plan.devices, "device"), STRONG), "   ", restarts)
 
 
 def _note(note: str) -> list[Content]:
-    return [severity_text(Severity.DUE, note), plain("")] if note else []
+    return [severity_text(Tone.DUE, note), plain("")] if note else []
 
 
 def _left_out(plan: Plan) -> list[Content]:
@@ -165,7 +165,7 @@ def _left_out(plan: Plan) -> list[Content]:
 def refusal_lines(refusal: Refusal) -> list[Content]:
     """What is refused, why, and what would make it possible."""
     return [
-        severity_text(Severity.FAILED, refusal.what),
+        severity_text(Tone.FAILED, refusal.what),
         *([plain(refusal.why)] if refusal.why else []),
         *([line(("To make it possible: ", MUTED), refusal.instead)] if refusal.instead else []),
     ]

@@ -12,13 +12,13 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from console.dialogs.base import Dialog
-from console.text import Severity
+from console.text import Tone
 from console.widgets.drawing import MUTED, STRONG, plain, severity_text
 from engine.model.intents import SetRing
 from engine.model.model import Ring
 
 
-class Rule(Struct, frozen=True):
+class RingNumber(Struct, frozen=True):
     """One number that can be changed."""
 
     id: str
@@ -29,14 +29,14 @@ class Rule(Struct, frozen=True):
 
 
 RULES = (
-    Rule("deferral", "deferral", "days after release before it is offered", 0, 30),
-    Rule("deadline", "deadline", "days by when it must be installed", 0, 365),
-    Rule("grace", "grace", "days for devices that come back", 0, 365),
-    Rule("at-once", "at once", "devices that may install at once; 0 is no limit", 0, 10_000_000),
-    Rule("installed", "installed", "per cent at least, before the next ring opens", 0, 100),
-    Rule("failed", "failed", "per cent of ended installs at most", 0, 100),
-    Rule("sample", "sample", "ended installs before failures are judged", 0, 10_000_000),
-    Rule("soak", "soak", "hours to wait once the share is installed", 0, 24 * 365),
+    RingNumber("deferral", "deferral", "days after release before it is offered", 0, 30),
+    RingNumber("deadline", "deadline", "days by when it must be installed", 0, 365),
+    RingNumber("grace", "grace", "days for devices that come back", 0, 365),
+    RingNumber("at-once", "at once", "devices that may install at once; 0 is no limit", 0, 10_000_000),
+    RingNumber("installed", "installed", "per cent at least, before the next ring opens", 0, 100),
+    RingNumber("failed", "failed", "per cent of ended installs at most", 0, 100),
+    RingNumber("sample", "sample", "ended installs before failures are judged", 0, 10_000_000),
+    RingNumber("soak", "soak", "hours to wait once the share is installed", 0, 24 * 365),
 )
 _GATE_FROM = 4
 
@@ -82,7 +82,7 @@ def intent_for(ring: Ring, values: tuple[int, ...]) -> SetRing:
     )
 
 
-def mistake(rule: Rule, text: str) -> str:
+def mistake(rule: RingNumber, text: str) -> str:
     """What is wrong with a number, "" when nothing is."""
     if not text.strip().isdecimal() or not rule.least <= int(text) <= rule.most:
         return f"{rule.label.capitalize()}: write a whole number from {rule.least} to {rule.most:,}."
@@ -136,7 +136,7 @@ class RingRulesDialog(Dialog[SetRing]):
         wrong = [(rule, words) for rule, text in zip(RULES, texts, strict=True) if (words := mistake(rule, text))]
         if wrong:
             rule, words = wrong[0]
-            self.query_one("#wrong", Static).update(severity_text(Severity.AT_RISK, words))
+            self.query_one("#wrong", Static).update(severity_text(Tone.AT_RISK, words))
             self.query_one(f"#{rule.id}", Input).focus()
         else:
             self.dismiss(intent_for(self._ring, tuple(int(text) for text in texts)))

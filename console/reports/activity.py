@@ -7,22 +7,22 @@ from collections.abc import Iterable, Iterator
 from console import text
 from console.reports import cells
 from console.reports.model import (
-    Cell,
-    Column,
     ColumnChart,
     Figure,
-    Head,
     Note,
-    Origin,
     Report,
+    ReportCell,
+    ReportColumn,
+    ReportHead,
+    ReportOrigin,
+    ReportTable,
     Row,
     Section,
     Stream,
-    Table,
 )
-from console.text import Severity
+from console.text import Tone
 from engine.model.records.fleet import AuditRow
-from engine.rules.evidence.activity import ENGINE, ActivityReport, DecisionKind, DecisionList, Stretch
+from engine.rules.evidence.activity import ENGINE, ActivityReport, ActivitySpan, DecisionKind, DecisionList
 
 ASSUMPTIONS = (
     "A decision is a record of the audit; what the engine did by itself, such as opening a ring, is told apart.",
@@ -41,20 +41,20 @@ _TITLES = {
     DecisionKind.OTHER: ("Everything else", "Rings opened, releases published, settings and imports."),
 }
 DECISION_HEADS = (
-    Head("seq", "No", dimension="item"),
-    Head("at", "When"),
-    Head("actor", "Who"),
-    Head("summary", "What", is_wide=True),
-    Head("reason", "Why", is_wide=True),
-    Head("action", "Action"),
-    Head("kb", "KB"),
-    Head("rings", "Rings"),
-    Head("devices", "Devices", is_number=True),
+    ReportHead("seq", "No", dimension="item"),
+    ReportHead("at", "When"),
+    ReportHead("actor", "Who"),
+    ReportHead("summary", "What", is_wide=True),
+    ReportHead("reason", "Why", is_wide=True),
+    ReportHead("action", "Action"),
+    ReportHead("kb", "KB"),
+    ReportHead("rings", "Rings"),
+    ReportHead("devices", "Devices", is_number=True),
 )
-STREAM_HEADS = (*DECISION_HEADS, Head("origin", "From"), Head("hash", "Hash"))
+STREAM_HEADS = (*DECISION_HEADS, ReportHead("origin", "From"), ReportHead("hash", "Hash"))
 
 
-def build(found: ActivityReport, origin: Origin) -> Report:
+def build(found: ActivityReport, origin: ReportOrigin) -> Report:
     """The report of what the engine read."""
     chain = found.chain
     holds = chain.broken is None
@@ -77,20 +77,20 @@ def build(found: ActivityReport, origin: Origin) -> Report:
             Figure(
                 "opened",
                 "Failures opened",
-                cells.count(found.opened, Severity.AT_RISK if found.opened > found.closed else Severity.NONE),
+                cells.count(found.opened, Tone.AT_RISK if found.opened > found.closed else Tone.NONE),
                 "in the period",
             ),
             Figure("closed", "Failures closed", cells.count(found.closed), "by a later success, in the period"),
             Figure(
                 "open_failures",
                 "Failed attempts open",
-                cells.count(found.open_failures, Severity.FAILED if found.open_failures else Severity.OK),
+                cells.count(found.open_failures, Tone.FAILED if found.open_failures else Tone.OK),
                 "now, whatever the period",
             ),
             Figure(
                 "chain.holds",
                 "Audit",
-                Cell("holds" if holds else "broken", holds, Severity.OK if holds else Severity.FAILED),
+                ReportCell("holds" if holds else "broken", holds, Tone.OK if holds else Tone.FAILED),
                 f"chain of {text.plural(chain.records, 'record')}",
             ),
         ),
@@ -101,7 +101,7 @@ def build(found: ActivityReport, origin: Origin) -> Report:
             _chain(found),
         ),
         assumptions=ASSUMPTIONS,
-        severity=Severity.OK if holds else Severity.FAILED,
+        severity=Tone.OK if holds else Tone.FAILED,
     )
 
 
@@ -138,26 +138,27 @@ def _over_time(found: ActivityReport) -> Section:
                 "Failures opened and closed",
                 f"Over the period {text.count(found.opened)} opened and {text.count(found.closed)} closed.",
                 ("opened", "closed"),
-                (Severity.AT_RISK, Severity.OK),
+                (Tone.AT_RISK, Tone.OK),
                 tuple(
-                    Column(_label(each, found), (float(each.opened), float(each.closed))) for each in found.stretches
+                    ReportColumn(_label(each, found), (float(each.opened), float(each.closed)))
+                    for each in found.stretches
                 ),
             ),
         )
         if found.opened or found.closed
         else (),
         tables=(
-            Table(
+            ReportTable(
                 "over-time",
                 f"{unit} by {unit.lower()}",
                 (
-                    Head("begins", unit, dimension="item"),
-                    Head("decisions", "Decisions", is_number=True),
-                    Head("installed", "Installed", is_number=True),
-                    Head("uninstalled", "Uninstalled", is_number=True),
-                    Head("failed", "Failed attempts", is_number=True),
-                    Head("opened", "Failures opened", is_number=True),
-                    Head("closed", "Failures closed", is_number=True),
+                    ReportHead("begins", unit, dimension="item"),
+                    ReportHead("decisions", "Decisions", is_number=True),
+                    ReportHead("installed", "Installed", is_number=True),
+                    ReportHead("uninstalled", "Uninstalled", is_number=True),
+                    ReportHead("failed", "Failed attempts", is_number=True),
+                    ReportHead("opened", "Failures opened", is_number=True),
+                    ReportHead("closed", "Failures closed", is_number=True),
                 ),
                 tuple(
                     (
@@ -179,7 +180,7 @@ def _over_time(found: ActivityReport) -> Section:
     )
 
 
-def _label(each: Stretch, found: ActivityReport) -> str:
+def _label(each: ActivitySpan, found: ActivityReport) -> str:
     return f"{each.begins:%b %y}" if found.by_month else f"{each.begins.day} {each.begins:%b}"
 
 
@@ -190,7 +191,7 @@ def _who(found: ActivityReport) -> Section:
             Note(
                 f"{text.count(found.without_reason)} of {text.plural(found.by_people, 'decision')} by people came "
                 "without a reason.",
-                Severity.DUE,
+                Tone.DUE,
             ),
         )
     return Section(
@@ -198,17 +199,17 @@ def _who(found: ActivityReport) -> Section:
         "Who decided, and what",
         "Each person with their decisions, then each kind of decision; the engine's own stand last.",
         tables=(
-            Table(
+            ReportTable(
                 "actors",
                 "People",
                 (
-                    Head("actor", "Who", dimension="item"),
-                    Head("records", "Records", is_number=True),
-                    Head("approvals", "Approvals", is_number=True),
-                    Head("stops", "Stops", is_number=True),
-                    Head("recoveries", "Recoveries", is_number=True),
-                    Head("first", "First"),
-                    Head("last", "Last"),
+                    ReportHead("actor", "Who", dimension="item"),
+                    ReportHead("records", "Records", is_number=True),
+                    ReportHead("approvals", "Approvals", is_number=True),
+                    ReportHead("stops", "Stops", is_number=True),
+                    ReportHead("recoveries", "Recoveries", is_number=True),
+                    ReportHead("first", "First"),
+                    ReportHead("last", "Last"),
                 ),
                 tuple(
                     (
@@ -225,18 +226,18 @@ def _who(found: ActivityReport) -> Section:
                 source="actors",
                 empty="Nobody decided anything in this period.",
             ),
-            Table(
+            ReportTable(
                 "actions",
                 "Decisions by kind",
                 (
-                    Head("action", "Action", dimension="item"),
-                    Head("records", "Records", is_number=True),
-                    Head("by_people", "By people", is_number=True),
-                    Head("devices", "Devices named", is_number=True),
+                    ReportHead("action", "Action", dimension="item"),
+                    ReportHead("records", "Records", is_number=True),
+                    ReportHead("by_people", "By people", is_number=True),
+                    ReportHead("devices", "Devices named", is_number=True),
                 ),
                 tuple(
                     (
-                        Cell(text.words(each.action), each.action),
+                        ReportCell(text.words(each.action), each.action),
                         cells.count(each.records),
                         cells.count(each.by_people),
                         cells.count(each.devices),
@@ -258,7 +259,7 @@ def _list(found: DecisionList) -> Section:
         title,
         lead,
         tables=(
-            Table(
+            ReportTable(
                 str(found.kind),
                 f"{text.plural(found.records, 'record')}, newest first" if found.records else "Records",
                 DECISION_HEADS,
@@ -280,14 +281,14 @@ def _short(row: Row) -> Row:
 def _decision_rows(rows: Iterable[AuditRow]) -> Iterator[Row]:
     for row in rows:
         yield (
-            Cell(str(row.seq), row.seq),
+            ReportCell(str(row.seq), row.seq),
             cells.moment(row.at),
             cells.words(row.actor),
             cells.words(row.summary),
             cells.words(row.reason),
-            Cell(text.words(row.action), row.action),
+            ReportCell(text.words(row.action), row.action),
             cells.kb(row.kb),
-            Cell(", ".join(row.rings) or text.NOTHING, ", ".join(row.rings) or None),
+            ReportCell(", ".join(row.rings) or text.NOTHING, ", ".join(row.rings) or None),
             cells.count(row.devices),
             cells.words(row.origin),
             cells.words(row.hash),
@@ -297,9 +298,9 @@ def _decision_rows(rows: Iterable[AuditRow]) -> Iterator[Row]:
 def _chain(found: ActivityReport) -> Section:
     chain = found.chain
     if chain.broken is None:
-        note = Note("Every record follows the one before, and the last one is the last that was written.", Severity.OK)
+        note = Note("Every record follows the one before, and the last one is the last that was written.", Tone.OK)
     else:
-        note = Note(f"{chain.broken.why}. See: hotpatch audit verify", Severity.FAILED)
+        note = Note(f"{chain.broken.why}. See: hotpatch audit verify", Tone.FAILED)
     return Section(
         "audit",
         "The audit's chain",
@@ -310,11 +311,11 @@ def _chain(found: ActivityReport) -> Section:
             Figure("chain.head", "Last record", cells.count(chain.head)),
         ),
         tables=(
-            Table(
+            ReportTable(
                 "chain",
                 "Where it ends",
-                (Head("head", "Record", dimension="item"), Head("hash", "SHA-256 of the chain up to here")),
-                ((Cell(str(chain.head), chain.head), cells.words(chain.head_hash)),) if chain.head else (),
+                (ReportHead("head", "Record", dimension="item"), ReportHead("hash", "SHA-256 of the chain up to here")),
+                ((ReportCell(str(chain.head), chain.head), cells.words(chain.head_hash)),) if chain.head else (),
                 empty="No record was written yet.",
             ),
         ),

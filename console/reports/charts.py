@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from console.reports.model import BarChart, Chart, ColumnChart, LineChart
-from console.text import Severity
+from console.text import Tone
 
 WIDTH = 760
 """Of every drawing, in its own units; a page stretches it."""
@@ -79,7 +79,7 @@ class Drawing(Struct, frozen=True):
     keys: tuple[Key, ...] = ()
 
 
-def severity_style(severity: Severity) -> str:
+def severity_style(severity: Tone) -> str:
     """The class that colours a severity: ``s-ok``; ``s-none`` for none."""
     return f"s-{severity.value.replace('_', '-') or 'none'}"
 

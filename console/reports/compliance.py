@@ -17,12 +17,23 @@ from console.reports.compliance_measures import (
     slice_table,
     slices_table,
 )
-from console.reports.model import Cell, Chart, Figure, Head, Note, Origin, Report, Row, Section, Table
-from console.text import Severity
+from console.reports.model import (
+    Chart,
+    Figure,
+    Note,
+    Report,
+    ReportCell,
+    ReportHead,
+    ReportOrigin,
+    ReportTable,
+    Row,
+    Section,
+)
+from console.text import Tone
 from engine.model.records.reports import ComplianceReport, Mark, MarkCount, Offender, ReleaseCompliance
 
 
-def build(found: ComplianceReport, origin: Origin) -> Report:
+def build(found: ComplianceReport, origin: ReportOrigin) -> Report:
     """The report of what the engine counted."""
     newest = found.releases[0] if found.releases else None
     return Report(
@@ -41,7 +52,7 @@ def build(found: ComplianceReport, origin: Origin) -> Report:
         ),
         assumptions=found.assumptions,
         sources=tuple(dict.fromkeys(each.source for each in found.figures)),
-        severity=severity_now(newest.total) if newest else Severity.NONE,
+        severity=severity_now(newest.total) if newest else Tone.NONE,
     )
 
 
@@ -98,7 +109,7 @@ def _figures(found: ComplianceReport) -> tuple[Figure, ...]:
         Figure(
             f"releases.{place}.hours_to.90%",
             f"Time to 90 %, {text.month(shown.month)}",
-            cells.hours(reached) if reached is not None else Cell("not reached", None, Severity.AT_RISK),
+            cells.hours(reached) if reached is not None else ReportCell("not reached", None, Tone.AT_RISK),
             "from release",
         ),
     )
@@ -106,11 +117,11 @@ def _figures(found: ComplianceReport) -> tuple[Figure, ...]:
 
 def _mark_figure(release: ReleaseCompliance, place: int, mark: Mark) -> Figure:
     count = release.total.mark(mark)
-    judged = severity_of(count.share) if mark is Mark.THREE_WEEKS else Severity.NONE
+    judged = severity_of(count.share) if mark is Mark.THREE_WEEKS else Tone.NONE
     return Figure(
         f"releases.{place}.{mark}.share",
         f"Within {mark.words}, {text.month(release.month)}",
-        cells.ratio(count.share, Severity.DUE if count.running else judged),
+        cells.ratio(count.share, Tone.DUE if count.running else judged),
         _mark_note(count),
     )
 
@@ -134,7 +145,7 @@ def _over_releases(found: ComplianceReport) -> Section:
             Note(
                 f"{text.month(found.releases[0].month)} is still running: its shares may rise until three weeks have "
                 "passed.",
-                Severity.DUE,
+                Tone.DUE,
             )
         )
     return Section(
@@ -144,10 +155,10 @@ def _over_releases(found: ComplianceReport) -> Section:
         "or something later by then, whichever way it got there.",
         charts=charts,
         tables=(
-            Table(
+            ReportTable(
                 "releases",
                 "Months of releases",
-                (Head("month", "Month", dimension="month"), *MEASURES),
+                (ReportHead("month", "Month", dimension="month"), *MEASURES),
                 tuple((cells.month(each.month), *measures(each.total)) for each in found.releases),
                 source="releases",
                 note=present_note(each.total for each in found.releases),
@@ -183,22 +194,22 @@ def _newest(releases: Sequence[ReleaseCompliance]) -> tuple[Section, ...]:
     )
 
 
-def _release_table(newest: ReleaseCompliance, about: tuple[tuple[str, str], ...]) -> Table:
-    return Table(
+def _release_table(newest: ReleaseCompliance, about: tuple[tuple[str, str], ...]) -> ReportTable:
+    return ReportTable(
         "kbs",
         "What was released",
         (
-            Head("platform", "Platform", dimension="platform"),
-            Head("released", "Released"),
-            Head("kind", "Kind"),
-            Head("kb", "KB"),
-            Head("twin", "LCU beside it"),
+            ReportHead("platform", "Platform", dimension="platform"),
+            ReportHead("released", "Released"),
+            ReportHead("kind", "Kind"),
+            ReportHead("kb", "KB"),
+            ReportHead("twin", "LCU beside it"),
         ),
         tuple(
             (
-                Cell(each.platform.label, str(each.platform)),
+                ReportCell(each.platform.label, str(each.platform)),
                 cells.moment(each.released_at),
-                Cell(text.words(each.kind), str(each.kind)),
+                ReportCell(text.words(each.kind), str(each.kind)),
                 cells.kb(each.kb),
                 cells.kb(each.twin_kb),
             )
@@ -219,20 +230,20 @@ def _behind(found: ComplianceReport) -> Section:
         "The devices that have lacked the newest release of their platform for longest, and those that have fallen "
         "behind their baseline: they are offered no hotpatch until they have caught up.",
         tables=(
-            Table(
+            ReportTable(
                 "offenders",
                 "The longest unprotected",
                 (
-                    Head("device", "Device", dimension="item"),
-                    Head("reason", "Why", is_wide=True),
-                    Head("unprotected_since", "Since"),
-                    Head("missing", "Lacks", is_number=True),
-                    Head("ring", "Ring"),
-                    Head("platform", "Platform"),
-                    Head("site", "Site"),
-                    Head("user", "User"),
-                    Head("build", "Build"),
-                    Head("last_seen", "Last seen"),
+                    ReportHead("device", "Device", dimension="item"),
+                    ReportHead("reason", "Why", is_wide=True),
+                    ReportHead("unprotected_since", "Since"),
+                    ReportHead("missing", "Lacks", is_number=True),
+                    ReportHead("ring", "Ring"),
+                    ReportHead("platform", "Platform"),
+                    ReportHead("site", "Site"),
+                    ReportHead("user", "User"),
+                    ReportHead("build", "Build"),
+                    ReportHead("last_seen", "Last seen"),
                 ),
                 tuple(map(_offender, found.offenders)),
                 source="worst",
@@ -240,26 +251,26 @@ def _behind(found: ComplianceReport) -> Section:
                 rest="hotpatch devices protected:no --csv",
                 empty="Every device is protected.",
             ),
-            Table(
+            ReportTable(
                 "drift",
                 "Behind the baseline",
                 (
-                    Head("ring", "Ring", dimension="ring"),
-                    Head("platform", "Platform", dimension="platform"),
-                    Head("baseline", "Baseline"),
-                    Head("since", "Since"),
-                    Head("devices", "Devices", is_number=True),
-                    Head("behind", "Behind", is_number=True),
-                    Head("not_seen_since", "Not seen since", is_number=True),
+                    ReportHead("ring", "Ring", dimension="ring"),
+                    ReportHead("platform", "Platform", dimension="platform"),
+                    ReportHead("baseline", "Baseline"),
+                    ReportHead("since", "Since"),
+                    ReportHead("devices", "Devices", is_number=True),
+                    ReportHead("behind", "Behind", is_number=True),
+                    ReportHead("not_seen_since", "Not seen since", is_number=True),
                 ),
                 tuple(
                     (
                         slice_name(each.ring, "ring"),
-                        Cell(each.platform.label, str(each.platform)),
+                        ReportCell(each.platform.label, str(each.platform)),
                         cells.kb(each.baseline_kb),
                         cells.moment(each.since),
                         cells.count(each.devices),
-                        cells.count(each.behind, Severity.AT_RISK if each.behind else Severity.NONE),
+                        cells.count(each.behind, Tone.AT_RISK if each.behind else Tone.NONE),
                         cells.count(each.not_seen),
                     )
                     for each in found.drift
@@ -278,9 +289,9 @@ def _offender(each: Offender) -> Row:
         cells.moment(each.unprotected_since),
         cells.count(each.missing),
         cells.words(each.ring),
-        Cell(each.platform.label, str(each.platform)),
+        ReportCell(each.platform.label, str(each.platform)),
         cells.words(each.site),
-        Cell(text.person(each.user) or text.NOTHING, each.user or None),
+        ReportCell(text.person(each.user) or text.NOTHING, each.user or None),
         cells.words(each.build),
         cells.moment(each.last_seen_at),
     )
@@ -298,16 +309,16 @@ def _published(found: ComplianceReport) -> tuple[Section, ...]:
             "Against published figures",
             "What others say they reached. They measured other fleets in other ways: a hint, not a target.",
             tables=(
-                Table(
+                ReportTable(
                     "published",
                     "Published figures",
                     (
-                        Head("who", "Who", dimension="item"),
-                        Head("hours", "After", is_number=True),
-                        Head("share", "Share", is_number=True),
-                        Head("what", "What", is_wide=True),
-                        Head("source", "Source", is_wide=True),
-                        Head("doubt", "What weakens it", is_wide=True),
+                        ReportHead("who", "Who", dimension="item"),
+                        ReportHead("hours", "After", is_number=True),
+                        ReportHead("share", "Share", is_number=True),
+                        ReportHead("what", "What", is_wide=True),
+                        ReportHead("source", "Source", is_wide=True),
+                        ReportHead("doubt", "What weakens it", is_wide=True),
                     ),
                     tuple(
                         (

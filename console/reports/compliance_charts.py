@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from console import text
 from console.reports import cells
 from console.reports.compliance_measures import GOAL, slice_name
-from console.reports.model import Bar, BarChart, LineChart, Part, Point, Series
-from console.text import Severity
+from console.reports.model import Bar, BarChart, LineChart, Point, ReportPart, ReportSeries
+from console.text import Tone
 from engine.model.records.reports import Mark, ReleaseCompliance, SliceCompliance
 
 CURVES = 3
@@ -16,9 +16,9 @@ CURVES = 3
 _LONG_HOURS = Mark.THREE_WEEKS.hours
 _PERCENT = ((0.0, "0 %"), (0.25, "25 %"), (0.5, "50 %"), (0.75, "75 %"), (1.0, "100 %"))
 _PARTS = (
-    (Mark.DAY, "within 24 hours", Severity.OK),
-    (Mark.FIVE_DAYS, "within 5 days", Severity.DUE),
-    (Mark.THREE_WEEKS, "within 3 weeks", Severity.UNKNOWN),
+    (Mark.DAY, "within 24 hours", Tone.OK),
+    (Mark.FIVE_DAYS, "within 5 days", Tone.DUE),
+    (Mark.THREE_WEEKS, "within 3 weeks", Tone.UNKNOWN),
 )
 
 
@@ -32,7 +32,7 @@ def trend(oldest_first: Sequence[ReleaseCompliance]) -> LineChart:
             for at, each in zip(places, oldest_first, strict=True)
             if not each.total.mark(mark).running and (share := each.total.mark(mark).share) is not None
         )
-        series.append(Series(f"within {mark.words}", points, (1, 2, 0)[rank]))
+        series.append(ReportSeries(f"within {mark.words}", points, (1, 2, 0)[rank]))
     every = max(1, -(-len(oldest_first) // 12))
     weeks = series[-1].points
     alt = "The share of devices protected by each release."
@@ -59,7 +59,7 @@ def trend(oldest_first: Sequence[ReleaseCompliance]) -> LineChart:
 
 def curves(releases: Sequence[ReleaseCompliance]) -> LineChart:
     """How releases went, hour by hour, the newest first."""
-    series = tuple(Series(text.month(each.month), _curve(each), rank) for rank, each in enumerate(releases))
+    series = tuple(ReportSeries(text.month(each.month), _curve(each), rank) for rank, each in enumerate(releases))
     newest = releases[0].total
     labels = ((0, "0"), (24, "24 h"), (120, "5 d"), (240, "10 d"), (336, "14 d"), (_LONG_HOURS, "3 wk"))
     return LineChart(
@@ -105,14 +105,14 @@ def slice_bars(slices: Sequence[SliceCompliance], what: str) -> BarChart:
     return BarChart(f"How soon, by {what}", f"{alt}.", bars)
 
 
-def _parts(each: SliceCompliance) -> Iterator[Part]:
+def _parts(each: SliceCompliance) -> Iterator[ReportPart]:
     """Disjoint parts: within a day, from there to five days, to three weeks, later, and not."""
     before = 0
     for mark, name, severity in _PARTS:
         more = max(min(each.mark(mark).protected, each.protected_now) - before, 0)
         before += more
-        yield Part(name, more, severity, text.count(more))
+        yield ReportPart(name, more, severity, text.count(more))
     later = max(each.protected_now - before, 0)
-    yield Part("later", later, Severity.AT_RISK, text.count(later))
+    yield ReportPart("later", later, Tone.AT_RISK, text.count(later))
     lacking = max(each.devices - each.protected_now, 0)
-    yield Part("not protected", lacking, Severity.NONE, text.count(lacking))
+    yield ReportPart("not protected", lacking, Tone.NONE, text.count(lacking))

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from console import text
 from console.reports import cells
-from console.reports.model import Cell, Head, Row, Table
-from console.text import Severity
+from console.reports.model import ReportCell, ReportHead, ReportTable, Row
+from console.text import Tone
 from engine.model.build import Platform
 from engine.model.records.reports import Mark, MarkCount, ReleaseCompliance, SliceCompliance
 
@@ -18,34 +18,34 @@ _SHARES = (0.5, 0.9, 0.95)
 _NAMES = {"ring": "in no ring", "site": "not told", "platform": "unknown"}
 
 MEASURES = (
-    Head("devices", "Devices", is_number=True),
+    ReportHead("devices", "Devices", is_number=True),
     *(
         head
         for mark in Mark
         for head in (
-            Head(f"{mark}.protected", f"In {mark.short}", is_number=True),
-            Head(f"{mark}.share", "Share", is_number=True),
+            ReportHead(f"{mark}.protected", f"In {mark.short}", is_number=True),
+            ReportHead(f"{mark}.share", "Share", is_number=True),
         )
     ),
-    Head("protected_now", "Now", is_number=True),
-    Head("share_now", "Share", is_number=True),
-    *(Head(f"hours_to.{share:.0%}", f"To {round(100 * share)} %", is_number=True) for share in _SHARES),
+    ReportHead("protected_now", "Now", is_number=True),
+    ReportHead("share_now", "Share", is_number=True),
+    *(ReportHead(f"hours_to.{share:.0%}", f"To {round(100 * share)} %", is_number=True) for share in _SHARES),
 )
 
 
-def severity_of(share: float | None) -> Severity:
+def severity_of(share: float | None) -> Tone:
     """How a share that is final is to be taken."""
     if share is None:
-        return Severity.NONE
+        return Tone.NONE
     if share >= GOAL:
-        return Severity.OK
-    return Severity.AT_RISK if share >= _POOR else Severity.FAILED
+        return Tone.OK
+    return Tone.AT_RISK if share >= _POOR else Tone.FAILED
 
 
-def severity_now(of: SliceCompliance) -> Severity:
+def severity_now(of: SliceCompliance) -> Tone:
     """A rollout that is under way is not judged yet."""
     severity = severity_of(of.share_now)
-    return Severity.DUE if severity is not Severity.OK and of.mark(Mark.THREE_WEEKS).running else severity
+    return Tone.DUE if severity is not Tone.OK and of.mark(Mark.THREE_WEEKS).running else severity
 
 
 def measures(of: SliceCompliance) -> Row:
@@ -73,14 +73,14 @@ def present_note(slices: Iterable[SliceCompliance]) -> str:
     return f"Now counts the {text.plural(now[0], 'device')} that are in the fleet now." if now else ""
 
 
-def _running(count: MarkCount) -> Severity:
-    return Severity.DUE if count.running else Severity.NONE
+def _running(count: MarkCount) -> Tone:
+    return Tone.DUE if count.running else Tone.NONE
 
 
-def slices_table(releases: Sequence[ReleaseCompliance]) -> Table:
+def slices_table(releases: Sequence[ReleaseCompliance]) -> ReportTable:
     """Every month by platform, ring and site: for programs, too long to read."""
-    heads = tuple(Head(name, name.capitalize(), dimension=name) for name in ("month", "platform", "ring", "site"))
-    return Table(
+    heads = tuple(ReportHead(name, name.capitalize(), dimension=name) for name in ("month", "platform", "ring", "site"))
+    return ReportTable(
         "slices", "Every month by platform, ring and site", (*heads, *MEASURES), tuple(_all(releases)), is_data=True
     )
 
@@ -90,19 +90,19 @@ def _all(releases: Iterable[ReleaseCompliance]) -> Iterator[Row]:
         for place, slices in enumerate((each.platforms, each.rings, each.sites)):
             what = ("platform", "ring", "site")[place]
             for one in slices:
-                names = [Cell("", None), Cell("", None), Cell("", None)]
+                names = [ReportCell("", None), ReportCell("", None), ReportCell("", None)]
                 names[place] = slice_name(one.name, what)
                 yield (cells.month(each.month), *names, *measures(one))
 
 
 def slice_table(
     id: str, title: str, what: str, slices: Sequence[SliceCompliance], about: tuple[tuple[str, str], ...]
-) -> Table:
+) -> ReportTable:
     """One month by ring, platform or site."""
-    return Table(
+    return ReportTable(
         id,
         title,
-        (Head(what, what.capitalize(), dimension=what), *MEASURES),
+        (ReportHead(what, what.capitalize(), dimension=what), *MEASURES),
         tuple((slice_name(each.name, what), *measures(each)) for each in slices),
         source=f"releases.0.{id}",
         empty="None.",
@@ -110,10 +110,10 @@ def slice_table(
     )
 
 
-def slice_name(name: str, what: str) -> Cell:
+def slice_name(name: str, what: str) -> ReportCell:
     """A ring, a site, or a platform by its label."""
     if not name:
-        return Cell(_NAMES[what], None)
+        return ReportCell(_NAMES[what], None)
     if what == "platform" and name in list(Platform):
-        return Cell(Platform(name).label, name)
-    return Cell(name, name)
+        return ReportCell(Platform(name).label, name)
+    return ReportCell(name, name)

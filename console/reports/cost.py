@@ -7,36 +7,36 @@ from collections.abc import Sequence
 from console import text
 from console.reports import cells
 from console.reports.model import (
-    Cell,
-    Column,
     ColumnChart,
     Figure,
-    Head,
     Note,
-    Origin,
     Report,
+    ReportCell,
+    ReportColumn,
+    ReportHead,
+    ReportOrigin,
+    ReportTable,
     Row,
     Section,
-    Table,
 )
-from console.text import Severity
+from console.text import Tone
 from engine.model.build import Platform
 from engine.model.records.reports import CostReport, CostRow, IneligibleCost, Money, RateUsed, SubscriptionMonth
 
 _SUM_HEADS = (
-    Head("device_months", "Device months", is_number=True),
-    Head("hotpatched", "Hotpatched", is_number=True),
-    Head("restarts", "Restarts", is_number=True),
-    Head("restarts_inferred", "Restarts inferred", is_number=True),
-    Head("avoided_proven", "Avoided, proven", is_number=True),
-    Head("avoided_not_provable", "Avoided, not provable", is_number=True),
-    Head("not_priced", "Without a rate", is_number=True),
-    Head("saved.low", "Saved, from", is_number=True),
-    Head("saved.high", "to", is_number=True),
+    ReportHead("device_months", "Device months", is_number=True),
+    ReportHead("hotpatched", "Hotpatched", is_number=True),
+    ReportHead("restarts", "Restarts", is_number=True),
+    ReportHead("restarts_inferred", "Restarts inferred", is_number=True),
+    ReportHead("avoided_proven", "Avoided, proven", is_number=True),
+    ReportHead("avoided_not_provable", "Avoided, not provable", is_number=True),
+    ReportHead("not_priced", "Without a rate", is_number=True),
+    ReportHead("saved.low", "Saved, from", is_number=True),
+    ReportHead("saved.high", "to", is_number=True),
 )
 
 
-def build(found: CostReport, origin: Origin) -> Report:
+def build(found: CostReport, origin: ReportOrigin) -> Report:
     """The report of what the engine counted."""
     return Report(
         kind="cost",
@@ -49,7 +49,7 @@ def build(found: CostReport, origin: Origin) -> Report:
         sections=(_over_time(found), _where(found), _subscription(found), _ineligible(found), _rates(found)),
         assumptions=found.assumptions,
         sources=tuple(dict.fromkeys(each.source for each in found.rates if each.source and each.amount is not None)),
-        severity=Severity.OK if found.total.sums.avoided_proven else Severity.NONE,
+        severity=Tone.OK if found.total.sums.avoided_proven else Tone.NONE,
     )
 
 
@@ -77,7 +77,7 @@ def _figures(found: CostReport) -> tuple[Figure, ...]:
         Figure(
             "total.avoided_proven",
             "Restarts avoided",
-            cells.count(sums.avoided_proven, Severity.OK if sums.avoided_proven else Severity.NONE),
+            cells.count(sums.avoided_proven, Tone.OK if sums.avoided_proven else Tone.NONE),
             f"proven by install records; {text.count(sums.avoided_unproven)} more are not provable",
         ),
         Figure(
@@ -97,11 +97,11 @@ def _figures(found: CostReport) -> tuple[Figure, ...]:
     )
 
 
-def _net(net: Money | None) -> Cell:
+def _net(net: Money | None) -> ReportCell:
     cell = cells.band(net)
     if net is None:
         return cell
-    return Cell(cell.text, cell.raw, Severity.OK if net.low >= 0 else Severity.AT_RISK)
+    return ReportCell(cell.text, cell.raw, Tone.OK if net.low >= 0 else Tone.AT_RISK)
 
 
 # --- what happened ----------------------------------------------------------------------------------
@@ -112,15 +112,15 @@ def _over_time(found: CostReport) -> Section:
     running = found.running_month
     notes: tuple[Note, ...] = ()
     if running:
-        notes = (Note(f"The month of {text.month(running)} is not over: its figures still grow.", Severity.DUE),)
+        notes = (Note(f"The month of {text.month(running)} is not over: its figures still grow.", Tone.DUE),)
     chart = ColumnChart(
         "Restarts avoided and restarts that happened",
         f"In all {text.count(found.total.sums.avoided_proven)} avoided for certain and "
         f"{text.count(found.total.sums.restarts)} that happened.",
         ("avoided, proven", "happened"),
-        (Severity.OK, Severity.AT_RISK),
+        (Tone.OK, Tone.AT_RISK),
         tuple(
-            Column(text.month(each.name), (float(each.sums.avoided_proven), float(each.sums.restarts)))
+            ReportColumn(text.month(each.name), (float(each.sums.avoided_proven), float(each.sums.restarts)))
             for each in oldest_first
         ),
     )
@@ -150,11 +150,11 @@ def _where(found: CostReport) -> Section:
     )
 
 
-def _cost_table(id: str, title: str, what: str, rows: Sequence[CostRow], source: str | None = None) -> Table:
-    return Table(
+def _cost_table(id: str, title: str, what: str, rows: Sequence[CostRow], source: str | None = None) -> ReportTable:
+    return ReportTable(
         id,
         title,
-        (Head(what, {"item": "What"}.get(what, what.capitalize()), dimension=what), *_SUM_HEADS),
+        (ReportHead(what, {"item": "What"}.get(what, what.capitalize()), dimension=what), *_SUM_HEADS),
         tuple(_cost_row(each, what) for each in rows),
         source=id if source is None else source,
         empty="Nothing was installed.",
@@ -176,18 +176,22 @@ def _cost_row(each: CostRow, what: str) -> Row:
     )
 
 
-def _ends(amount: Money | None) -> tuple[Cell, Cell]:
+def _ends(amount: Money | None) -> tuple[ReportCell, ReportCell]:
     if amount is None:
         return cells.money(None), cells.money(None)
     return cells.money(amount.low, amount.currency), cells.money(amount.high, amount.currency)
 
 
-def _name(name: str, what: str) -> Cell:
+def _name(name: str, what: str) -> ReportCell:
     if what == "month":
         return cells.month(name)
     if not name:
-        return Cell("in no ring" if what == "ring" else text.NOTHING, None)
-    return Cell(Platform(name).label, name) if what == "platform" and name in list(Platform) else Cell(name, name)
+        return ReportCell("in no ring" if what == "ring" else text.NOTHING, None)
+    return (
+        ReportCell(Platform(name).label, name)
+        if what == "platform" and name in list(Platform)
+        else ReportCell(name, name)
+    )
 
 
 # --- what it costs ----------------------------------------------------------------------------------
@@ -200,18 +204,18 @@ def _subscription(found: CostReport) -> Section:
         "Servers outside Azure need hotpatching enabled through Azure Arc. Its price by core and month has changed; "
         "each month is counted by the price of its days.",
         tables=(
-            Table(
+            ReportTable(
                 "subscription",
                 "Month by month",
                 (
-                    Head("month", "Month", dimension="month"),
-                    Head("servers", "Servers", is_number=True),
-                    Head("cores", "Cores", is_number=True),
-                    Head("servers_without_cores", "Without known cores", is_number=True),
-                    Head("cost.low", "Cost of all", is_number=True),
-                    Head("enrolled", "Enrolled now", is_number=True),
-                    Head("enrolled_cores", "Their cores", is_number=True),
-                    Head("cost_enrolled.low", "Their cost", is_number=True),
+                    ReportHead("month", "Month", dimension="month"),
+                    ReportHead("servers", "Servers", is_number=True),
+                    ReportHead("cores", "Cores", is_number=True),
+                    ReportHead("servers_without_cores", "Without known cores", is_number=True),
+                    ReportHead("cost.low", "Cost of all", is_number=True),
+                    ReportHead("enrolled", "Enrolled now", is_number=True),
+                    ReportHead("enrolled_cores", "Their cores", is_number=True),
+                    ReportHead("cost_enrolled.low", "Their cost", is_number=True),
                 ),
                 tuple(map(_subscription_row, found.subscription)),
                 source="subscription",
@@ -227,7 +231,7 @@ def _subscription_row(each: SubscriptionMonth) -> Row:
         cells.month(each.month),
         cells.count(each.servers),
         cells.count(each.cores),
-        cells.count(each.unknown_cores, Severity.UNKNOWN if each.unknown_cores else Severity.NONE),
+        cells.count(each.unknown_cores, Tone.UNKNOWN if each.unknown_cores else Tone.NONE),
         _ends(each.cost)[0],
         cells.count(each.enrolled),
         cells.count(each.enrolled_cores),
@@ -240,13 +244,13 @@ def _break_even(found: CostReport) -> tuple[Note, ...]:
     if even is None:
         return (Note("No break-even: the subscription is free of charge now, or its price is not known."),)
     if even.restarts_needed is None:
-        return (Note("No break-even: no rate is set for a restart.", Severity.UNKNOWN),)
+        return (Note("No break-even: no rate is set for a restart.", Tone.UNKNOWN),)
     fewest, most = even.restarts_needed
     words = (
         f"Break-even: {fewest:,.1f} to {most:,.1f} restarts avoided a month pay for "
         f"{cells.band(even.subscription).text} of subscription; {even.restarts_avoided:,.1f} are avoided."
     )
-    severity = {True: Severity.OK, False: Severity.AT_RISK, None: Severity.UNKNOWN}[even.reached]
+    severity = {True: Tone.OK, False: Tone.AT_RISK, None: Tone.UNKNOWN}[even.reached]
     return (Note(words, severity),)
 
 
@@ -256,17 +260,17 @@ def _ineligible(found: CostReport) -> Section:
         "What devices cost that cannot take hotpatches",
         "Restarts of devices that are not eligible, in months in which a hotpatch was there to be taken.",
         tables=(
-            Table(
+            ReportTable(
                 "ineligible",
                 "Month by month",
                 (
-                    Head("month", "Month", dimension="month"),
-                    Head("devices", "Devices", is_number=True),
-                    Head("restarts", "Restarts", is_number=True),
-                    Head("avoidable", "Avoidable", is_number=True),
-                    Head("not_priced", "Without a rate", is_number=True),
-                    Head("cost.low", "Cost, from", is_number=True),
-                    Head("cost.high", "to", is_number=True),
+                    ReportHead("month", "Month", dimension="month"),
+                    ReportHead("devices", "Devices", is_number=True),
+                    ReportHead("restarts", "Restarts", is_number=True),
+                    ReportHead("avoidable", "Avoidable", is_number=True),
+                    ReportHead("not_priced", "Without a rate", is_number=True),
+                    ReportHead("cost.low", "Cost, from", is_number=True),
+                    ReportHead("cost.high", "to", is_number=True),
                 ),
                 tuple(map(_ineligible_row, found.ineligible)),
                 source="ineligible",
@@ -293,18 +297,18 @@ def _rates(found: CostReport) -> Section:
         "The rates",
         "What the amounts were worked out with. Your own rates go into the configuration, under [rates].",
         tables=(
-            Table(
+            ReportTable(
                 "rates",
                 "Rates used",
                 (
-                    Head("what", "What", dimension="item"),
-                    Head("amount.low", "From", is_number=True),
-                    Head("amount.high", "To", is_number=True),
-                    Head("unit", "For"),
-                    Head("from", "Valid from"),
-                    Head("to", "Valid to"),
-                    Head("source", "Source", is_wide=True),
-                    Head("doubt", "What weakens it", is_wide=True),
+                    ReportHead("what", "What", dimension="item"),
+                    ReportHead("amount.low", "From", is_number=True),
+                    ReportHead("amount.high", "To", is_number=True),
+                    ReportHead("unit", "For"),
+                    ReportHead("from", "Valid from"),
+                    ReportHead("to", "Valid to"),
+                    ReportHead("source", "Source", is_wide=True),
+                    ReportHead("doubt", "What weakens it", is_wide=True),
                 ),
                 tuple(map(_rate_row, found.rates)),
                 source="rates",

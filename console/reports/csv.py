@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterable, Iterator
 
 from console.export import inert
-from console.reports.model import DIMENSIONS, Cell, Head, Raw, Report, Row, Section, Stream, Table
+from console.reports.model import DIMENSIONS, Raw, Report, ReportCell, ReportHead, ReportTable, Row, Section, Stream
 from console.text import safe
 
 BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
@@ -23,7 +23,7 @@ def report_lines(report: Report) -> Iterator[str]:
     return _lines(_VALUES, _values(report))
 
 
-def table_lines(table: Table | Stream) -> Iterator[str]:
+def table_lines(table: ReportTable | Stream) -> Iterator[str]:
     """One table as it is, titles first; a long one is written as it is read."""
     return _lines([head.id for head in table.heads], ([cell.raw for cell in row] for row in table.rows))
 
@@ -36,7 +36,7 @@ def _values(report: Report) -> Iterator[list[Raw]]:
             yield from _row_values(report, part, table, row)
 
 
-def _row_values(report: Report, section: Section, table: Table, row: Row) -> Iterator[list[Raw]]:
+def _row_values(report: Report, section: Section, table: ReportTable, row: Row) -> Iterator[list[Raw]]:
     known: dict[str, Raw] = dict(table.about)
     named = list(zip(table.heads, row, strict=True))
     known |= {head.dimension: cell.raw for head, cell in named if head.dimension}
@@ -45,7 +45,7 @@ def _row_values(report: Report, section: Section, table: Table, row: Row) -> Ite
         yield [report.kind, section.title, table.id, *about, head.id, cell.raw]
 
 
-def _measures(named: Iterable[tuple[Head, Cell]]) -> Iterator[tuple[Head, Cell]]:
+def _measures(named: Iterable[tuple[ReportHead, ReportCell]]) -> Iterator[tuple[ReportHead, ReportCell]]:
     return ((head, cell) for head, cell in named if not head.dimension)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from console import text
-from console.reports.model import Origin, Report, Stream, Table
+from console.reports.model import Report, ReportOrigin, ReportTable, Stream
 from engine.catalog.calendar import Month
 from engine.model.errors import BadInput, NotFound
 from engine.model.nearest import nearest
@@ -42,7 +42,7 @@ Progress = Callable[[str, int, int], None]
 _FIRST_YEAR, _LAST_YEAR = 2015, 2100
 
 
-class Request(Struct, frozen=True):
+class ReportRequest(Struct, frozen=True):
     """What was asked for."""
 
     kind: str
@@ -62,7 +62,7 @@ class Made(Struct, frozen=True):
     report: Report
 
 
-def make(engine: Engine, request: Request, progress: Progress | None = None) -> Made:
+def make(engine: Engine, request: ReportRequest, progress: Progress | None = None) -> Made:
     """Ask the engine and build the report.
 
     Raises:
@@ -90,7 +90,9 @@ def make(engine: Engine, request: Request, progress: Progress | None = None) -> 
     return Made(found, compliance.build(found, origin))
 
 
-def open_table(engine: Engine, request: Request, name: str, progress: Progress | None = None) -> Table | Stream:
+def open_table(
+    engine: Engine, request: ReportRequest, name: str, progress: Progress | None = None
+) -> ReportTable | Stream:
     """One table of a report; one of any length is read only while it is written.
 
     Raises:
@@ -111,7 +113,7 @@ def open_table(engine: Engine, request: Request, name: str, progress: Progress |
     return tables[name]
 
 
-def _open_stream(engine: Engine, request: Request, progress: Progress | None) -> Stream:
+def _open_stream(engine: Engine, request: ReportRequest, progress: Progress | None) -> Stream:
     if request.kind == "activity":
         from console.reports.activity import decision_stream
 
@@ -125,7 +127,7 @@ def _open_stream(engine: Engine, request: Request, progress: Progress | None) ->
     return device_stream(engine.reads.each_restarting(request.filter, found.next_releases), engine.now())
 
 
-def _make_readiness(engine: Engine, request: Request, origin: Origin, progress: Progress | None) -> Made:
+def _make_readiness(engine: Engine, request: ReportRequest, origin: ReportOrigin, progress: Progress | None) -> Made:
     from console.reports import readiness
 
     _refuse_period(request)
@@ -133,7 +135,7 @@ def _make_readiness(engine: Engine, request: Request, origin: Origin, progress: 
     return Made(found, readiness.build(found, origin))
 
 
-def _make_activity(engine: Engine, request: Request, origin: Origin, progress: Progress | None) -> Made:
+def _make_activity(engine: Engine, request: ReportRequest, origin: ReportOrigin, progress: Progress | None) -> Made:
     from console.reports import activity
 
     since, until = _moments(request, engine.now())
@@ -152,7 +154,7 @@ def _wanted(filter: str) -> Callable[[AuditRow], bool]:
     return lambda row: matches(words, row)
 
 
-def _origin(engine: Engine) -> Origin:
+def _origin(engine: Engine) -> ReportOrigin:
     from importlib.metadata import PackageNotFoundError, version
 
     info = engine.info()
@@ -160,7 +162,7 @@ def _origin(engine: Engine) -> Origin:
         program = f"Hotpatch Console {version('hotpatch-console')}"
     except PackageNotFoundError:
         program = "Hotpatch Console"
-    return Origin(
+    return ReportOrigin(
         made_at=info.now,
         made_by=info.actor,
         state=Path(info.path).name,
@@ -183,7 +185,7 @@ def _fresh(each: ProviderFreshness, now: datetime) -> str:
 # --- periods ----------------------------------------------------------------------------------------
 
 
-def _refuse_period(request: Request) -> None:
+def _refuse_period(request: ReportRequest) -> None:
     if request.begins or request.ends:
         raise BadInput(
             "The readiness report has no period.",
@@ -192,7 +194,7 @@ def _refuse_period(request: Request) -> None:
         )
 
 
-def _months(request: Request, now: datetime) -> Period | None:
+def _months(request: ReportRequest, now: datetime) -> Period | None:
     """The months of the period; None for the engine's own choice. Without a beginning it takes twelve."""
     if not request.begins and not request.ends:
         return None
@@ -209,7 +211,7 @@ def _a_year_before(last: date) -> date:
     return (last.replace(year=last.year - 1) + timedelta(days=31)).replace(day=1)
 
 
-def _moments(request: Request, now: datetime) -> tuple[datetime | None, datetime | None]:
+def _moments(request: ReportRequest, now: datetime) -> tuple[datetime | None, datetime | None]:
     """The period from its first moment up to the first moment after it."""
     first = _day(request.begins, "--from") if request.begins else None
     last = _day(request.ends, "--to", end=True) if request.ends else None
@@ -219,7 +221,7 @@ def _moments(request: Request, now: datetime) -> tuple[datetime | None, datetime
     return since, None if last is None else datetime.combine(last + timedelta(days=1), time(), UTC)
 
 
-def _check_begun(request: Request, first: date | None, now: datetime) -> None:
+def _check_begun(request: ReportRequest, first: date | None, now: datetime) -> None:
     """A period without an end goes up to now, so its beginning has to lie before."""
     if first is not None and not request.ends and first > now.date():
         raise BadInput("The period has not begun.", f"It is {now.date()} now.", f"Let --from be before {first}.")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from console.reports.model import Figure, Report, Section, Table
+from console.reports.model import Figure, Report, ReportTable, Section
 from console.reports.phrases import heading_facts, more_words, signed
-from console.text import Severity, safe
+from console.text import Tone, safe
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!&$])")
 _LINK = re.compile(r"(?i)(://|www\.)")
@@ -37,7 +37,7 @@ def lines(report: Report) -> Iterator[str]:
 def _section(section: Section) -> Iterator[str]:
     yield f"\n## {escape(section.title)}\n\n{escape(section.lead)}\n"
     for note in section.notes:
-        bold = "**" if note.severity in (Severity.FAILED, Severity.AT_RISK) else ""
+        bold = "**" if note.severity in (Tone.FAILED, Tone.AT_RISK) else ""
         yield f"\n> {bold}{escape(signed(note.text, note.severity))}{bold}\n"
     if section.figures:
         yield "\n"
@@ -54,7 +54,7 @@ def _figures(figures: Iterable[Figure]) -> Iterator[str]:
         yield f"| {escape(each.title)} | {escape(signed(each.cell.text, each.cell.severity))} | {escape(each.note)} |\n"
 
 
-def _table(table: Table) -> Iterator[str]:
+def _table(table: ReportTable) -> Iterator[str]:
     yield f"\n### {escape(table.title)}\n\n"
     if table.note:
         yield f"{escape(table.note)}\n\n"

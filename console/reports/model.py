@@ -10,18 +10,18 @@ from datetime import datetime
 
 from msgspec import Struct, field
 
-from console.text import Severity
+from console.text import Tone
 
 Raw = str | int | float | bool | None
 """A value as programs read it: the same as in the JSON document."""
 
 
-class Cell(Struct, frozen=True):
+class ReportCell(Struct, frozen=True):
     """One value. `text` may hold anything that a device or file told: whoever writes it out makes it safe."""
 
     text: str
     raw: Raw
-    severity: Severity = Severity.NONE
+    severity: Tone = Tone.NONE
 
 
 class Figure(Struct, frozen=True):
@@ -30,11 +30,11 @@ class Figure(Struct, frozen=True):
     id: str
     """Its place in the JSON document: ``funnel.ready``."""
     title: str
-    cell: Cell
+    cell: ReportCell
     note: str = ""
 
 
-class Head(Struct, frozen=True):
+class ReportHead(Struct, frozen=True):
     """The head of a column."""
 
     id: str
@@ -47,17 +47,17 @@ class Head(Struct, frozen=True):
     """What it names, for rows of several tables in one list: one of `DIMENSIONS`; "" for a value."""
 
 
-Row = tuple[Cell, ...]
+Row = tuple[ReportCell, ...]
 DIMENSIONS = ("month", "platform", "ring", "site", "item")
 
 
-class Table(Struct, frozen=True):
+class ReportTable(Struct, frozen=True):
     """Rows under heads; the first column names the row."""
 
     id: str
     """Its name for ``--table``."""
     title: str
-    heads: tuple[Head, ...]
+    heads: tuple[ReportHead, ...]
     rows: tuple[Row, ...]
     source: str = ""
     """The list of the JSON document that it shows: ``rings``; "" for none."""
@@ -79,16 +79,16 @@ class Stream(Struct, frozen=True):
 
     id: str
     title: str
-    heads: tuple[Head, ...]
+    heads: tuple[ReportHead, ...]
     rows: Iterator[Row]
 
 
-class Part(Struct, frozen=True):
+class ReportPart(Struct, frozen=True):
     """One piece of a bar."""
 
     name: str
     value: float
-    severity: Severity
+    severity: Tone
     text: str
     """The value as people read it."""
 
@@ -97,7 +97,7 @@ class Bar(Struct, frozen=True):
     """One bar: its parts add up to at most the chart's `whole`."""
 
     label: str
-    parts: tuple[Part, ...]
+    parts: tuple[ReportPart, ...]
     text: str
     """What stands at its end."""
     whole: float = 0.0
@@ -113,7 +113,7 @@ class BarChart(Struct, frozen=True):
     bars: tuple[Bar, ...]
 
 
-class Column(Struct, frozen=True):
+class ReportColumn(Struct, frozen=True):
     """The columns that stand together at one place."""
 
     label: str
@@ -127,8 +127,8 @@ class ColumnChart(Struct, frozen=True):
     title: str
     alt: str
     names: tuple[str, ...]
-    severities: tuple[Severity, ...]
-    columns: tuple[Column, ...]
+    severities: tuple[Tone, ...]
+    columns: tuple[ReportColumn, ...]
 
 
 class Point(Struct, frozen=True):
@@ -138,7 +138,7 @@ class Point(Struct, frozen=True):
     y: float
 
 
-class Series(Struct, frozen=True):
+class ReportSeries(Struct, frozen=True):
     """One line of a chart."""
 
     name: str
@@ -152,7 +152,7 @@ class LineChart(Struct, frozen=True):
 
     title: str
     alt: str
-    series: tuple[Series, ...]
+    series: tuple[ReportSeries, ...]
     x_labels: tuple[tuple[float, str], ...]
     """Position between 0 and 1 and what stands there."""
     y_most: float
@@ -170,7 +170,7 @@ class Note(Struct, frozen=True):
     """A sentence that must not be overlooked, or that explains."""
 
     text: str
-    severity: Severity = Severity.NONE
+    severity: Tone = Tone.NONE
 
 
 class Section(Struct, frozen=True):
@@ -181,16 +181,16 @@ class Section(Struct, frozen=True):
     lead: str
     figures: tuple[Figure, ...] = ()
     charts: tuple[Chart, ...] = ()
-    tables: tuple[Table, ...] = ()
+    tables: tuple[ReportTable, ...] = ()
     notes: tuple[Note, ...] = ()
 
     @property
-    def shown_tables(self) -> tuple[Table, ...]:
+    def shown_tables(self) -> tuple[ReportTable, ...]:
         """The tables for readers."""
         return tuple(table for table in self.tables if not table.is_data)
 
 
-class Origin(Struct, frozen=True):
+class ReportOrigin(Struct, frozen=True):
     """Where a report comes from: who made it, from which state, and how fresh that is."""
 
     made_at: datetime
@@ -214,16 +214,16 @@ class Report(Struct, frozen=True):
     """The answer in one sentence."""
     period: str
     filter: str
-    origin: Origin
+    origin: ReportOrigin
     figures: tuple[Figure, ...]
     """The key figures, first in every format."""
     sections: tuple[Section, ...]
     assumptions: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
-    severity: Severity = field(default=Severity.NONE)
+    severity: Tone = field(default=Tone.NONE)
     """How the answer is to be taken."""
 
-    def tables(self) -> Iterable[tuple[Section, Table]]:
+    def tables(self) -> Iterable[tuple[Section, ReportTable]]:
         """Every table with its section, in order, those for CSV alone among them."""
         return ((section, table) for section in self.sections for table in section.tables)
 

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from console import text
-from console.reports.model import Report, Table
-from console.text import Severity
+from console.reports.model import Report, ReportTable
+from console.text import Tone
 
 _SIGNS = {
-    Severity.NONE: "",
-    Severity.OK: "●",
-    Severity.DUE: "◐",
-    Severity.AT_RISK: "▲",
-    Severity.FAILED: "✗",
-    Severity.UNKNOWN: "?",
+    Tone.NONE: "",
+    Tone.OK: "●",
+    Tone.DUE: "◐",
+    Tone.AT_RISK: "▲",
+    Tone.FAILED: "✗",
+    Tone.UNKNOWN: "?",
 }
 
 
-def sign_of(severity: Severity) -> str:
+def sign_of(severity: Tone) -> str:
     """The sign of a severity in a file, where every sign can be shown; "" for none."""
     return _SIGNS[severity]
 
 
-def signed(words: str, severity: Severity) -> str:
+def signed(words: str, severity: Tone) -> str:
     """A text with the sign of its severity before it."""
     sign = sign_of(severity)
     return f"{sign} {words}" if sign else words
@@ -42,7 +42,7 @@ def heading_facts(report: Report) -> list[tuple[str, str]]:
     ]
 
 
-def more_words(table: Table) -> str:
+def more_words(table: ReportTable) -> str:
     """What a shortened table says of the rest."""
     whole = len(table.rows) + table.more
     rest = table.rest or f"--table {table.id}"

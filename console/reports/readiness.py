@@ -10,19 +10,19 @@ from console.reports import cells
 from console.reports.model import (
     Bar,
     BarChart,
-    Cell,
     Figure,
-    Head,
     Note,
-    Origin,
-    Part,
     Report,
+    ReportCell,
+    ReportHead,
+    ReportOrigin,
+    ReportPart,
+    ReportTable,
     Row,
     Section,
     Stream,
-    Table,
 )
-from console.text import Severity
+from console.text import Tone
 from engine.model.build import Platform
 from engine.model.records.fleet import DeviceRow
 from engine.rules.readiness.summary import NextRelease, ReadinessReport, ReasonFix, VerdictCount
@@ -40,19 +40,19 @@ ASSUMPTIONS = (
 )
 
 DEVICE_HEADS = (
-    Head("name", "Device", dimension="item"),
-    Head("reasons", "Why", is_wide=True),
-    Head("ring", "Ring"),
-    Head("site", "Site"),
-    Head("platform", "Platform"),
-    Head("build", "Build"),
-    Head("readiness", "Readiness"),
-    Head("user", "User"),
-    Head("last_seen", "Last seen"),
+    ReportHead("name", "Device", dimension="item"),
+    ReportHead("reasons", "Why", is_wide=True),
+    ReportHead("ring", "Ring"),
+    ReportHead("site", "Site"),
+    ReportHead("platform", "Platform"),
+    ReportHead("build", "Build"),
+    ReportHead("readiness", "Readiness"),
+    ReportHead("user", "User"),
+    ReportHead("last_seen", "Last seen"),
 )
 
 
-def build(found: ReadinessReport, origin: Origin) -> Report:
+def build(found: ReadinessReport, origin: ReportOrigin) -> Report:
     """The report of what the engine counted."""
     total = found.total
     return Report(
@@ -67,32 +67,32 @@ def build(found: ReadinessReport, origin: Origin) -> Report:
             Figure(
                 "total.ready",
                 "Ready",
-                cells.count(total.ready, Severity.OK if total.ready else Severity.NONE),
+                cells.count(total.ready, Tone.OK if total.ready else Tone.NONE),
                 f"{cells.share(total.ready, total.devices).text} of the devices",
             ),
             Figure(
                 "total.not_ready",
                 "Not ready",
-                cells.count(total.not_ready, Severity.AT_RISK if total.not_ready else Severity.OK),
+                cells.count(total.not_ready, Tone.AT_RISK if total.not_ready else Tone.OK),
                 "a prerequisite is not met",
             ),
             Figure(
                 "total.unknown",
                 "Not known",
-                cells.count(total.unknown, Severity.UNKNOWN if total.unknown else Severity.OK),
+                cells.count(total.unknown, Tone.UNKNOWN if total.unknown else Tone.OK),
                 "a fact is missing or too old",
             ),
             Figure(
                 "restarts",
                 "Restart at the next release",
-                cells.count(found.restarts, Severity.AT_RISK if found.restarts else Severity.OK),
+                cells.count(found.restarts, Tone.AT_RISK if found.restarts else Tone.OK),
                 _next_words(found.next_releases),
             ),
         ),
         sections=(_funnel(found), _reasons(found), _groups(found), _next(found)),
         assumptions=ASSUMPTIONS,
         sources=tuple(dict.fromkeys(part for each in found.reasons for part in each.source.split("; ") if part)),
-        severity=Severity.OK if not found.restarts else Severity.AT_RISK,
+        severity=Tone.OK if not found.restarts else Tone.AT_RISK,
     )
 
 
@@ -126,15 +126,15 @@ def _next_words(releases: Sequence[NextRelease]) -> str:
 def _funnel(found: ReadinessReport) -> Section:
     total = found.total
     steps = (
-        ("Devices", total.devices, Severity.NONE, "devices"),
-        ("Eligible", total.eligible, Severity.DUE, "eligible"),
-        ("Enrolled", total.enrolled, Severity.DUE, "enrolled"),
-        ("Ready", total.ready, Severity.OK, "ready"),
+        ("Devices", total.devices, Tone.NONE, "devices"),
+        ("Eligible", total.eligible, Tone.DUE, "eligible"),
+        ("Enrolled", total.enrolled, Tone.DUE, "enrolled"),
+        ("Ready", total.ready, Tone.OK, "ready"),
     )
     bars = tuple(
         Bar(
             name,
-            (Part("", devices, severity, text.count(devices)),),
+            (ReportPart("", devices, severity, text.count(devices)),),
             f"{text.count(devices)} · {cells.share(devices, total.devices).text}",
             float(total.devices),
         )
@@ -167,11 +167,11 @@ def _reasons(found: ReadinessReport) -> Section:
         Bar(
             each.words,
             (
-                Part(_alone(each), each.only, _reason_severity(each), text.count(each.only)),
-                Part(
+                ReportPart(_alone(each), each.only, _reason_severity(each), text.count(each.only)),
+                ReportPart(
                     "together with other reasons",
                     each.devices - each.only,
-                    Severity.NONE,
+                    Tone.NONE,
                     text.count(each.devices - each.only),
                 ),
             ),
@@ -194,16 +194,16 @@ def _reasons(found: ReadinessReport) -> Section:
         "restart.",
         charts=charts if drawn else (),
         tables=(
-            Table(
+            ReportTable(
                 "reasons",
                 "Reasons and what to do",
                 (
-                    Head("reason", "Reason", dimension="item"),
-                    Head("devices", "Devices", is_number=True),
-                    Head("only", "By it alone", is_number=True),
-                    Head("share", "Of all", is_number=True),
-                    Head("stage", "Step"),
-                    Head("fix", "What to do", is_wide=True),
+                    ReportHead("reason", "Reason", dimension="item"),
+                    ReportHead("devices", "Devices", is_number=True),
+                    ReportHead("only", "By it alone", is_number=True),
+                    ReportHead("share", "Of all", is_number=True),
+                    ReportHead("stage", "Step"),
+                    ReportHead("fix", "What to do", is_wide=True),
                 ),
                 rows,
                 source="reasons",
@@ -217,8 +217,8 @@ def _alone(each: ReasonFix) -> str:
     return "alone, a fact is missing" if each.is_unknown else "alone, a prerequisite is not met"
 
 
-def _reason_severity(each: ReasonFix) -> Severity:
-    return Severity.UNKNOWN if each.is_unknown else Severity.AT_RISK
+def _reason_severity(each: ReasonFix) -> Tone:
+    return Tone.UNKNOWN if each.is_unknown else Tone.AT_RISK
 
 
 def _reason_row(each: ReasonFix, devices: int) -> Row:
@@ -239,9 +239,9 @@ def _groups(found: ReadinessReport) -> Section:
         Bar(
             _group_name(each.name, what).text,
             (
-                Part("ready", each.ready, Severity.OK, text.count(each.ready)),
-                Part("not ready", each.not_ready, Severity.AT_RISK, text.count(each.not_ready)),
-                Part("not known", each.unknown, Severity.UNKNOWN, text.count(each.unknown)),
+                ReportPart("ready", each.ready, Tone.OK, text.count(each.ready)),
+                ReportPart("not ready", each.not_ready, Tone.AT_RISK, text.count(each.not_ready)),
+                ReportPart("not known", each.unknown, Tone.UNKNOWN, text.count(each.unknown)),
             ),
             f"{cells.share(each.ready, each.devices).text} ready",
             float(each.devices),
@@ -262,19 +262,19 @@ def _groups(found: ReadinessReport) -> Section:
     )
 
 
-def _group_table(id: str, title: str, what: str, groups: Sequence[VerdictCount], more: int = 0) -> Table:
-    return Table(
+def _group_table(id: str, title: str, what: str, groups: Sequence[VerdictCount], more: int = 0) -> ReportTable:
+    return ReportTable(
         id,
         title,
         (
-            Head("name", what.capitalize(), dimension=what),
-            Head("devices", "Devices", is_number=True),
-            Head("eligible", "Eligible", is_number=True),
-            Head("enrolled", "Enrolled", is_number=True),
-            Head("ready", "Ready", is_number=True),
-            Head("ready_share", "Share", is_number=True),
-            Head("not_ready", "Not ready", is_number=True),
-            Head("unknown", "Not known", is_number=True),
+            ReportHead("name", what.capitalize(), dimension=what),
+            ReportHead("devices", "Devices", is_number=True),
+            ReportHead("eligible", "Eligible", is_number=True),
+            ReportHead("enrolled", "Enrolled", is_number=True),
+            ReportHead("ready", "Ready", is_number=True),
+            ReportHead("ready_share", "Share", is_number=True),
+            ReportHead("not_ready", "Not ready", is_number=True),
+            ReportHead("unknown", "Not known", is_number=True),
         ),
         tuple(
             (
@@ -295,10 +295,10 @@ def _group_table(id: str, title: str, what: str, groups: Sequence[VerdictCount],
     )
 
 
-def _group_name(name: str, what: str) -> Cell:
+def _group_name(name: str, what: str) -> ReportCell:
     if not name:
-        return Cell({"ring": "in no ring", "platform": "no hotpatch platform"}.get(what, "not told"), None)
-    return Cell(Platform(name).label, name) if what == "platform" else Cell(name, name)
+        return ReportCell({"ring": "in no ring", "platform": "no hotpatch platform"}.get(what, "not told"), None)
+    return ReportCell(Platform(name).label, name) if what == "platform" else ReportCell(name, name)
 
 
 def _next(found: ReadinessReport) -> Section:
@@ -308,7 +308,7 @@ def _next(found: ReadinessReport) -> Section:
             Note(
                 f"{text.plural(found.without_platform, 'device')} on a Windows version without hotpatches, or on one "
                 "that is not known: restarts of those are not counted here.",
-                Severity.UNKNOWN,
+                Tone.UNKNOWN,
             )
         )
     return Section(
@@ -317,21 +317,21 @@ def _next(found: ReadinessReport) -> Section:
         "In a hotpatch month only devices that are not ready restart, for the cumulative update; in a baseline month "
         "every device does.",
         tables=(
-            Table(
+            ReportTable(
                 "next-release",
                 "The next release by platform",
                 (
-                    Head("platform", "Platform", dimension="platform"),
-                    Head("month", "Month", dimension="month"),
-                    Head("at", "Patch Tuesday"),
-                    Head("kind", "By the pattern"),
-                    Head("devices", "Devices", is_number=True),
-                    Head("restarts", "Restart", is_number=True),
-                    Head("share", "Share", is_number=True),
+                    ReportHead("platform", "Platform", dimension="platform"),
+                    ReportHead("month", "Month", dimension="month"),
+                    ReportHead("at", "Patch Tuesday"),
+                    ReportHead("kind", "By the pattern"),
+                    ReportHead("devices", "Devices", is_number=True),
+                    ReportHead("restarts", "Restart", is_number=True),
+                    ReportHead("share", "Share", is_number=True),
                 ),
                 tuple(
                     (
-                        Cell(each.platform.label, str(each.platform)),
+                        ReportCell(each.platform.label, str(each.platform)),
                         cells.month(each.month),
                         cells.moment(each.at),
                         cells.words(str(each.kind)),
@@ -344,7 +344,7 @@ def _next(found: ReadinessReport) -> Section:
                 source="next_releases",
                 empty="No device runs a platform with hotpatches.",
             ),
-            Table(
+            ReportTable(
                 "devices",
                 "Devices that restart",
                 DEVICE_HEADS,
@@ -363,12 +363,12 @@ def _device_rows(rows: Iterable[DeviceRow], now: datetime) -> Iterator[Row]:
         seen = cells.moment(row.last_seen_at)
         yield (
             cells.words(row.name),
-            Cell(", ".join(row.reasons) or "a baseline is due", "; ".join(row.reasons) or None),
+            ReportCell(", ".join(row.reasons) or "a baseline is due", "; ".join(row.reasons) or None),
             cells.words(row.ring),
             cells.words(row.site),
-            Cell(row.platform.label, str(row.platform)) if row.platform else cells.words(""),
+            ReportCell(row.platform.label, str(row.platform)) if row.platform else cells.words(""),
             cells.build(row.build),
             cells.words(text.words(row.verdict), str(row.verdict)),
-            Cell(text.person(row.user) or text.NOTHING, row.user or None),
-            Cell(f"{text.age(row.last_seen_at, now)} ago" if row.last_seen_at else "never", seen.raw),
+            ReportCell(text.person(row.user) or text.NOTHING, row.user or None),
+            ReportCell(f"{text.age(row.last_seen_at, now)} ago" if row.last_seen_at else "never", seen.raw),
         )

@@ -19,7 +19,7 @@ from textual.widgets import Static
 from console.calendar_export import write_ics
 from console.dialogs.ask import AskDialog
 from console.screens.steady import SteadyScreen
-from console.text import Severity, is_ascii, kb, platform_short, plural, until
+from console.text import Tone, is_ascii, kb, platform_short, plural, until
 from console.text import month as month_text
 from console.widgets.drawing import MUTED, Part, line, plain, severity_text
 from console.widgets.month_grid import MonthGrid
@@ -117,7 +117,7 @@ class CalendarScreen(SteadyScreen):
         if kind == "memory":
             self._restore({})
         elif kind == "year" and self._facts is None:
-            self.grid.say(severity_text(Severity.FAILED, str(error.args[0])), plain(error.instead, MUTED))
+            self.grid.say(severity_text(Tone.FAILED, str(error.args[0])), plain(error.instead, MUTED))
 
     def info_read(self, info: StateInfo) -> None:
         super().info_read(info)
@@ -284,7 +284,7 @@ def restart_line(facts: YearFacts, width: int) -> Content:
         words = f"{plural(found.so_far, 'restart')} in {facts.year} against {found.ordinary}"
     else:
         words = f"{plural(found.so_far, 'restart')} so far, {found.expected} expected against {found.ordinary}"
-    left = line(" ", severity_text(Severity.DUE, words))
+    left = line(" ", severity_text(Tone.DUE, words))
     at = facts.next_baseline
     day = f"{at:%a} {at.day} {at:%b}" + (f" {at.year}" if at.year != facts.now.year else "")
     right = line(("next ", MUTED), f"○ {day} {until(at, facts.now)}", (" planned ", MUTED))

@@ -18,7 +18,7 @@ from textual.widget import Widget
 from console import overview_sums as sums
 from console.activity_reads import read_active
 from console.screens.parts import PartsScreen
-from console.text import Severity, clean, count, date, month, plural
+from console.text import Tone, clean, count, date, month, plural
 from console.widgets import overview_lines as draw
 from console.widgets.compliance_lines import trend_lines, trend_spark
 from console.widgets.drawing import MUTED, STRONG, plain, severity_text
@@ -53,7 +53,7 @@ _LATELY_READ, _LATELY_LEAST, _ACTIVE_READ = 20, 3, 500
 """Rows read of what goes on, and the least that are worth a part of their own."""
 
 
-class Totals(Struct, frozen=True):
+class OverviewTotals(Struct, frozen=True):
     """What costs next to nothing to read."""
 
     counts: tuple[Count, ...]
@@ -68,13 +68,13 @@ class Totals(Struct, frozen=True):
     """The newest few decisions."""
 
 
-def read_totals(engine: Engine) -> Totals:
+def read_totals(engine: Engine) -> OverviewTotals:
     """Counts, rings, calendar, and what goes on."""
     counts = engine.reads.counts()
     present = {each.platform for each in counts}
     platforms = [platform for platform in Platform if platform in present]
     year = engine.now().year
-    return Totals(
+    return OverviewTotals(
         counts=counts,
         progress=engine.reads.ring_progress(),
         plans={
@@ -96,7 +96,7 @@ class OverviewScreen(PartsScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._totals: Totals | None = None
+        self._totals: OverviewTotals | None = None
         self._attention: tuple[Attention, ...] | None = None
         self._reasons: tuple[ReasonCount, ...] = ()
         self._groups: tuple[FailureGroup, ...] | None = None
@@ -144,7 +144,7 @@ class OverviewScreen(PartsScreen):
         self.ask_steadily("attention", lambda engine: engine.reads.attention(), self._keep_attention, slow=True)
         self.ask_steadily("compliance", lambda engine: engine.reads.compliance(), self._keep_compliance, slow=True)
 
-    def _keep_totals(self, found: Totals) -> None:
+    def _keep_totals(self, found: OverviewTotals) -> None:
         self._totals = found
         self._show_all()
         self._ask_why(found.counts)
@@ -204,7 +204,7 @@ class OverviewScreen(PartsScreen):
         }
         if kind in never and never[kind][0] is None:
             for name in never[kind][1]:
-                self._panel(name).say(severity_text(Severity.FAILED, str(error.args[0])), plain(error.instead, MUTED))
+                self._panel(name).say(severity_text(Tone.FAILED, str(error.args[0])), plain(error.instead, MUTED))
 
     # --- showing ------------------------------------------------------------------------------------
 
@@ -238,7 +238,7 @@ class OverviewScreen(PartsScreen):
             self._show_failures()
             self._show_lately(totals)
 
-    def _show_rollout(self, totals: Totals) -> None:
+    def _show_rollout(self, totals: OverviewTotals) -> None:
         now, brief, attention = self.shell.present(), self._brief, self._attention
         if attention is not None:
             self._panel("needs").show(lambda _: draw.needs_lines(attention))
@@ -247,7 +247,7 @@ class OverviewScreen(PartsScreen):
         legend = clean(draw.legend(blocks))
         self._panel("rings").show(lambda width: draw.ring_lines(blocks, now, width, brief=brief), remark=legend)
 
-    def _show_fleet(self, totals: Totals) -> None:
+    def _show_fleet(self, totals: OverviewTotals) -> None:
         now = self.shell.present()
         steps = sums.funnel(totals.counts)
         reasons = sums.commonest_reasons(self._reasons)
@@ -290,7 +290,7 @@ class OverviewScreen(PartsScreen):
             lambda width: draw.cause_lines(causes, width, brief=brief), remark=count(devices) if devices else ""
         )
 
-    def _show_lately(self, totals: Totals) -> None:
+    def _show_lately(self, totals: OverviewTotals) -> None:
         """What goes on, in the room that is left under the rings."""
         above = (self._panel("needs"), self._panel("rings"))
         spare = self.query_one("#board").size.height - sum(len(panel.leads) + 2 for panel in above)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from console.dialogs.ask import AskDialog
 from console.dialogs.choose import Choice, ChooseDialog
-from console.reports.making import ENDINGS, KINDS, Request, own_rates
+from console.reports.making import ENDINGS, KINDS, ReportRequest, own_rates
 from console.text import share
 from engine.model.errors import BadInput, EngineError
 
@@ -51,7 +51,7 @@ async def write_report(screen: ConsoleScreen, kind: str) -> None:
 
 async def _write(screen: ConsoleScreen, kind: str, path: Path) -> None:
     shell = screen.shell
-    request = Request(kind, rates=own_rates(shell.settings))
+    request = ReportRequest(kind, rates=own_rates(shell.settings))
     tell = shell.background.tell
     try:
         await shell.background.fetch(partial(_make_and_write, request=request, path=path, tell=tell), long=True)
@@ -61,7 +61,7 @@ async def _write(screen: ConsoleScreen, kind: str, path: Path) -> None:
         shell.say(f"Wrote the {kind} report to {path.name}.")
 
 
-def _make_and_write(engine: Engine, *, request: Request, path: Path, tell: Callable[[str], None]) -> None:
+def _make_and_write(engine: Engine, *, request: ReportRequest, path: Path, tell: Callable[[str], None]) -> None:
     """On the background's thread for long questions."""
     from console.files import write_whole
     from console.reports.csv import BYTE_ORDER_MARK

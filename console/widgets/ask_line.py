@@ -17,7 +17,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from console.text import Severity
+from console.text import Tone
 from console.widgets.drawing import KEY, MUTED, Part, line, plain, severity_text
 
 
@@ -130,7 +130,7 @@ class AskLine(Widget):
     def say_wrong(self, words: str) -> None:
         """What is wrong with the text; "" takes it back."""
         if words:
-            self.query_one("#ask-hint", Static).update(severity_text(Severity.AT_RISK, words))
+            self.query_one("#ask-hint", Static).update(severity_text(Tone.AT_RISK, words))
         else:
             self._show_suggestions(self.query_one(AskInput).value)
 

@@ -12,7 +12,7 @@ from textual.content import Content
 
 from console.text import (
     NOTHING,
-    Severity,
+    Tone,
     clean,
     count,
     date,
@@ -27,7 +27,7 @@ from console.text import (
 )
 from console.widgets.drawing import MUTED, STRONG, Part, line, plain, severity_text
 from console.widgets.lead_list import Lead
-from console.widgets.plot import Series, legend, plot
+from console.widgets.plot import PlotLine, legend, plot
 from console.widgets.trend import spark
 from engine.model.records.reports import (
     DriftRow,
@@ -52,7 +52,7 @@ _SPARK_MONTHS = 8
 def _mark(found: MarkCount, width: int) -> Part:
     shown = share(found.protected, found.devices)
     if found.running:
-        return (fit(f"{sign(Severity.DUE)} {shown}", width, "right"), "$due")
+        return (fit(f"{sign(Tone.DUE)} {shown}", width, "right"), "$due")
     return fit(shown, width, "right")
 
 
@@ -89,7 +89,7 @@ def release_lines(releases: Sequence[ReleaseCompliance], chosen: str, width: int
         leads.append(Lead(line(*parts), CHOOSE, each.month))
     if any(mark.running for each in releases for mark in each.total.marks):
         leads.append(
-            Lead(plain(f"{sign(Severity.DUE)} still running: the share may rise until its time has passed", "$due"))
+            Lead(plain(f"{sign(Tone.DUE)} still running: the share may rise until its time has passed", "$due"))
         )
     return leads
 
@@ -112,14 +112,14 @@ def curve_lines(
     points = [(each.hours / whole, each.protected / devices) for each in release.curve if each.hours <= end]
     points.append((end / whole, points[-1][1]))
     series = [
-        Series(
+        PlotLine(
             "published by others",
             [(each.mark_hours / whole, each.share) for each in figures],
             "$key",
             "o",
             is_marked=True,
         ),
-        Series("this fleet", points, "$ok", "*", is_stepped=True),
+        PlotLine("this fleet", points, "$ok", "*", is_stepped=True),
     ]
     labels = [(0.0, "0"), *((mark.hours / whole, mark.short) for mark in Mark)]
     rows = plot(series, labels, width, height)
@@ -133,7 +133,7 @@ def trend_lines(releases: Sequence[ReleaseCompliance], width: int, height: int =
         return []
     places = [index / (len(shown) - 1) for index in range(len(shown))]
     series = [
-        Series(
+        PlotLine(
             f"in {mark.short}",
             [
                 (x, found.share or 0.0)
@@ -190,12 +190,12 @@ def _slice_line(name: str, found: SliceCompliance, filter: str, name_width: int)
 def offender_lines(offenders: Sequence[Offender], total: int, now: datetime, width: int) -> list[Lead]:
     """The longest unprotected devices, each with its reason."""
     if not offenders:
-        return [Lead(severity_text(Severity.OK, "Every device runs the newest release of its track."))]
+        return [Lead(severity_text(Tone.OK, "Every device runs the newest release of its track."))]
     name = min(max(len(clean(each.device_name)) for each in offenders), 18) + 1
     leads = []
     for each in offenders:
         age = duration(now - each.unprotected_since)
-        severity = Severity.FAILED if each.missing > 1 else Severity.AT_RISK
+        severity = Tone.FAILED if each.missing > 1 else Tone.AT_RISK
         room = max(width - name - 16 - 2, 8)
         content = line(
             severity_text(severity, fit(clean(each.device_name), name)),
@@ -214,14 +214,14 @@ def drift_lines(drift: Sequence[DriftRow], width: int) -> list[Lead]:
     """Devices behind their baseline, ring by ring and platform by platform; what is on it is left away."""
     behind = [each for each in drift if each.behind]
     if not behind:
-        return [Lead(severity_text(Severity.OK, "Every device is on its current baseline."))]
+        return [Lead(severity_text(Tone.OK, "Every device is on its current baseline."))]
     leads = []
     for each in behind:
         place = f"{each.ring or 'no ring'}, {platform_short(each.platform)}"
         numbers = f"{count(each.behind)} of {count(each.devices)}"
         silent = f", {count(each.not_seen)} silent since" if each.not_seen else ""
         content = line(
-            severity_text(Severity.AT_RISK, fit(place, 18)),
+            severity_text(Tone.AT_RISK, fit(place, 18)),
             (fit(numbers, 14, "right"), STRONG),
             (f"  since {date(each.since)}{silent}", MUTED),
         )

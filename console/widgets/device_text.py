@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from console.columns import Cell, device_state_cell, install_state_cell, readiness_cell
 from console.data_ages import age_severity, as_of_words
 from console.device_reads import DeviceReport, cves_in_words, what_next
-from console.text import NOTHING, Severity, age, build, clean, error_code, fit, kb, moment, person, words
+from console.text import NOTHING, Tone, age, build, clean, error_code, fit, kb, moment, person, words
 from console.widgets.drawing import MUTED, STRONG, Part, cell, plain, severity_text
 from console.widgets.paragraphs import BLANK, Para, field, hung, para, title
 from engine.model.model import Cve, Install, InstallAction, InstallState
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from engine.rules.helpdesk import HelpDeskAnswer
 
 _CHECKS = {
-    CheckResult.MET: Severity.OK,
-    CheckResult.NOT_MET: Severity.FAILED,
-    CheckResult.UNKNOWN: Severity.UNKNOWN,
-    CheckResult.NOT_APPLICABLE: Severity.NONE,
+    CheckResult.MET: Tone.OK,
+    CheckResult.NOT_MET: Tone.FAILED,
+    CheckResult.UNKNOWN: Tone.UNKNOWN,
+    CheckResult.NOT_APPLICABLE: Tone.NONE,
 }
 _INSTALLS_SHOWN = 30
 _CVES_SHOWN = 5
@@ -78,7 +78,7 @@ def _head(report: DeviceReport) -> Iterator[Para]:
         told = f"as {detail.as_of.provider} told: {as_of_words(detail.as_of, report.now)}"
         yield para(severity_text(age_severity(detail.as_of, report.now), told))
     for hold in detail.holds:
-        yield para(severity_text(Severity.AT_RISK, hold))
+        yield para(severity_text(Tone.AT_RISK, hold))
 
 
 def _next(report: DeviceReport) -> Iterator[Para]:
@@ -176,7 +176,7 @@ def _install(install: Install, now: datetime, *, by_policy: bool) -> Para:
     parts: list[Part] = [
         f"{kb(install.kb)} ",
         "uninstall " if install.action is InstallAction.UNINSTALL else "",
-        cell(Cell("requested", Severity.DUE) if install.is_requested else install_state_cell(install.state)),
+        cell(Cell("requested", Tone.DUE) if install.is_requested else install_state_cell(install.state)),
     ]
     if install.state is InstallState.FAILED:
         parts.append((f" {error_code(install.error_code)}", "$failed"))

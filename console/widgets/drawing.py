@@ -10,17 +10,17 @@ from collections.abc import Iterable
 from textual.content import Content
 
 from console.columns import Cell
-from console.text import Severity, clean, fit, is_ascii, sign
+from console.text import Tone, clean, fit, is_ascii, sign
 
 Part = str | tuple[str, str] | Content
 
 STYLES = {
-    Severity.NONE: "",
-    Severity.OK: "$ok",
-    Severity.DUE: "$due",
-    Severity.AT_RISK: "$at-risk",
-    Severity.FAILED: "$failed",
-    Severity.UNKNOWN: "$unknown",
+    Tone.NONE: "",
+    Tone.OK: "$ok",
+    Tone.DUE: "$due",
+    Tone.AT_RISK: "$at-risk",
+    Tone.FAILED: "$failed",
+    Tone.UNKNOWN: "$unknown",
 }
 """Severity → a style of the theme."""
 MUTED = "$muted"
@@ -52,7 +52,7 @@ def lines(rows: Iterable[Content]) -> Content:
     return Content("\n").join(list(rows))
 
 
-def severity_text(severity: Severity, words: str) -> Content:
+def severity_text(severity: Tone, words: str) -> Content:
     """Sign, words and colour together: ``▲ not ready``."""
     mark = sign(severity)
     return plain(f"{mark} {clean(words)}" if mark else words, STYLES[severity])

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from console.columns import FailureLine, due_cell, retry_cell
-from console.text import NOTHING, Severity, age, build, count, error_code, kb, moment, person, plural, until, words
+from console.text import NOTHING, Tone, age, build, count, error_code, kb, moment, person, plural, until, words
 from console.widgets.drawing import MUTED, STRONG, cell, severity_text
 from console.widgets.paragraphs import BLANK, Para, field, hung, para, title
 from engine.model.model import InstallAction
@@ -29,7 +29,7 @@ def line_text(shown: FailureLine, now: datetime, under_way: int = 0) -> list[Par
     """A line of the tree in full; `under_way` of its devices are being tried again."""
     rows = cause_text(shown, now) if shown.is_cause else group_text(shown.view, now)
     if under_way:
-        rows.insert(1, para(severity_text(Severity.DUE, f"{plural(under_way, 'device')} being tried again")))
+        rows.insert(1, para(severity_text(Tone.DUE, f"{plural(under_way, 'device')} being tried again")))
     return rows
 
 
@@ -39,7 +39,7 @@ def cause_text(shown: FailureLine, now: datetime) -> list[Para]:
         title(
             shown.cause.label,
             "  ",
-            severity_text(Severity.FAILED, f"{plural(len(shown.device_ids), 'device')} failed"),
+            severity_text(Tone.FAILED, f"{plural(len(shown.device_ids), 'device')} failed"),
             (f"  {plural(len(shown.groups), 'code')}", MUTED),
         ),
         field("to do", shown.cause.advice.remedy),
@@ -63,7 +63,7 @@ def group_text(view: FailureGroupView, now: datetime) -> list[Para]:
         title(
             f"{error_code(group.code)} {group.symbol}".rstrip(),
             "  ",
-            severity_text(Severity.FAILED, f"{plural(group.devices, 'device')} failed"),
+            severity_text(Tone.FAILED, f"{plural(group.devices, 'device')} failed"),
         ),
         *_guess(known=group.known),
         field("meaning", group.meaning),
@@ -102,7 +102,7 @@ def _due(sla: GroupSla | None, now: datetime) -> list[Para]:
 def _known(view: FailureGroupView, now: datetime) -> Iterable[Para]:
     """What has been done about it, and what is known of it."""
     for each in view.escalations:
-        state = Severity.FAILED if each.is_overdue(now) else Severity.DUE
+        state = Tone.FAILED if each.is_overdue(now) else Tone.DUE
         yield field(
             "given to",
             severity_text(state, each.owner),
@@ -111,16 +111,14 @@ def _known(view: FailureGroupView, now: datetime) -> Iterable[Para]:
         )
     for problem in view.known_problems:
         held = "   the release is withheld for it" if problem.holds else ""
-        yield field(
-            "known", severity_text(Severity.AT_RISK, problem.title), f"   {problem.note}".rstrip(), (held, MUTED)
-        )
+        yield field("known", severity_text(Tone.AT_RISK, problem.title), f"   {problem.note}".rstrip(), (held, MUTED))
     if view.excluded:
         yield field("excluded", f"{plural(view.excluded, 'device')} of these")
 
 
 def _guess(*, known: bool) -> list[Para]:
     words = "not in the table of codes: its cause is a guess"
-    return [] if known else [para(severity_text(Severity.UNKNOWN, words))]
+    return [] if known else [para(severity_text(Tone.UNKNOWN, words))]
 
 
 def _span(groups: Iterable[FailureGroup], now: datetime) -> Para:
@@ -149,7 +147,7 @@ def install_text(
     return [
         title(row.device_name, f"  {person(row.user) or NOTHING}", (f"  ring {row.ring or NOTHING}", MUTED)),
         para(
-            severity_text(Severity.FAILED, f"{what} of {kb(row.kb)} failed"),
+            severity_text(Tone.FAILED, f"{what} of {kb(row.kb)} failed"),
             f" {_ago(row.failed_at, now)}, try {count(row.attempt)}",
         ),
         *_guess(known=knowledge.known),
@@ -167,7 +165,7 @@ def install_text(
 def _retry(decision: RetryDecision, under_way: ActiveInstall | None) -> Para:
     if under_way is not None:
         said = f"   {words(under_way.state)}, {under_way.progress} %, asked for by {under_way.requested_by}"
-        return field("retry", severity_text(Severity.DUE, "being tried again"), (said, MUTED))
+        return field("retry", severity_text(Tone.DUE, "being tried again"), (said, MUTED))
     if decision.allowed:
-        return field("retry", severity_text(Severity.OK, "may be tried now"), (f"   {decision.why}", MUTED))
-    return field("retry", severity_text(Severity.AT_RISK, "not now"), (f"   {decision.why}", MUTED))
+        return field("retry", severity_text(Tone.OK, "may be tried now"), (f"   {decision.why}", MUTED))
+    return field("retry", severity_text(Tone.AT_RISK, "not now"), (f"   {decision.why}", MUTED))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from textual.content import Content
 
 from console.columns.findings import verdict_cell, verdict_severity
-from console.text import NOTHING, Severity, build, count, date, kb, moment_long, sign
+from console.text import NOTHING, Tone, build, count, date, kb, moment_long, sign
 from console.widgets.drawing import MUTED, STYLES, Part, cell, line
 from console.widgets.paragraphs import BLANK, Para, field, para, title
 from engine.rules.findings import VERDICT_WORDS, FindingVerdict, Proof, Reconciled, next_step, reason, scanner_name
@@ -24,7 +24,7 @@ _SHORT = {
 def verdict_line(counts: Mapping[FindingVerdict, int], chosen: FindingVerdict | None, width: int) -> Content:
     """``all 2,984   ✗ still open 867   ● false positive 1,856``, the chosen one bright; short where it is narrow."""
     for words in (VERDICT_WORDS, _SHORT):
-        parts = [_tab("all", Severity.NONE, sum(counts.values()), chosen is None)]
+        parts = [_tab("all", Tone.NONE, sum(counts.values()), chosen is None)]
         parts += [
             _tab(words[verdict], verdict_severity(verdict), counts.get(verdict, 0), chosen is verdict)
             for verdict in FindingVerdict
@@ -35,7 +35,7 @@ def verdict_line(counts: Mapping[FindingVerdict, int], chosen: FindingVerdict | 
     return Content("  ").join(parts).truncate(max(width, 0), ellipsis=True)
 
 
-def _tab(words: str, severity: Severity, number: int, is_chosen: bool) -> Content:
+def _tab(words: str, severity: Tone, number: int, is_chosen: bool) -> Content:
     mark = sign(severity) if number else ""
     shown = f"{f'{mark} ' if mark else ''}{words} {count(number)}"
     if is_chosen:

@@ -11,16 +11,16 @@ from typing import TypeVar
 from textual.reactive import reactive
 
 from console.columns import Column
-from console.messages import PageWanted, PositionWanted, Stretch
+from console.messages import PageWanted, PositionWanted, RowSpan
 from console.text import count
-from console.widgets.table import Table
+from console.widgets.table import KeyedTable
 from engine.model.errors import EngineError
 from engine.model.records.fleet import Anchor, AnchorKind
 
 Row = TypeVar("Row")
 
 
-class FleetTable(Table[Row]):
+class FleetTable(KeyedTable[Row]):
     """The table of devices. Its screen answers PageWanted with `show_pages` and PositionWanted with `show_position`,
     tells the total with `show_total`, and calls `reload` when the fleet has changed, `restart` for another list."""
 
@@ -48,7 +48,7 @@ class FleetTable(Table[Row]):
         """The list is another one: to its top."""
         self.marks.end_range()
         self._window.count(None)
-        self._want("restart", Stretch(Anchor(AnchorKind.TOP), self._window.asked))
+        self._want("restart", RowSpan(Anchor(AnchorKind.TOP), self._window.asked))
 
     def reload(self) -> None:
         """The list may have changed: read the rows in the window again, the cursor stays on its row."""
@@ -57,7 +57,7 @@ class FleetTable(Table[Row]):
             return
         window = self._window
         if window.at_top or not isinstance(window.id, int):
-            self._want("reload", Stretch(Anchor(AnchorKind.TOP), max(len(window.rows), window.asked)))
+            self._want("reload", RowSpan(Anchor(AnchorKind.TOP), max(len(window.rows), window.asked)))
         else:
             self._want_around("reload", window.id)
 
@@ -71,7 +71,7 @@ class FleetTable(Table[Row]):
 
     def jump(self, beginning: str) -> None:
         """To the first row whose name is this or later."""
-        self._want("name", Stretch(Anchor(AnchorKind.NAME, name=beginning), self._window.asked))
+        self._want("name", RowSpan(Anchor(AnchorKind.NAME, name=beginning), self._window.asked))
 
     def show_pages(self, serial: int, pages: Sequence[tuple[Sequence[Row], int]]) -> None:
         """The rows that were asked for, a page a stretch, each with its first position (-1: not known)."""
@@ -117,7 +117,7 @@ class FleetTable(Table[Row]):
 
     # --- asking for rows ----------------------------------------------------------------------------
 
-    def _want(self, kind: str, *stretches: Stretch) -> None:
+    def _want(self, kind: str, *stretches: RowSpan) -> None:
         self._serial += 1
         self._pending = kind
         self._limit = stretches[-1].limit
@@ -127,8 +127,8 @@ class FleetTable(Table[Row]):
         asked = self._window.asked
         self._want(
             kind,
-            Stretch(Anchor(AnchorKind.BEFORE, row_id), asked),
-            Stretch(Anchor(AnchorKind.AT, row_id), asked),
+            RowSpan(Anchor(AnchorKind.BEFORE, row_id), asked),
+            RowSpan(Anchor(AnchorKind.AT, row_id), asked),
         )
 
     def _look_ahead(self) -> None:
@@ -136,9 +136,9 @@ class FleetTable(Table[Row]):
         if self._pending:
             return
         if window.wants_after and isinstance(last := window.row_id(window.rows[-1]), int):
-            self._want("after", Stretch(Anchor(AnchorKind.AFTER, last), window.asked))
+            self._want("after", RowSpan(Anchor(AnchorKind.AFTER, last), window.asked))
         elif window.wants_before and isinstance(first := window.row_id(window.rows[0]), int):
-            self._want("before", Stretch(Anchor(AnchorKind.BEFORE, first), window.asked))
+            self._want("before", RowSpan(Anchor(AnchorKind.BEFORE, first), window.asked))
         elif window.first is None and window.rows and isinstance(first := window.row_id(window.rows[0]), int):
             self.post_message(PositionWanted(self, self._serial, first))
 
@@ -162,7 +162,7 @@ class FleetTable(Table[Row]):
             window.replace(rows, first=known, at_top=len(rows) < asked, at_end=True)
             window.move_to(len(rows) - 1)
         elif kind == "name" and not rows:
-            self._want("end", Stretch(Anchor(AnchorKind.END), window.asked))
+            self._want("end", RowSpan(Anchor(AnchorKind.END), window.asked))
         elif kind == "name":
             window.cursor = window.offset = 0
             window.replace(rows, first=known, at_top=known == 0, at_end=len(rows) < asked)
@@ -183,10 +183,10 @@ class FleetTable(Table[Row]):
         if self._window.at_top:
             super().action_cursor_top()
         else:
-            self._want("restart", Stretch(Anchor(AnchorKind.TOP), self._window.asked))
+            self._want("restart", RowSpan(Anchor(AnchorKind.TOP), self._window.asked))
 
     def action_cursor_end(self) -> None:
         if self._window.at_end:
             super().action_cursor_end()
         else:
-            self._want("end", Stretch(Anchor(AnchorKind.END), self._window.asked))
+            self._want("end", RowSpan(Anchor(AnchorKind.END), self._window.asked))

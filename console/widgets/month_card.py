@@ -12,7 +12,7 @@ from datetime import datetime
 from textual.content import Content
 
 from console.columns import kind_cell
-from console.text import Severity, build, cells, clip, fit, is_ascii, kb, until
+from console.text import Tone, build, cells, clip, fit, is_ascii, kb, until
 from console.widgets.drawing import MUTED, STRONG, STYLES, Part, fitted, line, plain, severity_text
 from engine.catalog.calendar import Month, MonthPlan, MonthState, patch_tuesday_moment
 from engine.model.build import OsBuild
@@ -57,8 +57,8 @@ def kind_line(plan: MonthPlan, width: int) -> Content:
         case MonthState.BEFORE:
             return _first_fitting(width, plain("before its first release", MUTED), plain("no release yet", MUTED))
         case MonthState.MISSING:
-            full = severity_text(Severity.UNKNOWN, f"{words} planned, not known yet")
-            return _first_fitting(width, full, severity_text(Severity.UNKNOWN, "not known yet"))
+            full = severity_text(Tone.UNKNOWN, f"{words} planned, not known yet")
+            return _first_fitting(width, full, severity_text(Tone.UNKNOWN, "not known yet"))
         case MonthState.FORECAST:
             named = line(("○ ", "$due" if plan.restart else MUTED), words)
             return _first_fitting(width, line(named, (" planned", MUTED)), named)
@@ -71,10 +71,10 @@ def _first_fitting(width: int, *contents: Content) -> Content:
     return next((each for each in contents if each.cell_length <= width), contents[-1])
 
 
-def _severity(plan: MonthPlan) -> Severity:
+def _severity(plan: MonthPlan) -> Tone:
     if plan.kind is ReleaseKind.UNPLANNED_BASELINE or (plan.is_surprise and plan.restart):
-        return Severity.AT_RISK
-    return Severity.DUE if plan.restart else Severity.OK
+        return Tone.AT_RISK
+    return Tone.DUE if plan.restart else Tone.OK
 
 
 def restart_words(plan: MonthPlan) -> str:
@@ -123,12 +123,12 @@ def year_lines(plan: MonthPlan, width: int, height: int, now: datetime) -> list[
         rows.append(plain(until(patch_tuesday_moment(plan.month), now), MUTED))
     if plan.is_surprise:
         words = _surprise(plan) if roomy else f"restart, was {kind_cell(plan.planned).text}"
-        rows.append(plain(words if cells(words) <= width else "restart", STYLES[Severity.AT_RISK]))
+        rows.append(plain(words if cells(words) <= width else "restart", STYLES[Tone.AT_RISK]))
     if roomy and plan.lcu is not None:
         rows.append(plain(f"LCU {plan.lcu.name} {build(plan.lcu.build)}, restart", MUTED))
     out_of_band = _out_of_band_lines(plan.out_of_band, width, height - len(rows))
     if plan.provisional and len(rows) + len(out_of_band) < height:
-        rows.append(severity_text(Severity.UNKNOWN, "not confirmed"))
+        rows.append(severity_text(Tone.UNKNOWN, "not confirmed"))
     return rows + out_of_band
 
 
@@ -154,7 +154,7 @@ def quarter_lines(plan: MonthPlan, width: int, now: datetime) -> list[Content]:
         return rows
     rows.append(plain(restart_words(plan), "" if plan.restart else MUTED))
     if plan.is_surprise:
-        rows.append(plain(_surprise(plan), STYLES[Severity.AT_RISK]))
+        rows.append(plain(_surprise(plan), STYLES[Tone.AT_RISK]))
     at = patch_tuesday_moment(plan.month)
     day = f"{_day(plan)} {plan.patch_tuesday:%b}"
     rows += _entry("Patch Tuesday", [line(day, (f", {until(at, now)}", MUTED))], width)
@@ -166,7 +166,7 @@ def quarter_lines(plan: MonthPlan, width: int, now: datetime) -> list[Content]:
     room = _value_width(width)
     if plan.out_of_band:
         rows += _entry("Out of band", [_out_of_band(each, room, headed=True) for each in plan.out_of_band], width)
-    confirmed = [severity_text(Severity.UNKNOWN, "not confirmed")] if plan.provisional else []
+    confirmed = [severity_text(Tone.UNKNOWN, "not confirmed")] if plan.provisional else []
     source = "quarterly pattern" if plan.is_forecast else plan.source
     return rows + _entry("Known from", [*confirmed, *_wrapped(source, room)], width)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from textual.widgets import Static
 
-from console.text import Severity
+from console.text import Tone
 from console.widgets.drawing import MUTED, line, lines, plain, severity_text
 from engine.model.errors import EngineError
 
@@ -36,7 +36,7 @@ class Notice(Static):
         self.update(
             lines(
                 [
-                    severity_text(Severity.FAILED, what),
+                    severity_text(Tone.FAILED, what),
                     *([plain(error.why)] if error.why else []),
                     *([plain(error.instead, MUTED)] if error.instead else []),
                 ]

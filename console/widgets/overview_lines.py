@@ -9,18 +9,18 @@ from textual.content import Content
 
 from console.columns import kind_cell
 from console.overview_sums import (
+    CalendarRestart,
     CauseSum,
     FunnelStep,
     Reason,
     ReleaseBlock,
-    Restart,
-    Standing,
+    StandingLine,
     block_standing,
     ring_standing,
     windows,
 )
 from console.text import (
-    Severity,
+    Tone,
     cells,
     clean,
     count,
@@ -41,9 +41,9 @@ from engine.model.model import ReleaseKind
 from engine.model.records.fleet import ActiveInstall, Attention, AuditRow, Compliance, RingProgress, Urgency
 
 URGENCIES = {
-    Urgency.NOW: (Severity.FAILED, "now"),
-    Urgency.TODAY: (Severity.AT_RISK, "today"),
-    Urgency.SOON: (Severity.DUE, "soon"),
+    Urgency.NOW: (Tone.FAILED, "now"),
+    Urgency.TODAY: (Tone.AT_RISK, "today"),
+    Urgency.SOON: (Tone.DUE, "soon"),
 }
 _NAME = 8
 _NUMBERS = (("Installed", 9), ("Active", 6), ("Failed", 6), ("Waiting", 7), ("Not ready", 9))
@@ -64,7 +64,7 @@ def needs_lines(attention: Sequence[Attention]) -> list[Lead]:
         severity, word = URGENCIES[each.urgency]
         leads.append(Lead(line(severity_text(severity, fit(word, 6)), " ", each.text), each.screen, each.filter))
     if not leads:
-        return [Lead(severity_text(Severity.OK, "Nothing waits for a person."))]
+        return [Lead(severity_text(Tone.OK, "Nothing waits for a person."))]
     return leads
 
 
@@ -150,10 +150,10 @@ def _amounts(row: RingProgress) -> tuple[int, int, int, int, int]:
     return row.installed, row.active, row.failed, row.pending, row.not_ready
 
 
-def _state(standing: Standing, width: int) -> Content:
+def _state(standing: StandingLine, width: int) -> Content:
     mark = 2 if sign(standing.severity) else 0
     words = standing.long if cells(standing.long) + mark <= width else standing.short
-    if standing.severity is Severity.NONE:
+    if standing.severity is Tone.NONE:
         return plain(words, MUTED)
     return severity_text(standing.severity, words)
 
@@ -234,7 +234,7 @@ def reason_lines(reasons: Sequence[Reason], width: int, most: int) -> list[Lead]
     """The commonest reasons, a line each with its devices."""
     leads = []
     for each in reasons[:most]:
-        severity = Severity.UNKNOWN if each.is_unknown else Severity.AT_RISK
+        severity = Tone.UNKNOWN if each.is_unknown else Tone.AT_RISK
         number = count(each.devices)
         words = severity_text(severity, fit(each.words, max(width - len(number) - 3, 4)))
         leads.append(Lead(line(words, " ", number), "devices", each.filter))
@@ -246,7 +246,7 @@ def reason_lines(reasons: Sequence[Reason], width: int, most: int) -> list[Lead]
 
 def _window_share(within: int, devices: int, *, running: bool) -> Part:
     shown = share(within, devices)
-    return plain(f"{sign(Severity.DUE)} {shown}", "$due") if running else plain(shown)
+    return plain(f"{sign(Tone.DUE)} {shown}", "$due") if running else plain(shown)
 
 
 def compliance_brief(row: Compliance, now: datetime, width: int) -> list[Lead]:
@@ -283,7 +283,7 @@ def compliance_lines(rows: Sequence[Compliance], now: datetime, width: int) -> l
         for window in windows(row):
             shown = share(window.within, row.devices)
             if window.is_running(now):
-                parts.append((fit(f"{sign(Severity.DUE)} {shown}", 8, "right"), "$due"))
+                parts.append((fit(f"{sign(Tone.DUE)} {shown}", 8, "right"), "$due"))
             else:
                 parts.append(fit(shown, 8, "right"))
         if row.platform is None:
@@ -293,14 +293,14 @@ def compliance_lines(rows: Sequence[Compliance], now: datetime, width: int) -> l
     running = [window for window in windows(rows[0]) if window.is_running(now)]
     if running:
         ends = ", ".join(f"{window.name} ends in {duration(window.ends_at - now)}" for window in running)
-        leads.append(Lead(plain(f"{sign(Severity.DUE)} still running: {ends}", "$due")))
+        leads.append(Lead(plain(f"{sign(Tone.DUE)} still running: {ends}", "$due")))
     return leads
 
 
 # --- restarts ---------------------------------------------------------------------------------------
 
 
-def restart_lines(restarts: Sequence[Restart], now: datetime, width: int, *, platforms: int) -> list[Lead]:
+def restart_lines(restarts: Sequence[CalendarRestart], now: datetime, width: int, *, platforms: int) -> list[Lead]:
     """Published restarts first, then the planned ones; which is which is told by sign and word."""
     leads = []
     for each in restarts:
@@ -308,7 +308,7 @@ def restart_lines(restarts: Sequence[Restart], now: datetime, width: int, *, pla
         if each.is_planned:
             content = line("○ ", ("planned ", MUTED), f"{day} {until(each.at, now)}")
         else:
-            severity = Severity.AT_RISK if each.kind is ReleaseKind.UNPLANNED_BASELINE else Severity.DUE
+            severity = Tone.AT_RISK if each.kind is ReleaseKind.UNPLANNED_BASELINE else Tone.DUE
             content = line(severity_text(severity, f"{kind_cell(each.kind).text} {day}"), f"  {kb(each.kb)}")
         names = ", ".join(map(platform_short, each.platforms))
         names = "all platforms" if platforms == len(each.platforms) > 1 else names
@@ -324,7 +324,7 @@ def restart_lines(restarts: Sequence[Restart], now: datetime, width: int, *, pla
 def cause_lines(causes: Sequence[CauseSum], width: int, *, brief: bool) -> list[Lead]:
     """Causes with their devices, the most first; in full also what they share, or what to do."""
     if not causes:
-        return [Lead(severity_text(Severity.OK, "No install has failed."))]
+        return [Lead(severity_text(Tone.OK, "No install has failed."))]
     most = max(each.devices for each in causes)
     numbers = len(count(most))
     name = max(cells(each.cause) for each in causes) + 2
@@ -333,7 +333,7 @@ def cause_lines(causes: Sequence[CauseSum], width: int, *, brief: bool) -> list[
     for each in causes:
         room = max(width - name - numbers - 4, 0)
         content = line(
-            severity_text(Severity.FAILED, fit(each.cause, name)),
+            severity_text(Tone.FAILED, fit(each.cause, name)),
             fit(count(each.devices), numbers, "right"),
             "  ",
             _thin_bar(each.devices, most, min(room, 24), "$failed", rest=" "),

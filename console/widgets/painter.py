@@ -15,7 +15,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from console.columns import GAP, Cell, Placed
-from console.text import Severity, cells, clean, fit, is_ascii, sign
+from console.text import Tone, cells, clean, fit, is_ascii, sign
 
 Row = TypeVar("Row")
 
@@ -32,7 +32,7 @@ class Look(Struct, frozen=True):
     cursor_away: Style
     mark: Style
     words: Style
-    severities: dict[Severity, Style]
+    severities: dict[Tone, Style]
 
 
 class Painter(Struct, Generic[Row], frozen=True):

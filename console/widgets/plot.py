@@ -22,7 +22,7 @@ _AXIS = 6
 """Cells before the plot: ``100 % ``."""
 
 
-class Series(Struct, frozen=True):
+class PlotLine(Struct, frozen=True):
     """One line of a plot; x and y between 0.0 and 1.0."""
 
     name: str
@@ -43,7 +43,7 @@ class _Cell(Struct):
     style: str = ""
 
 
-def plot(series: Sequence[Series], labels: Sequence[tuple[float, str]], width: int, height: int) -> list[Content]:
+def plot(series: Sequence[PlotLine], labels: Sequence[tuple[float, str]], width: int, height: int) -> list[Content]:
     """`height` rows of plot and one of labels below; the later series are drawn over the earlier ones, but for marks.
 
     The axis goes from 0 to 100 %. Labels are (x, words), shown where they fit.
@@ -62,7 +62,7 @@ def plot(series: Sequence[Series], labels: Sequence[tuple[float, str]], width: i
     return found
 
 
-def legend(series: Sequence[Series]) -> Content:
+def legend(series: Sequence[PlotLine]) -> Content:
     """The series with their marks: ``⠤ 24 h  ⠤ 5 d``."""
     parts: list[Part] = []
     for each in series:
@@ -71,7 +71,7 @@ def legend(series: Sequence[Series]) -> Content:
     return line(*parts)
 
 
-def _draw(series: Series, canvas: list[list[_Cell]]) -> None:
+def _draw(series: PlotLine, canvas: list[list[_Cell]]) -> None:
     wide, high = len(canvas[0]) * 2, len(canvas) * 4
 
     def place(x: float, y: float) -> tuple[int, int]:
@@ -93,7 +93,7 @@ def _draw(series: Series, canvas: list[list[_Cell]]) -> None:
         before = (column, row)
 
 
-def _line(canvas: list[list[_Cell]], start: tuple[int, int], end: tuple[int, int], series: Series) -> None:
+def _line(canvas: list[list[_Cell]], start: tuple[int, int], end: tuple[int, int], series: PlotLine) -> None:
     steps = max(abs(end[0] - start[0]), abs(end[1] - start[1]), 1)
     for step in range(steps + 1):
         x = start[0] + (end[0] - start[0]) * step / steps
@@ -101,7 +101,7 @@ def _line(canvas: list[list[_Cell]], start: tuple[int, int], end: tuple[int, int
         _dot(canvas, round(x), round(y), series)
 
 
-def _dot(canvas: list[list[_Cell]], column: int, row: int, series: Series) -> None:
+def _dot(canvas: list[list[_Cell]], column: int, row: int, series: PlotLine) -> None:
     cell = canvas[row // 4][column // 2]
     cell.dots |= _DOTS[row % 4][column % 2]
     if not cell.is_marked:

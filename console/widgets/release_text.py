@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from console.columns import Cell, kind_cell
-from console.text import NOTHING, Severity, build, count, fit, kb, moment, moment_long, month, plural
+from console.text import NOTHING, Tone, build, count, fit, kb, moment, moment_long, month, plural
 from console.widgets.drawing import MUTED, Part, cell, line, severity_text
 from console.widgets.paragraphs import BLANK, Para, field, hung, para, title
 from engine.catalog import Coverage, Gap
@@ -16,7 +16,7 @@ from engine.model.records.fleet import ReleaseRow
 
 _CVES_SHOWN = 40
 _RATING_WIDTH = 11
-_RATINGS = {Rating.CRITICAL: Severity.FAILED, Rating.IMPORTANT: Severity.AT_RISK}
+_RATINGS = {Rating.CRITICAL: Tone.FAILED, Rating.IMPORTANT: Tone.AT_RISK}
 
 
 def release_facts(
@@ -45,15 +45,13 @@ def release_facts(
 def _standing(row: ReleaseRow) -> Para:
     """Restart or none, and what the fleet has made of it."""
     restart = (
-        severity_text(Severity.DUE, "restart")
-        if row.release.restart_required
-        else severity_text(Severity.OK, "no restart")
+        severity_text(Tone.DUE, "restart") if row.release.restart_required else severity_text(Tone.OK, "no restart")
     )
     parts: list[Part] = [restart, f"   {count(row.installed)} installed"]
     if row.active:
-        parts += ["   ", severity_text(Severity.DUE, f"{count(row.active)} active")]
+        parts += ["   ", severity_text(Tone.DUE, f"{count(row.active)} active")]
     if row.failed:
-        parts += ["   ", severity_text(Severity.FAILED, f"{count(row.failed)} failed")]
+        parts += ["   ", severity_text(Tone.FAILED, f"{count(row.failed)} failed")]
     return para(*parts)
 
 
@@ -64,10 +62,8 @@ def _fixes(row: ReleaseRow, coverage: Coverage) -> list[Part]:
     for rating in Rating:
         number = sum(1 for each in coverage.fixes if each.severity is rating)
         if number:
-            parts += ["  ", severity_text(_RATINGS.get(rating, Severity.NONE), f"{count(number)} {rating.value}")]
-    exploited = (
-        severity_text(Severity.FAILED, f"{count(row.exploited)} exploited") if row.exploited else "none exploited"
-    )
+            parts += ["  ", severity_text(_RATINGS.get(rating, Tone.NONE), f"{count(number)} {rating.value}")]
+    exploited = severity_text(Tone.FAILED, f"{count(row.exploited)} exploited") if row.exploited else "none exploited"
     return [*parts, "  ", exploited]
 
 
@@ -84,14 +80,14 @@ def _chain(coverage: Coverage) -> Iterable[Para]:
 def _gaps(coverage: Coverage) -> Iterable[Para]:
     """What stays open on the hotpatch track against the twin, and what is open on both."""
     if coverage.twin is not None and not coverage.not_covered:
-        yield field("open", severity_text(Severity.OK, "nothing that its twin closes"))
+        yield field("open", severity_text(Tone.OK, "nothing that its twin closes"))
     if coverage.not_covered:
         number = plural(len(coverage.not_covered), "CVE")
-        yield field("open", severity_text(Severity.AT_RISK, f"{number} that its twin closes"))
+        yield field("open", severity_text(Tone.AT_RISK, f"{number} that its twin closes"))
         yield from map(_gap, coverage.not_covered)
     if coverage.still_open:
         number = plural(len(coverage.still_open), "CVE")
-        yield field("open", severity_text(Severity.AT_RISK, f"{number} of its month that only a later release closes"))
+        yield field("open", severity_text(Tone.AT_RISK, f"{number} of its month that only a later release closes"))
         yield from map(_gap, coverage.still_open)
 
 
@@ -103,7 +99,7 @@ def _gap(gap: Gap) -> Para:
 def _approvals(row: ReleaseRow, approvals: Sequence[Approval], now: datetime, *, waits: bool) -> Iterable[Para]:
     yield BLANK
     if waits:
-        yield title("Approvals", "  ", severity_text(Severity.DUE, "waits for approval: a"))
+        yield title("Approvals", "  ", severity_text(Tone.DUE, "waits for approval: a"))
     elif approvals:
         yield title("Approvals", (f"  in force for {', '.join(row.approved_rings) or 'no ring'}", MUTED))
     else:
@@ -119,20 +115,20 @@ def _approvals(row: ReleaseRow, approvals: Sequence[Approval], now: datetime, *,
             yield hung("  ", (f"withdrawn by {each.withdrawn_by}, {moment(each.withdrawn_at, now)}", MUTED))
 
 
-def _approval_state(approval: Approval, now: datetime) -> tuple[Severity, str]:
+def _approval_state(approval: Approval, now: datetime) -> tuple[Tone, str]:
     if approval.withdrawn_at is not None:
-        return Severity.UNKNOWN, "withdrawn"
+        return Tone.UNKNOWN, "withdrawn"
     if approval.expires_at is not None and approval.expires_at <= now:
-        return Severity.UNKNOWN, f"expired {moment(approval.expires_at, now)}"
+        return Tone.UNKNOWN, f"expired {moment(approval.expires_at, now)}"
     if approval.not_before is not None and approval.not_before > now:
-        return Severity.DUE, f"begins {moment(approval.not_before, now)}"
-    return Severity.OK, "approved"
+        return Tone.DUE, f"begins {moment(approval.not_before, now)}"
+    return Tone.OK, "approved"
 
 
 def _source(release: Release) -> Iterable[Para]:
     if release.provisional:
         yield BLANK
-        yield para(severity_text(Severity.UNKNOWN, f"no Microsoft document confirms it; from {release.source}"))
+        yield para(severity_text(Tone.UNKNOWN, f"no Microsoft document confirms it; from {release.source}"))
 
 
 def release_cves(coverage: Coverage) -> list[Para]:
@@ -149,10 +145,10 @@ def _cve(cve: Cve, *more: Part, indent: str = "") -> Para:
     score = f"{cve.cvss:.1f}" if cve.cvss is not None else NOTHING
     flags: list[Part] = []
     if cve.exploited:
-        flags = [severity_text(Severity.FAILED, "exploited"), "  "]
+        flags = [severity_text(Tone.FAILED, "exploited"), "  "]
     elif cve.disclosed:
-        flags = [severity_text(Severity.AT_RISK, "disclosed"), "  "]
-    rating = cell(Cell(cve.severity.value, _RATINGS.get(cve.severity, Severity.NONE)), _RATING_WIDTH)
+        flags = [severity_text(Tone.AT_RISK, "disclosed"), "  "]
+    rating = cell(Cell(cve.severity.value, _RATINGS.get(cve.severity, Tone.NONE)), _RATING_WIDTH)
     head = line(indent, fit(cve.id, 15), rating, fit(score, 4, "right"), "  ")
     return hung(head, *flags, cve.title.removesuffix(" Vulnerability"), *more)
 

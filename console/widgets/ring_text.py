@@ -10,7 +10,7 @@ from textual.content import Content
 from console.columns import condition_cell, gate_fails, kind_cell, ring_standing_cell
 from console.text import (
     NOTHING,
-    Severity,
+    Tone,
     cells,
     count,
     fit,
@@ -54,13 +54,13 @@ def release_head(rows: Sequence[ReleaseRow], progress: Sequence[RingProgress], p
     ]
     requested = sum(each.active for each in progress if each.tenant is not None)
     if active > requested:
-        second += ["   ", severity_text(Severity.DUE, f"{count(active - requested)} active")]
+        second += ["   ", severity_text(Tone.DUE, f"{count(active - requested)} active")]
     if requested:
-        second += ["   ", severity_text(Severity.DUE, f"{count(requested)} requested")]
+        second += ["   ", severity_text(Tone.DUE, f"{count(requested)} requested")]
     if failed:
-        second += ["   ", severity_text(Severity.FAILED, f"{count(failed)} failed")]
+        second += ["   ", severity_text(Tone.FAILED, f"{count(failed)} failed")]
     if first.restart_required:
-        second += ["   ", severity_text(Severity.AT_RISK, "every install restarts")]
+        second += ["   ", severity_text(Tone.AT_RISK, "every install restarts")]
     return lines([line(left, " " * room, (place, MUTED)) if room > 0 else left, line(*second)])
 
 
@@ -82,7 +82,7 @@ def ring_text(
         *apart,
         *_approval(row, approvals, now),
         *_opening(row, now),
-        *(field("stopped", severity_text(Severity.AT_RISK, each)) for each in stops or _stopped_elsewhere(row)),
+        *(field("stopped", severity_text(Tone.AT_RISK, each)) for each in stops or _stopped_elsewhere(row)),
         *_way_on(row, recovery),
         *_tenant(row.tenant, now),
         *apart,
@@ -117,13 +117,13 @@ def _tenant(side: TenantSide | None, now: datetime) -> Iterable[Para]:
     if side is None:
         return
     if side.gone_at is not None:
-        gone = severity_text(Severity.AT_RISK, f"does not have this ring any more, since {moment(side.gone_at, now)}")
+        gone = severity_text(Tone.AT_RISK, f"does not have this ring any more, since {moment(side.gone_at, now)}")
         yield field("tenant", f"{side.provider} ", gone)
         return
     yield field("tenant", f"{side.provider}'s {side.kind}", (f", read {until(side.told_at, now)}", MUTED))
     if side.paused:
         until_words = f" until {moment(side.pause_expires_at, now)}" if side.pause_expires_at else ""
-        yield field("", severity_text(Severity.AT_RISK, f"paused there{until_words}"))
+        yield field("", severity_text(Tone.AT_RISK, f"paused there{until_words}"))
     said = {True: "hotpatches allowed", False: "hotpatches not allowed", None: "hotpatches not told"}[side.hotpatch]
     policies = f" by policy {', '.join(side.policies)}" if side.policies else ""
     yield field("", said, (policies, MUTED))
@@ -139,8 +139,8 @@ def _way_on(row: RingProgress, recovery: RecoveryProgress | None) -> Iterable[Pa
     """What has been done about a bad release, or can be."""
     if recovery is not None:
         done = f"{count(recovery.done)} of {plural(recovery.devices, 'device')} led back"
-        hands: list[Part] = ["   ", severity_text(Severity.FAILED, f"{count(recovery.needs_hands)} need hands")]
-        state = Severity.OK if recovery.ended_at is not None else Severity.DUE
+        hands: list[Part] = ["   ", severity_text(Tone.FAILED, f"{count(recovery.needs_hands)} need hands")]
+        state = Tone.OK if recovery.ended_at is not None else Tone.DUE
         yield field("recovery", severity_text(state, done), *(hands if recovery.needs_hands else []))
     elif gate_fails(row):
         yield field("what now", ("R leads devices back, w withdraws, p resumes once the reason is gone", MUTED))

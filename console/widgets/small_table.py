@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 
 from console.columns import Column
 from console.text import count
-from console.widgets.table import Table
+from console.widgets.table import KeyedTable
 from engine.model.errors import EngineError
 
 Row = TypeVar("Row")
 
 
-class SmallTable(Table[Row]):
+class SmallTable(KeyedTable[Row]):
     """A table that is given all its rows with `show_rows`."""
 
     _given: Sequence[Row] = ()

@@ -21,10 +21,10 @@ from console.columns import Column, Placed, place
 from console.keys import TABLE, bindings
 from console.messages import CursorMoved, MarksChanged, RowOpened, SortWanted
 from console.shell import Shell
-from console.text import Severity
+from console.text import Tone
 from console.widgets.marks import Marks
 from console.widgets.painter import PREFIX, Look, Painter
-from console.widgets.window import Window
+from console.widgets.window import RowWindow
 from engine.model.errors import EngineError
 
 Row = TypeVar("Row")
@@ -32,7 +32,7 @@ Row = TypeVar("Row")
 _WHEEL_ROWS = 3
 
 
-class Table(Widget, Generic[Row], can_focus=True):
+class KeyedTable(Widget, Generic[Row], can_focus=True):
     """The common part of both tables."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -41,7 +41,7 @@ class Table(Widget, Generic[Row], can_focus=True):
         "table--cursor-away",
         "table--mark",
         "table--words",
-        *(f"table--{severity.value.replace('_', '-')}" for severity in Severity if severity.value),
+        *(f"table--{severity.value.replace('_', '-')}" for severity in Tone if severity.value),
     }
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(TABLE)]
     DEFAULT_CSS = """
@@ -82,13 +82,13 @@ class Table(Widget, Generic[Row], can_focus=True):
         self.empty_words: tuple[str, str] = (f"No {noun}.", "")
         """What to say when the list is empty, and what would help."""
         self._noun = noun
-        self._window: Window[Row] = Window(row_id)
+        self._window: RowWindow[Row] = RowWindow(row_id)
         self._answered = False
         self._failure: EngineError | None = None
         self._range_from = 0
         self._painter: Painter[Row] | None = None
         self._painted: dict[int, Strip] = {}
-        self.set_reactive(Table.sort, sort)
+        self.set_reactive(KeyedTable.sort, sort)
 
     # --- for its screen -----------------------------------------------------------------------------
 
@@ -292,8 +292,8 @@ class Table(Widget, Generic[Row], can_focus=True):
                     words=style("table--words"),
                     severities={
                         severity: style(f"table--{severity.value.replace('_', '-')}")
-                        for severity in Severity
-                        if severity is not Severity.NONE
+                        for severity in Tone
+                        if severity is not Tone.NONE
                     },
                 ),
             )

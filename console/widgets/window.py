@@ -18,7 +18,7 @@ _SCREENS_KEPT = 10
 _LEAST_ASKED = 60
 
 
-class Window(Struct, Generic[Row]):
+class RowWindow(Struct, Generic[Row]):
     """Rows of a list from `first` on, a cursor among them, and the part that is in view."""
 
     row_id: Callable[[Row], Hashable]

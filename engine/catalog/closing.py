@@ -41,7 +41,7 @@ class Closing(Struct, frozen=True):
     """The earliest release on that route that holds the fix."""
 
 
-class Standing(Struct, frozen=True):
+class Level(Struct, frozen=True):
     """One level: a release that runs, with standalone packages beside it."""
 
     running: Release | None
@@ -55,7 +55,7 @@ class Standing(Struct, frozen=True):
 
 _MOST_BUILDS = 10_000
 """So many builds are remembered; there are few, unless a file invents them."""
-_NOTHING = Standing(None, False, None, {})
+_NOTHING = Level(None, False, None, {})
 _Key = tuple[Platform, Architecture | None, int, bool, frozenset[int]]
 
 
@@ -63,8 +63,8 @@ class Closings(Struct):
     """The levels of all platforms, by a catalog of what was known at one time."""
 
     catalog: Catalog
-    _levels: dict[_Key, Standing] = field(default_factory=dict)
-    _asked: dict[tuple[Platform, Architecture | None, OsBuild | None, frozenset[int]], Standing] = field(
+    _levels: dict[_Key, Level] = field(default_factory=dict)
+    _asked: dict[tuple[Platform, Architecture | None, OsBuild | None, frozenset[int]], Level] = field(
         default_factory=dict
     )
     _fixes: dict[tuple[Platform, Architecture], PlatformFixes] = field(default_factory=dict)
@@ -86,7 +86,7 @@ class Closings(Struct):
         architecture: Architecture | None,
         build: OsBuild | None,
         companions: frozenset[int] = frozenset(),
-    ) -> Standing:
+    ) -> Level:
         """The level of a device; without an architecture only what is closed on every one of the platform counts."""
         asked = (platform, architecture, build, companions)
         found = self._asked.get(asked)
@@ -102,7 +102,7 @@ class Closings(Struct):
         architecture: Architecture | None,
         build: OsBuild | None,
         companions: frozenset[int],
-    ) -> Standing:
+    ) -> Level:
         running = running_release(self.catalog.for_platform(platform), build)
         if running is not None and running.kind is ReleaseKind.OOB_LCU and self._is_companion(running, companions):
             # The build is shared, and what was installed is the package beside the hotpatches (October 2025).
@@ -116,7 +116,7 @@ class Closings(Struct):
             self._levels[key] = self._work_out(platform, architecture, running, exact, companions)
         return self._levels[key]
 
-    def of(self, release: Release, architecture: Architecture | None) -> Standing:
+    def of(self, release: Release, architecture: Architecture | None) -> Level:
         """The level of a device that runs this release and nothing beside it."""
         key = (release.platform, architecture, release.kb, True, frozenset[int]())
         if key not in self._levels:
@@ -148,12 +148,12 @@ class Closings(Struct):
         running: Release | None,
         exact: bool,
         companions: frozenset[int],
-    ) -> Standing:
+    ) -> Level:
         baseline, chain = chain_of(self.catalog, running) if running is not None else (None, ())
         everywhere = (architecture,) if architecture is not None else platform.architectures
         maps = [self._closings(platform, each, running, baseline, chain, companions) for each in everywhere]
         shared = set(maps[0]).intersection(*maps[1:])
-        return Standing(running, exact, baseline, {cve: maps[0][cve] for cve in shared})
+        return Level(running, exact, baseline, {cve: maps[0][cve] for cve in shared})
 
     def _closings(
         self,

@@ -23,7 +23,7 @@ _OOB_SPAN = 30
 """How far above the B release's revision an out-of-band release may lie while the next month is not known."""
 
 
-class Evidence(Struct):
+class KindEvidence(Struct):
     """All that is filed about one KB on one platform."""
 
     kb: int
@@ -63,7 +63,7 @@ class Verdicts(Struct, frozen=True):
     """(KB as filed, platform) -> the platform's own KB that was meant."""
 
 
-def decide(evidence: Iterable[Evidence]) -> Verdicts:
+def decide(evidence: Iterable[KindEvidence]) -> Verdicts:
     """Turn evidence into releases.
 
     For each platform and month the KB with most CVEs among the cumulative ones is the month's LCU, and likewise
@@ -96,7 +96,7 @@ def decide(evidence: Iterable[Evidence]) -> Verdicts:
     return Verdicts(tuple(sorted(releases, key=lambda r: (r.released_at, r.platform, r.kb))), slips)
 
 
-def _agree_on_packages(everything: list[Evidence]) -> None:
+def _agree_on_packages(everything: list[KindEvidence]) -> None:
     """A KB is one kind of package on every platform: the rows of all platforms vote."""
     votes: dict[int, Counter[Package]] = {}
     for item in everything:
@@ -105,7 +105,7 @@ def _agree_on_packages(everything: list[Evidence]) -> None:
         item.packages = votes[item.kb]
 
 
-def _package(item: Evidence) -> Package:
+def _package(item: KindEvidence) -> Package:
     if item.packages[Package.HOTPATCH] * 2 > item.packages.total():
         return Package.HOTPATCH
     return Package.STANDALONE if item.packages[Package.STANDALONE] else Package.UPDATE
@@ -114,13 +114,13 @@ def _package(item: Evidence) -> Package:
 class _Months:
     """The B releases of every platform and month, by which everything else is judged."""
 
-    def __init__(self, everything: list[Evidence]) -> None:
+    def __init__(self, everything: list[KindEvidence]) -> None:
         filed = [item for item in everything if item.cves]
         size: dict[str, int] = {}
         for item in filed:
             size[item.home] = max(size.get(item.home, 0), item.count)
-        self._lcu: dict[tuple[Platform, str], Evidence] = {}
-        self._hotpatch: dict[tuple[Platform, str], Evidence] = {}
+        self._lcu: dict[tuple[Platform, str], KindEvidence] = {}
+        self._hotpatch: dict[tuple[Platform, str], KindEvidence] = {}
         ordered = sorted(filed, key=lambda i: (-i.count, i.kb))
         for item in ordered:
             if item.count >= _MAIN_SHARE * size[item.home] and _package(item) is not Package.STANDALONE:
@@ -136,7 +136,7 @@ class _Months:
         for platform, month in self._hotpatch:
             self._note_hotpatch(platform, month)
 
-    def _lies_between_lcus(self, item: Evidence) -> bool:
+    def _lies_between_lcus(self, item: KindEvidence) -> bool:
         """Whether its build is that of a B release of its month, however few CVEs it closes."""
         lcu = self._lcu.get((item.platform, item.home))
         before = self._lcu.get((item.platform, str(Month.parse(item.home).previous())))
@@ -147,7 +147,7 @@ class _Months:
     def _note_hotpatch(self, platform: Platform, month: str) -> None:
         self._first_hotpatch[platform] = min(month, self._first_hotpatch.get(platform, month))
 
-    def meant_by(self, item: Evidence) -> int | None:
+    def meant_by(self, item: KindEvidence) -> int | None:
         """The platform's own KB, where a row names the KB of another platform (June 2026, KB5094126 on a server)."""
         own = self._lcu.get((item.platform, item.home))
         if own is None or own.kb == item.kb or _package(item) is not Package.UPDATE:
@@ -159,7 +159,7 @@ class _Months:
         )
         return own.kb if is_main_elsewhere else None
 
-    def kind_of(self, item: Evidence) -> ReleaseKind | None:
+    def kind_of(self, item: KindEvidence) -> ReleaseKind | None:
         key = (item.platform, item.home)
         lcu, hotpatch = self._lcu.get(key), self._hotpatch.get(key)
         if item is lcu:
@@ -186,7 +186,7 @@ class _Months:
         )
         return ReleaseKind.COMPANION if is_between else None
 
-    def _kind_of_lcu(self, item: Evidence, hotpatch: Evidence | None) -> ReleaseKind:
+    def _kind_of_lcu(self, item: KindEvidence, hotpatch: KindEvidence | None) -> ReleaseKind:
         if hotpatch is not None:
             return ReleaseKind.LCU
         if Month.parse(item.home).number in BASELINE_MONTHS:
@@ -194,7 +194,7 @@ class _Months:
         first = self._first_hotpatch.get(item.platform)
         return ReleaseKind.UNPLANNED_BASELINE if first is not None and first < item.home else ReleaseKind.LCU
 
-    def _is_soon_after(self, item: Evidence, main: Evidence) -> bool:
+    def _is_soon_after(self, item: KindEvidence, main: KindEvidence) -> bool:
         """Whether it follows the B release of its month, and not that of a later month."""
         if item.build is None or main.build is None:
             return item.kb > main.kb and item.dated is not None and str(item.dated)[:7] == item.home
@@ -216,11 +216,11 @@ class _Months:
 _SPECIAL = (ReleaseKind.OOB_HOTPATCH, ReleaseKind.OOB_LCU, ReleaseKind.COMPANION)
 
 
-def _same_build(one: Evidence, other: Evidence) -> bool:
+def _same_build(one: KindEvidence, other: KindEvidence) -> bool:
     return one.build is not None and one.build == other.build
 
 
-def _release(item: Evidence, kind: ReleaseKind) -> Release:
+def _release(item: KindEvidence, kind: ReleaseKind) -> Release:
     return Release(
         kb=item.kb,
         platform=item.platform,
@@ -234,7 +234,7 @@ def _release(item: Evidence, kind: ReleaseKind) -> Release:
     )
 
 
-def _released_at(item: Evidence, kind: ReleaseKind) -> datetime:
+def _released_at(item: KindEvidence, kind: ReleaseKind) -> datetime:
     """Patch Tuesday for a B release; for others the day on which a CVE was revised to name the KB."""
     day_of_month = patch_tuesday_moment(item.home)
     if kind not in _SPECIAL:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from engine.catalog.catalog import Catalog, KnownDocument
 from engine.catalog.fixes import Fix
-from engine.catalog.kinds import Evidence, decide
+from engine.catalog.kinds import KindEvidence, decide
 from engine.catalog.msrc.document import FixRow, MonthDocument, Package
 from engine.model.build import Architecture, OsBuild, Platform, kb_text
 from engine.model.model import Cve, Release, ReleaseKind, Severity
@@ -77,17 +77,17 @@ def merge_all(known: Catalog, documents: Iterable[MonthDocument]) -> tuple[Catal
     return merged, _changes(known, merged, added)
 
 
-def _evidence_of(known: Catalog) -> dict[tuple[int, Platform], Evidence]:
-    evidence: dict[tuple[int, Platform], Evidence] = {}
+def _evidence_of(known: Catalog) -> dict[tuple[int, Platform], KindEvidence]:
+    evidence: dict[tuple[int, Platform], KindEvidence] = {}
     for release in known.releases:
-        item = evidence[release.kb, release.platform] = Evidence(release.kb, release.platform, known=release)
+        item = evidence[release.kb, release.platform] = KindEvidence(release.kb, release.platform, known=release)
         item.architectures.update(release.architectures)
         item.packages[_package_of(release.kind)] += 1
     for fix in known.fixes:
         key = (fix.kb, fix.platform)
         found = evidence.get(key)
         if found is None:
-            found = evidence[key] = Evidence(fix.kb, fix.platform)
+            found = evidence[key] = KindEvidence(fix.kb, fix.platform)
         found.cves.setdefault(fix.filed, set()).add(fix.cve)
         found.architectures.add(fix.architecture)
         if fix.build is not None:
@@ -105,11 +105,11 @@ def _package_of(kind: ReleaseKind) -> Package:
     return Package.STANDALONE if kind is ReleaseKind.COMPANION else Package.UPDATE
 
 
-def _note(evidence: dict[tuple[int, Platform], Evidence], row: FixRow, month: str) -> None:
+def _note(evidence: dict[tuple[int, Platform], KindEvidence], row: FixRow, month: str) -> None:
     key = (row.kb, row.platform)
     item = evidence.get(key)
     if item is None:
-        item = evidence[key] = Evidence(row.kb, row.platform)
+        item = evidence[key] = KindEvidence(row.kb, row.platform)
     item.cves.setdefault(month, set()).add(row.cve)
     item.packages[row.package] += 1
     item.architectures.add(row.architecture)

@@ -26,7 +26,7 @@ from engine.rules.plans.known_problems import ProblemFacts, plan_hold_for_proble
 from engine.situation.failures import Failures
 from engine.situation.situation import Situation
 from engine.store import Store
-from engine.store.filter_sql import Condition
+from engine.store.filter_sql import SqlCondition
 
 
 class FailurePlanner:
@@ -131,13 +131,13 @@ class FailurePlanner:
         for release in situation.known(kb):
             if release.build is None:
                 continue
-            without = Condition(
+            without = SqlCondition(
                 f"({covered.where}) AND ifnull(d.build, 0) < ?", (*covered.params, release.build.as_int())
             )
             devices += self._store.safeguards.devices(without, [release.platform])
         return devices, self._store.safeguards.waiting(kb, covered)
 
-    def covered(self, kb: int, filter_text: str, situation: Situation) -> Condition:
+    def covered(self, kb: int, filter_text: str, situation: Situation) -> SqlCondition:
         """The devices that a hold of this release with this filter covers."""
         trial = Hold(0, kb, filter_text, "", self._actor, situation.now)
         return self._store.safeguards.withheld([trial], situation.now)

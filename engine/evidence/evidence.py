@@ -36,7 +36,7 @@ from engine.rules.failures.errorcodes import code_text, explain
 from engine.rules.retention import PRUNED_BEFORE
 from engine.store import Store
 from engine.store.evidence import ClosedCount, ClosedMonth
-from engine.store.filter_sql import Condition, compile_text
+from engine.store.filter_sql import SqlCondition, compile_text
 from engine.store.values import seconds
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ _EARLY = timedelta(days=2)
 """A release's hour is known less surely than its day: what came just before it counts from the first hour on."""
 OFFENDERS = 50
 """The longest unprotected devices that a report names."""
-_EVERY_DEVICE = Condition("1", ())
+_EVERY_DEVICE = SqlCondition("1", ())
 
 
 class Evidence:
@@ -135,7 +135,7 @@ class Evidence:
             return False
         return self._whole_from is None or released_at >= self._whole_from
 
-    def _roster(self, condition: Condition | None, begin: datetime | None) -> Roster:
+    def _roster(self, condition: SqlCondition | None, begin: datetime | None) -> Roster:
         """The devices that match, with their sites; None for all, without sites."""
         evidence = self._store.evidence
         roster = Roster(self.reaches, evidence.highest_id())
@@ -239,7 +239,7 @@ class Evidence:
 
     # --- who lags behind ----------------------------------------------------------------------------
 
-    def _offenders(self, condition: Condition) -> tuple[tuple[Offender, ...], int]:
+    def _offenders(self, condition: SqlCondition) -> tuple[tuple[Offender, ...], int]:
         cells: list[tuple[datetime, Platform, int | None, int]] = []
         total = 0
         for platform, build, devices in self._store.evidence.builds(condition):
@@ -262,7 +262,7 @@ class Evidence:
         found.sort(key=lambda each: (not each.build, each.unprotected_since, each.device_name, each.device_id))
         return tuple(found[:OFFENDERS]), total
 
-    def _drift(self, condition: Condition) -> tuple[DriftRow, ...]:
+    def _drift(self, condition: SqlCondition) -> tuple[DriftRow, ...]:
         baselines = {
             platform: baseline
             for platform in Platform

@@ -16,7 +16,7 @@ from msgspec import Struct, field
 
 from engine.catalog.closing import closings_known_at
 from engine.files.moments import DateOrder
-from engine.files.scans import BadLine, Finding, ScanFile, SkippedLine
+from engine.files.scans import BadLine, ScanFile, ScanFinding, SkippedLine
 from engine.rules.findings.judge import Judge, Known
 from engine.rules.findings.judgement import FindingVerdict, Judgement, Reconciled, Why
 from engine.situation.situation import Situation
@@ -24,7 +24,7 @@ from engine.store import Store
 from engine.store.findings import FindingFile
 from engine.store.scan_targets import ScanTargets, is_address
 
-__all__ = ["MOST_BAD_LINES", "FileTally", "FindingFile", "Reconciliation", "Tally", "UnreadLine"]
+__all__ = ["MOST_BAD_LINES", "FileTally", "FindingFile", "Reconciliation", "ScanTally", "UnreadLine"]
 
 MOST_BAD_LINES = 1_000
 """How many unreadable lines are kept for the report; the rest is counted."""
@@ -61,7 +61,7 @@ class FileTally(Struct):
     bad: int = 0
 
 
-class Tally(Struct):
+class ScanTally(Struct):
     """What has come out so far. One finding a CVE and row."""
 
     findings: int = 0
@@ -107,7 +107,7 @@ class Reconciliation:
         self._hosts: OrderedDict[tuple[tuple[str, ...], str], _Match] = OrderedDict()
         self._devices: OrderedDict[int, Known | None] = OrderedDict()
         self._nearest_sought = 0
-        self.tally = Tally()
+        self.tally = ScanTally()
         self._files: list[ScanFile] = []
         try:
             for path in paths:
@@ -172,7 +172,7 @@ class Reconciliation:
         for file in self._files:
             tally = self._begin(file)
             for row in file.rows():
-                if isinstance(row, Finding):
+                if isinstance(row, ScanFinding):
                     tally.rows += 1
                     yield from self._reconcile(file, tally, row)
                 elif isinstance(row, SkippedLine):
@@ -198,7 +198,7 @@ class Reconciliation:
         if len(self.tally.bad) < MOST_BAD_LINES:
             self.tally.bad.append(UnreadLine(tally.file, row.line, row.field, row.reason))
 
-    def _reconcile(self, file: ScanFile, tally: FileTally, row: Finding) -> Iterator[Reconciled]:
+    def _reconcile(self, file: ScanFile, tally: FileTally, row: ScanFinding) -> Iterator[Reconciled]:
         scanned_at = tally.scanned_at
         if self._scanned_at is None and row.seen_at is not None:
             scanned_at = row.seen_at
@@ -222,7 +222,7 @@ class Reconciliation:
                 judgement=judgement,
             )
 
-    def _decide(self, row: Finding, cve: str, scanned_at: datetime) -> tuple[int | None, str, Judgement]:
+    def _decide(self, row: ScanFinding, cve: str, scanned_at: datetime) -> tuple[int | None, str, Judgement]:
         beside = self._judge.beside_servicing(cve, row.other_software, about_windows=row.about_windows)
         match = self._match(row)
         if isinstance(match, Judgement):
@@ -235,7 +235,7 @@ class Reconciliation:
             return None, "", Judgement(FindingVerdict.UNKNOWN_DEVICE, Why.NO_SUCH_DEVICE)
         return device_id, name, self._judge.judge(cve, known, scanned_at)
 
-    def _match(self, row: Finding) -> _Match:
+    def _match(self, row: ScanFinding) -> _Match:
         key = (row.hosts, row.device_key)
         found = self._hosts.get(key)
         if found is None:
@@ -244,7 +244,7 @@ class Reconciliation:
                 self._hosts.popitem(last=False)
         return found
 
-    def _look_up(self, row: Finding) -> _Match:
+    def _look_up(self, row: ScanFinding) -> _Match:
         devices = self._targets.find(row.hosts, row.device_key)
         if len(devices) == 1:
             return devices[0]

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.files.devices import IMPORT_PROVIDER, BadRow, DateOrder, ImportedRow, SkippedRow
-from engine.files.devices.reading import DeviceList
-from engine.fleet.takeover import Difference, ImportReport, differences, entry_for, take_over
+from engine.files.devices.reading import DeviceFile
+from engine.fleet.takeover import ImportDifference, ImportReport, differences, entry_for, take_over
 from engine.model.errors import BadInput, Refused
 from engine.model.intents import Actor, Role
 from engine.rules.plans.permissions import may_take_in
@@ -21,7 +21,7 @@ from engine.store import Store
 from engine.store.devices import fact_values
 from engine.store.incoming import Incoming
 
-__all__ = ["MOST_BAD_ROWS", "DeviceIntake", "Difference", "ImportReport", "Progress"]
+__all__ = ["MOST_BAD_ROWS", "DeviceIntake", "ImportDifference", "ImportReport", "Progress"]
 
 MOST_BAD_ROWS = 1_000
 """How many bad rows are kept for the report; the rest is counted."""
@@ -116,7 +116,7 @@ class _Reading:
         self.unknown_columns: set[str] = set()
 
     def read(self, path: Path, now: datetime, dates: DateOrder, progress: Progress | None) -> None:
-        with DeviceList(path, now, dates=dates) as devices:
+        with DeviceFile(path, now, dates=dates) as devices:
             self.form = str(devices.form)
             self.unknown_columns.update(devices.unknown_columns)
             values = (found for row in devices.rows() if (found := self._values(path, row)) is not None)

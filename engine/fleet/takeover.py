@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SAMPLE = 5
 
 
-class Difference(Struct, frozen=True):
+class ImportDifference(Struct, frozen=True):
     """Devices that an import adds, changes or misses."""
 
     devices: int
@@ -36,9 +36,9 @@ class ImportReport(Struct, frozen=True):
     """What the source looks like: CSV, Intune's export, JSON, Microsoft Graph."""
     rows: int
     """Rows that state a device."""
-    added: Difference
-    changed: Difference
-    gone: Difference
+    added: ImportDifference
+    changed: ImportDifference
+    gone: ImportDifference
     """Devices of earlier imports that this source does not name."""
     changed_facts: tuple[tuple[str, int], ...]
     """Which facts change on how many devices."""
@@ -57,9 +57,9 @@ class ImportReport(Struct, frozen=True):
 class Differences(Struct, frozen=True):
     """How what comes in differs from the fleet."""
 
-    added: Difference
-    changed: Difference
-    gone: Difference
+    added: ImportDifference
+    changed: ImportDifference
+    gone: ImportDifference
     changed_facts: tuple[tuple[str, int], ...]
 
     def changes(self, *, remove_gone: bool) -> int:
@@ -68,11 +68,11 @@ class Differences(Struct, frozen=True):
 
 def differences(incoming: Incoming) -> Differences:
     """What taking over would change."""
-    changed = Difference(*incoming.changed(SAMPLE))
+    changed = ImportDifference(*incoming.changed(SAMPLE))
     return Differences(
-        added=Difference(*incoming.added(SAMPLE)),
+        added=ImportDifference(*incoming.added(SAMPLE)),
         changed=changed,
-        gone=Difference(*incoming.gone(SAMPLE)),
+        gone=ImportDifference(*incoming.gone(SAMPLE)),
         changed_facts=incoming.changed_columns() if changed.devices else (),
     )
 

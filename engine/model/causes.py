@@ -46,7 +46,7 @@ class Cause(StrEnum):
         return _ADVICE[self]
 
 
-class Retry(StrEnum):
+class RetryWorth(StrEnum):
     """Whether a second attempt is worth it."""
 
     YES = "yes"
@@ -74,7 +74,7 @@ class Advice(Struct, frozen=True):
     """The general remedy of a cause class. `retry_after` is a key of WAITS, "" where a retry is of no use."""
 
     remedy: str
-    retry: Retry
+    retry: RetryWorth
     retry_after: str
 
 
@@ -85,61 +85,61 @@ _LOGS = (
 _ADVICE: Mapping[Cause, Advice] = {
     Cause.NETWORK: Advice(
         "Test the way from the device to the update service: DNS, proxy, firewall, TLS inspection.",
-        Retry.YES,
+        RetryWorth.YES,
         "an hour",
     ),
     Cause.DISK_SPACE: Advice(
-        "Make about 20 GB free on the system drive, then install again.", Retry.AFTER_FIX, "the clean-up"
+        "Make about 20 GB free on the system drive, then install again.", RetryWorth.AFTER_FIX, "the clean-up"
     ),
     Cause.COMPONENT_STORE: Advice(
         "Repair the component store (DISM RestoreHealth, then sfc /scannow), restart and install again.",
-        Retry.AFTER_FIX,
+        RetryWorth.AFTER_FIX,
         "the repair",
     ),
     Cause.SERVICING_STACK: Advice(
         "Install the newest LCU, which brings the servicing stack, restart and install again.",
-        Retry.AFTER_FIX,
+        RetryWorth.AFTER_FIX,
         "the restart",
     ),
     Cause.POLICY: Advice(
         "Compare the policies on the device with what its ring should have, and change the one that stands in the way.",
-        Retry.AFTER_FIX,
+        RetryWorth.AFTER_FIX,
         "the change of settings",
     ),
     Cause.PERMISSIONS: Advice(
         "Find in CBS.log which object was refused, and give SYSTEM and TrustedInstaller their rights on it back.",
-        Retry.AFTER_FIX,
+        RetryWorth.AFTER_FIX,
         "the repair",
     ),
     Cause.DRIVER_OR_FILTER: Advice(
         "Find the driver or security product that is in the way, update or exempt it, and install again.",
-        Retry.AFTER_FIX,
+        RetryWorth.AFTER_FIX,
         "the repair",
     ),
     Cause.RESTART_PENDING: Advice(
         "Restart the device in its maintenance window, then read its build before another try.",
-        Retry.AFTER_FIX,
+        RetryWorth.AFTER_FIX,
         "the restart",
     ),
     Cause.NOT_APPLICABLE: Advice(
         "Compare build, edition and baseline with the release; the same package will not fit later either.",
-        Retry.NO,
+        RetryWorth.NO,
         "",
     ),
     Cause.SERVICE: Advice(
         "See that Windows Update, BITS and Cryptographic Services can start; if they do, wait for a later scan.",
-        Retry.YES,
+        RetryWorth.YES,
         "an hour",
     ),
     Cause.SIGNATURE: Advice(
         "Set the clock right, bring the root certificates up to date, and download the update again.",
-        Retry.AFTER_FIX,
+        RetryWorth.AFTER_FIX,
         "the repair",
     ),
     Cause.HOTPATCH_PREREQUISITE: Advice(
         "Check that VBS is running, CHPE is off on Arm64, and the baseline is the current one.",
-        Retry.AFTER_FIX,
+        RetryWorth.AFTER_FIX,
         "the repair",
     ),
-    Cause.UNKNOWN: Advice(_LOGS, Retry.YES, "an hour"),
+    Cause.UNKNOWN: Advice(_LOGS, RetryWorth.YES, "an hour"),
 }

@@ -78,7 +78,7 @@ class Order(Struct, frozen=True):
     """The device's build when the order has succeeded: the release's, or after an uninstall the baseline's."""
 
 
-class Report(Struct, frozen=True):
+class InstallReport(Struct, frozen=True):
     """One step that an install took. Reports of one install come in the order of time."""
 
     install_id: int
@@ -126,7 +126,7 @@ class Provider(Protocol):
         """Every device that reported since then; all of them for None."""
         ...
 
-    async def report(self, orders: Sequence[Order], now: datetime) -> Sequence[Report]:
+    async def report(self, orders: Sequence[Order], now: datetime) -> Sequence[InstallReport]:
         """Carry out each order that has not begun, and tell every step since the order's state and stage.
 
         An order that has nothing new yet is answered with one report of its present state and a `next_at`.

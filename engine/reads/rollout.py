@@ -15,7 +15,7 @@ from engine.rules.plans.holds import Hold
 from engine.rules.readiness import reason_words
 from engine.rules.rollout.approvals import SETTING, ApprovalPolicy, policy_from_text
 from engine.rules.rollout.deadlines import Lateness, deadline_of
-from engine.rules.rollout.gates import ConditionState, Standing
+from engine.rules.rollout.gates import ConditionState, RingStanding
 from engine.situation.situation import Situation
 from engine.store import Store
 from engine.store.health import CONTROL
@@ -222,7 +222,7 @@ def _silent(row: MemberRow, seen_at: datetime | None) -> HandsRow:
     return HandsRow(row.device_id, row.name, row.ring, f"not heard from {since}", None)
 
 
-def _ring_progress(kb: int, standing: Standing, situation: Situation) -> RingProgress:
+def _ring_progress(kb: int, standing: RingStanding, situation: Situation) -> RingProgress:
     facts = standing.facts
     is_open = facts.opened_at is not None
     counts = facts.counts

@@ -13,7 +13,7 @@ from engine.model.clock import Clock
 from engine.model.records.data_age import DataAge, ProviderStanding
 from engine.model.records.fleet import Attention, ProviderRow, Urgency
 from engine.rules.plans.candidates import plural
-from engine.rules.tenants.inventory import Freshness, Stage, where
+from engine.rules.tenants.inventory import Freshness, PullStage, where
 from engine.rules.tenants.model import Receipt, RequestState
 from engine.situation.situation import Situation
 from engine.store import Store
@@ -61,7 +61,7 @@ def _age(name: str, found: Freshness | None) -> DataAge:
 def _standing(store: Store, row: ProviderRow, now: datetime) -> ProviderStanding:
     found = store.tenant_pulls.freshness(row.name)
     refused = store.tenant_requests.refused_since(now - _REMIND)
-    unfinished = found is not None and found.stage is not Stage.DONE
+    unfinished = found is not None and found.stage is not PullStage.DONE
     return ProviderStanding(
         name=row.name,
         kind=row.kind,
@@ -97,7 +97,7 @@ def _pull_attention(store: Store, now: datetime) -> Iterator[Attention]:
             yield Attention(Urgency.NOW, f"{each.name} needs a sign-in. {_sign_in(each)}", "devices")
         elif found.problem:
             yield Attention(Urgency.TODAY, f"{each.name} could not be pulled: {found.problem}", "devices")
-        elif found.stage is not Stage.DONE and not found.is_claimed and now - found.moved_at > _BROKEN_OFF:
+        elif found.stage is not PullStage.DONE and not found.is_claimed and now - found.moved_at > _BROKEN_OFF:
             at = where(found.stage, found.tally.done, found.tally.total)
             yield Attention(Urgency.SOON, f"A pull of {each.name} was broken off at {at}. Go on: {pull}", "devices")
 

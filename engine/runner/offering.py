@@ -8,7 +8,7 @@ from datetime import datetime
 from engine.model.build import kb_text
 from engine.model.intents import StopKind
 from engine.model.model import InstallAction, Release
-from engine.rules.rollout.gates import Standing, next_change_at, valid_approval
+from engine.rules.rollout.gates import RingStanding, next_change_at, valid_approval
 from engine.rules.rollout.waves import room
 from engine.situation.audit import ACTOR, record
 from engine.situation.ring_opening import open_ring
@@ -74,11 +74,11 @@ class Offering:
             did += self._offer(releases, standing, situation)
         return did
 
-    def _open(self, kb: int, standing: Standing, before: Sequence[Standing], now: datetime) -> None:
+    def _open(self, kb: int, standing: RingStanding, before: Sequence[RingStanding], now: datetime) -> None:
         with self._store.transaction():
             open_ring(self._store, kb, standing, before, now)
 
-    def _halt_if_failing(self, kb: int, found: Sequence[Standing], now: datetime) -> bool:
+    def _halt_if_failing(self, kb: int, found: Sequence[RingStanding], now: datetime) -> bool:
         for standing in found:
             failing = standing.gate.failing
             if failing is None or standing.facts.stopped:
@@ -139,7 +139,7 @@ class Offering:
             did += len(devices)
         return did
 
-    def _offer(self, releases: Sequence[Release], standing: Standing, situation: Situation) -> int:
+    def _offer(self, releases: Sequence[Release], standing: RingStanding, situation: Situation) -> int:
         """Queue the devices of an open ring that are due, up to its wave and its limits in flight."""
         ring, now = standing.facts.ring, situation.now
         approval = standing.facts.approval

@@ -11,7 +11,7 @@ from engine.fleet.assessing import assess_devices
 from engine.model.build import OsBuild, Platform
 from engine.model.errors import ProviderError
 from engine.model.model import InstallAction, InstallState, Release
-from engine.providers.base import Order, Provider, Report
+from engine.providers.base import InstallReport, Order, Provider
 from engine.rules.rollout.installs import IllegalStep, check_step
 from engine.situation.situation import Situation
 from engine.store import Store
@@ -34,7 +34,7 @@ class _Due(Struct, frozen=True):
     provider: str
 
 
-class Work:
+class Orders:
     """The installs that are due, and their providers."""
 
     def __init__(self, store: Store, providers: Mapping[str, Provider]) -> None:
@@ -79,7 +79,7 @@ class Work:
             found.append(_Due(order, row["install_ring_id"], row["requested_by"], row["follow_up_kb"], row["provider"]))
         return found
 
-    async def _ask(self, name: str, due: Sequence[_Due], now: datetime) -> Sequence[Report]:
+    async def _ask(self, name: str, due: Sequence[_Due], now: datetime) -> Sequence[InstallReport]:
         provider = self._providers.get(name)
         if provider is None:
             return ()
@@ -89,8 +89,8 @@ class Work:
             # Nothing is lost: the installs stay due, and the next turn asks again.
             return ()
 
-    def _write_back(self, due: Sequence[_Due], reports: Sequence[Report], now: datetime) -> int:
-        told: dict[int, list[Report]] = {}
+    def _write_back(self, due: Sequence[_Due], reports: Sequence[InstallReport], now: datetime) -> int:
+        told: dict[int, list[InstallReport]] = {}
         for report in reports:
             told.setdefault(report.install_id, []).append(report)
         did = 0
@@ -110,7 +110,7 @@ class Work:
         assess_devices(self._store, Situation(self._store, now), changed)
         return did
 
-    def _take_steps(self, due: _Due, steps: Sequence[Report], now: datetime) -> int:
+    def _take_steps(self, due: _Due, steps: Sequence[InstallReport], now: datetime) -> int:
         order = due.order
         state = order.state
         for step in steps:
@@ -181,7 +181,7 @@ class Work:
         )
 
 
-def _restart_pending(step: Report) -> bool | None:
+def _restart_pending(step: InstallReport) -> bool | None:
     if step.state is InstallState.RESTART_PENDING:
         return True
     return False if step.boot_at is not None else None

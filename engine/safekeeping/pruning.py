@@ -24,7 +24,7 @@ from engine.rules.rollout.approvals import SETTING, policy_from_text
 from engine.situation.audit import ACTOR
 from engine.situation.situation import Situation
 from engine.store import Store
-from engine.store.history import Kind
+from engine.store.history import HistoryKind
 
 EVERY = timedelta(days=1)
 _PASS = "pruning"
@@ -40,10 +40,10 @@ class Pass(Struct, frozen=True):
 
     before: datetime
     months: int
-    kind: Kind = Kind.INSTALLS
+    kind: HistoryKind = HistoryKind.INSTALLS
     after: int = 0
     counts: dict[str, int] = field(default_factory=dict)
-    """`Kind` → rows deleted, or found by a dry run."""
+    """`HistoryKind` → rows deleted, or found by a dry run."""
 
     @property
     def total(self) -> int:
@@ -59,7 +59,7 @@ def pass_from_text(text: str | None) -> Pass | None:
         return None
     kept = json.loads(text)
     before = datetime.fromisoformat(kept["before"])
-    return Pass(before, kept["months"], Kind(kept["kind"]), kept["after"], kept["counts"])
+    return Pass(before, kept["months"], HistoryKind(kept["kind"]), kept["after"], kept["counts"])
 
 
 class Pruned(Struct, frozen=True):
@@ -114,7 +114,10 @@ def prune(
     if compact and not dry_run:
         store.compact()
     return Pruned(
-        last.before, {str(kind): last.counts.get(kind, 0) for kind in Kind}, store.history.reusable_bytes(), not dry_run
+        last.before,
+        {str(kind): last.counts.get(kind, 0) for kind in HistoryKind},
+        store.history.reusable_bytes(),
+        not dry_run,
     )
 
 
@@ -186,7 +189,7 @@ class Pruning:
 
     def _look(self, going: Pass, *, dry: bool = False) -> Pass | None:
         """One stretch further; None behind the last."""
-        kinds = list(Kind)
+        kinds = list(HistoryKind)
         if going.after < 0:
             place = kinds.index(going.kind) + 1
             return None if place == len(kinds) else replace(going, kind=kinds[place], after=0)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from engine.catalog.calendar import last_document_month
 from engine.model.build import Platform
 from engine.model.errors import BadInput, NotFound
-from engine.model.filters import Filter, Word, parse
+from engine.model.filters import BareWord, Filter, parse
 from engine.model.model import Severity
 from engine.model.nearest import nearest
 from engine.model.records.fleet import Attention, Urgency
@@ -39,7 +39,7 @@ from engine.rules.failures import (
 )
 from engine.rules.failures.errorcodes import code_text, parse_code
 from engine.store import Store
-from engine.store.filter_sql import Condition, compile_filter, compile_text
+from engine.store.filter_sql import SqlCondition, compile_filter, compile_text
 
 _STANDING_FIELDS = frozenset(
     "name user ring platform arch edition licence management policy subscription site form model driver serial asset "
@@ -116,7 +116,7 @@ class Failures:
 
     def of_device(self, device_id: int) -> tuple[FailureCase, ...]:
         """The open failures of one device, the latest first."""
-        return self._store.cases.open(self._severity, self.now, self.targets, Condition("d.id = ?", (device_id,)))
+        return self._store.cases.open(self._severity, self.now, self.targets, SqlCondition("d.id = ?", (device_id,)))
 
     def of_group(self, text: str) -> tuple[int, tuple[FailureCase, ...]]:
         """The code and the open failures of the group that a key or a code names.
@@ -221,7 +221,7 @@ class Failures:
 class _BaseFor:
     """Base rates for a group of failures, of the devices that a condition covers."""
 
-    def __init__(self, store: Store, now: datetime, devices: Condition) -> None:
+    def __init__(self, store: Store, now: datetime, devices: SqlCondition) -> None:
         self._store = store
         self._now = now
         self._devices = devices
@@ -232,7 +232,7 @@ class _BaseFor:
 
 def standing_part(wanted: Filter) -> Filter:
     """The terms of a filter that say what a device is; the population of its failures is narrowed by these alone."""
-    terms = tuple(term for term in wanted.terms if isinstance(term, Word) or term.field in _STANDING_FIELDS)
+    terms = tuple(term for term in wanted.terms if isinstance(term, BareWord) or term.field in _STANDING_FIELDS)
     return replace(wanted, terms=terms)
 
 

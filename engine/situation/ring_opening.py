@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from engine.model.build import kb_text
-from engine.rules.rollout.gates import ConditionState, Standing
+from engine.rules.rollout.gates import ConditionState, RingStanding
 from engine.situation.audit import record
 from engine.store import Store
 
 
-def open_ring(store: Store, kb: int, standing: Standing, before: Sequence[Standing], now: datetime) -> None:
+def open_ring(store: Store, kb: int, standing: RingStanding, before: Sequence[RingStanding], now: datetime) -> None:
     """Open it, with an audit record; inside the caller's transaction. `before`: the rings before it, in order."""
     ring = standing.facts.ring
     # The same ring as in `rollout.standings`: the nearest one that takes part.

@@ -23,7 +23,7 @@ from engine.rules.plans.holds import Hold
 from engine.rules.rollout.gates import (
     RingCounts,
     RingFacts,
-    Standing,
+    RingStanding,
     count_ring,
     is_stopped,
     sample_needed,
@@ -34,7 +34,7 @@ from engine.rules.rollout.gates import (
 from engine.rules.rollout.health import HealthVerdict, KindHealth, compare
 from engine.rules.rollout.waves import WaveStanding, wave_standing
 from engine.store import Store
-from engine.store.filter_sql import Condition
+from engine.store.filter_sql import SqlCondition
 from engine.store.health import CONTROL
 from engine.store.rollout import ProgressCell
 from engine.store.safeguards import NOTHING
@@ -186,7 +186,7 @@ class Situation:
         undecided = {ring.id for ring in self.rings if ring.name.casefold() not in decided}
         return replace(facts, approved_rings=facts.approved_rings | undecided)
 
-    def standings(self, kb: int, approvals: Iterable[Approval] | None = None) -> tuple[Standing, ...]:
+    def standings(self, kb: int, approvals: Iterable[Approval] | None = None) -> tuple[RingStanding, ...]:
         """How far a release has come, ring by ring; `approvals` tries out others than those in force."""
         releases = self.known(kb)
         decided = tuple(self.approvals if approvals is None else approvals)
@@ -287,7 +287,7 @@ class Situation:
             self._health[kb] = {ring_id: compare(tuple(kinds), control) for ring_id, kinds in patched.items()}
         return self._health[kb]
 
-    def withheld(self, kb: int) -> Condition:
+    def withheld(self, kb: int) -> SqlCondition:
         """Which devices the safeguard holds in force keep a release from; `NOTHING` for none."""
         if self._holds is None:
             self._holds = self._store.safeguards.in_force()

@@ -14,7 +14,7 @@ from typing import Any
 from engine.model.build import Platform
 from engine.model.model import InstallAction, Severity
 from engine.rules.failures import FailureCase, FailureTimes, GroupSla, SlaTargets
-from engine.store.filter_sql import Condition
+from engine.store.filter_sql import SqlCondition
 from engine.store.traits import EVERY_DEVICE
 from engine.store.values import moment, seconds, time_of
 
@@ -80,7 +80,7 @@ class CaseStore:
         it."""
 
     def open(
-        self, severity_of: SeverityOf, now: datetime, targets: SlaTargets, devices: Condition = EVERY_DEVICE
+        self, severity_of: SeverityOf, now: datetime, targets: SlaTargets, devices: SqlCondition = EVERY_DEVICE
     ) -> tuple[FailureCase, ...]:
         """Open failures of the devices of a condition over alias ``d``, the latest first."""
         whole_groups = self._group_actions()

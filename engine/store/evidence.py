@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from engine.model.build import Platform
-from engine.store.filter_sql import Condition
+from engine.store.filter_sql import SqlCondition
 from engine.store.values import moment, placeholders, seconds, time_of
 
 Change = tuple[int, int, int | None, int | None]
@@ -159,7 +159,7 @@ class EvidenceStore:
     def highest_id(self) -> int:
         return int(self._db.execute("SELECT ifnull(max(id), 0) FROM device").fetchone()[0])
 
-    def members(self, condition: Condition) -> Iterator[tuple[Any, ...]]:
+    def members(self, condition: SqlCondition) -> Iterator[tuple[Any, ...]]:
         """The matching devices on known platforms as (id, platform, ring id or -1, site, build, eligible, provider)."""
         cursor = self._db.cursor()
         cursor.row_factory = None
@@ -183,7 +183,7 @@ class EvidenceStore:
             {"platform": platform, "ring_id": ring_id, "build": build},
         )
 
-    def builds(self, condition: Condition) -> tuple[tuple[Platform, int | None, int], ...]:
+    def builds(self, condition: SqlCondition) -> tuple[tuple[Platform, int | None, int], ...]:
         """(Platform, build, devices) of the matching devices."""
         rows = self._db.execute(
             "SELECT d.platform, d.build, count(*) FROM device d "
@@ -193,7 +193,7 @@ class EvidenceStore:
         return tuple((Platform(row[0]), row[1], row[2]) for row in rows)
 
     def unprotected(
-        self, platform: Platform, build: int | None, condition: Condition, limit: int
+        self, platform: Platform, build: int | None, condition: SqlCondition, limit: int
     ) -> tuple[UnprotectedRow, ...]:
         """Devices of a platform that run this build, those that have been silent the longest first."""
         # "+": the platform's index would read a third of the fleet, the build's only these.
@@ -230,7 +230,7 @@ class EvidenceStore:
             for row in rows
         )
 
-    def behind(self, condition: Condition, baselines: Mapping[Platform, datetime]) -> tuple[BehindRow, ...]:
+    def behind(self, condition: SqlCondition, baselines: Mapping[Platform, datetime]) -> tuple[BehindRow, ...]:
         """Devices by ring and platform, and how many are behind; one pass over the fleet."""
         if not baselines:
             return ()
@@ -248,7 +248,7 @@ class EvidenceStore:
             for row in rows
         )
 
-    def arc_servers(self, condition: Condition) -> tuple[ServerRow, ...]:
+    def arc_servers(self, condition: SqlCondition) -> tuple[ServerRow, ...]:
         """Servers that need Arc's subscription and could take hotpatches, by when they were first seen.
 
         Azure Edition has hotpatching included (Learn, "Enable Hotpatch for Azure Arc-enabled servers").

@@ -6,16 +6,16 @@ import sqlite3
 from datetime import datetime
 
 from engine.model.model import Release
-from engine.store.filter_sql import Condition
+from engine.store.filter_sql import SqlCondition
 from engine.store.values import build_number, seconds
 
 IN_FORCE = "x.lifted_at IS NULL AND (x.until_at IS NULL OR x.until_at > ?)"
 """Over alias ``x`` for the table exclusion, with the time now as its parameter."""
 
 
-def excluded_from(release: Release, now: datetime) -> Condition:
+def excluded_from(release: Release, now: datetime) -> SqlCondition:
     """Which devices (alias ``d``) an exclusion, or the hold after an uninstall, keeps a release from."""
-    return Condition(
+    return SqlCondition(
         f"EXISTS (SELECT 1 FROM exclusion x WHERE x.device_id = d.id AND {IN_FORCE} "
         "AND (x.kb = ? OR (x.kb IS NULL AND (x.until_baseline = 0 OR ?))))",
         (seconds(now), release.kb, int(release.kind.is_hotpatch)),
@@ -33,7 +33,7 @@ def exclusion_reasons(connection: sqlite3.Connection, kb: int, now: datetime) ->
 
 
 def excluded_counts(
-    connection: sqlite3.Connection, release: Release, now: datetime, withheld: Condition
+    connection: sqlite3.Connection, release: Release, now: datetime, withheld: SqlCondition
 ) -> dict[int, int]:
     """Ring → devices that would wait for a baseline or LCU and are excluded from it; reads the excluded ones only.
 

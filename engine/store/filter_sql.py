@@ -15,6 +15,7 @@ from engine.model.build import OsBuild
 from engine.model.filters import (
     Absent,
     Age,
+    BareWord,
     BuildNumber,
     Comparison,
     DaysAgo,
@@ -24,7 +25,6 @@ from engine.model.filters import (
     Op,
     Term,
     Value,
-    Word,
     parse,
 )
 from engine.model.model import InstallAction, InstallState
@@ -32,14 +32,14 @@ from engine.model.model import InstallAction, InstallState
 _ASCII_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
 
-class Condition(Struct, frozen=True):
+class SqlCondition(Struct, frozen=True):
     """What stands after WHERE, over alias ``d`` for the table device, with its bound parameters."""
 
     where: str
     params: Sequence[Any]
 
 
-def compile_text(text: str, now: datetime) -> Condition:
+def compile_text(text: str, now: datetime) -> SqlCondition:
     """The condition for a filter text; every device for an empty one.
 
     Raises:
@@ -48,11 +48,11 @@ def compile_text(text: str, now: datetime) -> Condition:
     return compile_filter(parse(text), now)
 
 
-def compile_filter(wanted: Filter, now: datetime) -> Condition:
+def compile_filter(wanted: Filter, now: datetime) -> SqlCondition:
     """The condition for a filter. `now` gives ages and ``today`` their meaning."""
     writer = _Writer(now.astimezone(UTC))
     clauses = [writer.term(term) for term in wanted.terms]
-    return Condition(" AND ".join(clauses) or "1", tuple(writer.params))
+    return SqlCondition(" AND ".join(clauses) or "1", tuple(writer.params))
 
 
 class _Writer(Struct):
@@ -62,7 +62,7 @@ class _Writer(Struct):
     params: list[Any] = field(default_factory=list)
 
     def term(self, term: Term) -> str:
-        clause = self._word(term.text) if isinstance(term, Word) else self._comparison(term)
+        clause = self._word(term.text) if isinstance(term, BareWord) else self._comparison(term)
         # IS NOT TRUE, not NOT: a fact that is not known is not "that", and NOT NULL would drop the device.
         return f"({clause}) IS NOT TRUE" if term.negated else f"({clause})"
 

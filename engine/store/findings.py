@@ -14,7 +14,7 @@ from typing import Any
 from engine.catalog.closing import Route
 from engine.model.model import Track
 from engine.model.records.fleet import Anchor, AnchorKind
-from engine.rules.findings.judgement import Evidence, FindingVerdict, Judgement, Proof, Reconciled, Why
+from engine.rules.findings.judgement import FindingVerdict, Judgement, LevelSource, Proof, Reconciled, Why
 from engine.store.values import build_number, epoch, moment, os_build, placeholders, seconds, time_of
 
 _COLUMNS = (
@@ -207,6 +207,6 @@ def _proof(kept: Mapping[str, Any]) -> Proof:
         route=Route(kept["route"]),
         baseline_kb=kept["baseline_kb"],
         at=moment(kept["at"]),
-        evidence=Evidence(kept["evidence"]),
+        evidence=LevelSource(kept["evidence"]),
         install_id=kept["install_id"],
     )

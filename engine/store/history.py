@@ -18,7 +18,7 @@ from msgspec import Struct
 from engine.store.values import seconds
 
 
-class Kind(StrEnum):
+class HistoryKind(StrEnum):
     """What is deleted, in this order."""
 
     INSTALLS = "installs"
@@ -26,7 +26,7 @@ class Kind(StrEnum):
     HEALTH = "health readings"
 
 
-class Stretch(Struct, frozen=True):
+class HistoryLook(Struct, frozen=True):
     """What one look has found."""
 
     found: int
@@ -54,16 +54,16 @@ SELECT b.device_id, b.at FROM build_seen b WHERE b.device_id > :after AND b.devi
 _HEALTH = """
 SELECT kb, at, ring_id, kind FROM health_reading WHERE at < :before AND kb NOT IN (SELECT value FROM json_each(:kept))
 """
-_QUERIES = {Kind.INSTALLS: _INSTALLS, Kind.BUILDS: _BUILDS, Kind.HEALTH: _HEALTH}
+_QUERIES = {HistoryKind.INSTALLS: _INSTALLS, HistoryKind.BUILDS: _BUILDS, HistoryKind.HEALTH: _HEALTH}
 _DELETES = {
-    Kind.INSTALLS: f"DELETE FROM install WHERE id IN ({_INSTALLS})",
-    Kind.BUILDS: f"DELETE FROM build_seen WHERE (device_id, at) IN ({_BUILDS})",
-    Kind.HEALTH: f"DELETE FROM health_reading WHERE (kb, at, ring_id, kind) IN ({_HEALTH})",
+    HistoryKind.INSTALLS: f"DELETE FROM install WHERE id IN ({_INSTALLS})",
+    HistoryKind.BUILDS: f"DELETE FROM build_seen WHERE (device_id, at) IN ({_BUILDS})",
+    HistoryKind.HEALTH: f"DELETE FROM health_reading WHERE (kb, at, ring_id, kind) IN ({_HEALTH})",
 }
 _LAST = {
-    Kind.INSTALLS: "SELECT max(id) FROM install",
-    Kind.BUILDS: "SELECT max(device_id) FROM build_seen",
-    Kind.HEALTH: "SELECT 1",
+    HistoryKind.INSTALLS: "SELECT max(id) FROM install",
+    HistoryKind.BUILDS: "SELECT max(device_id) FROM build_seen",
+    HistoryKind.HEALTH: "SELECT 1",
 }
 
 
@@ -73,18 +73,18 @@ class HistoryStore:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
 
-    def count(self, kind: Kind, before: datetime, kept: Collection[int], after: int, width: int) -> Stretch:
+    def count(self, kind: HistoryKind, before: datetime, kept: Collection[int], after: int, width: int) -> HistoryLook:
         """How many rows of a stretch nothing needs any more."""
         upto, is_last = self._end(kind, after, width)
         sql = f"SELECT count(*) FROM ({_QUERIES[kind]})"
         found = self._db.execute(sql, _params(before, kept, after, upto)).fetchone()[0]
-        return Stretch(int(found), upto, is_last)
+        return HistoryLook(int(found), upto, is_last)
 
-    def delete(self, kind: Kind, before: datetime, kept: Collection[int], after: int, width: int) -> Stretch:
+    def delete(self, kind: HistoryKind, before: datetime, kept: Collection[int], after: int, width: int) -> HistoryLook:
         """Delete them; call it inside a transaction."""
         upto, is_last = self._end(kind, after, width)
         done = self._db.execute(_DELETES[kind], _params(before, kept, after, upto))
-        return Stretch(done.rowcount, upto, is_last)
+        return HistoryLook(done.rowcount, upto, is_last)
 
     def failed_releases(self) -> frozenset[int]:
         """Releases with open failures: what failed devices share is told by all who attempted the same."""
@@ -108,7 +108,7 @@ class HistoryStore:
         finally:
             self._db.execute("PRAGMA temp_store = MEMORY")
 
-    def _end(self, kind: Kind, after: int, width: int) -> tuple[int, bool]:
+    def _end(self, kind: HistoryKind, after: int, width: int) -> tuple[int, bool]:
         last = int(self._db.execute(_LAST[kind]).fetchone()[0] or 0)
         upto = after + width
         return upto, upto >= last

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from engine.model.model import Ring
 from engine.model.records.rollout import RingConflict
-from engine.store.filter_sql import Condition, compile_text
+from engine.store.filter_sql import SqlCondition, compile_text
 from engine.store.steered import STEERED
 
 
@@ -75,7 +75,7 @@ class MemberStore:
 _PINNED = "EXISTS (SELECT 1 FROM ring_pin p WHERE p.device_id = d.id)"
 
 
-def _claim(ring: Ring, before: Sequence[Ring], now: datetime) -> Condition:
+def _claim(ring: Ring, before: Sequence[Ring], now: datetime) -> SqlCondition:
     """Devices that match the ring's filter and that of no ring before it, and are placed neither by hand nor by a
     tenant's groups."""
     own = compile_text(ring.members, now)
@@ -85,4 +85,4 @@ def _claim(ring: Ring, before: Sequence[Ring], now: datetime) -> Condition:
             earlier = compile_text(each.members, now)
             where.append(f"NOT ifnull(({earlier.where}), 0)")
             params += earlier.params
-    return Condition(" AND ".join(where), tuple(params))
+    return SqlCondition(" AND ".join(where), tuple(params))

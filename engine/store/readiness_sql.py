@@ -18,7 +18,15 @@ from msgspec import Struct, field
 from engine.catalog.levels import Levels
 from engine.model.build import Architecture, OsBuild, Platform
 from engine.model.model import STALE_REASON, CheckId, DeviceFacts, Track, Verdict
-from engine.rules.readiness import DEFAULT_SETTINGS, RULES, CheckResult, ReadinessSettings, Stage, licences, values
+from engine.rules.readiness import (
+    DEFAULT_SETTINGS,
+    RULES,
+    CheckResult,
+    ReadinessSettings,
+    ReadinessStage,
+    licences,
+    values,
+)
 from engine.rules.readiness.checks import baseline, on_track
 from engine.rules.readiness.model import Context
 from engine.rules.readiness.values import EditionClass
@@ -39,7 +47,7 @@ CHUNK = 50_000
 """Devices in one statement: the new values of a statement are held in memory until it ends."""
 
 
-class Scope(Struct, frozen=True):
+class DeviceScope(Struct, frozen=True):
     """Which devices a statement is about: a condition on ``device d`` with named parameters."""
 
     where: str
@@ -47,38 +55,38 @@ class Scope(Struct, frozen=True):
     narrow: bool = False
     """Few devices of many: they are looked up first, instead of walking every stretch of ids."""
 
-    def within(self, other: Scope) -> Scope:
+    def within(self, other: DeviceScope) -> DeviceScope:
         """The devices that are in both."""
         clash = self.params.keys() & other.params.keys()
         if clash:
             raise ValueError(f"both scopes use the parameter {', '.join(sorted(clash))}")
-        return Scope(
+        return DeviceScope(
             f"({self.where}) AND ({other.where})", {**self.params, **other.params}, self.narrow or other.narrow
         )
 
 
-EVERY_DEVICE = Scope("1")
+EVERY_DEVICE = DeviceScope("1")
 
 
-def with_ids(ids: Iterable[int]) -> Scope:
+def with_ids(ids: Iterable[int]) -> DeviceScope:
     """These devices."""
-    return Scope("d.id IN (SELECT value FROM json_each(:ids))", {"ids": json.dumps(list(ids))}, narrow=True)
+    return DeviceScope("d.id IN (SELECT value FROM json_each(:ids))", {"ids": json.dumps(list(ids))}, narrow=True)
 
 
-def of_platform(platform: Platform) -> Scope:
+def of_platform(platform: Platform) -> DeviceScope:
     """Every device of a platform."""
     # The plus keeps SQLite on the stretch of ids: by platform first, each stretch would walk the whole platform.
-    return Scope("+d.platform = :platform", {"platform": platform.value})
+    return DeviceScope("+d.platform = :platform", {"platform": platform.value})
 
 
-def due(now: datetime) -> Scope:
+def due(now: datetime) -> DeviceScope:
     """Devices whose facts have become too old since they were judged."""
-    return Scope("d.stale_at <= :due_at", {"due_at": seconds(now)}, narrow=True)
+    return DeviceScope("d.stale_at <= :due_at", {"due_at": seconds(now)}, narrow=True)
 
 
-def id_range(first: int, last: int) -> Scope:
+def id_range(first: int, last: int) -> DeviceScope:
     """Devices from one id to another, both included."""
-    return Scope("d.id BETWEEN :first_id AND :last_id", {"first_id": first, "last_id": last}, narrow=True)
+    return DeviceScope("d.id BETWEEN :first_id AND :last_id", {"first_id": first, "last_id": last}, narrow=True)
 
 
 class Statement(Struct, frozen=True):
@@ -93,7 +101,7 @@ def judge(
     levels: Mapping[Platform, Levels],
     now: datetime,
     settings: ReadinessSettings = DEFAULT_SETTINGS,
-    scope: Scope = EVERY_DEVICE,
+    scope: DeviceScope = EVERY_DEVICE,
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
     """Judge every device of the scope and write what has changed, in stretches of ids; returns how many rows.
@@ -110,7 +118,7 @@ def judge(
     return changed
 
 
-def _stretches(connection: sqlite3.Connection, scope: Scope) -> Iterator[tuple[Scope, int, int]]:
+def _stretches(connection: sqlite3.Connection, scope: DeviceScope) -> Iterator[tuple[DeviceScope, int, int]]:
     """The scope in parts of at most CHUNK devices, each with how much is done after it and how much there is."""
     if scope.narrow:
         found = connection.execute(f"SELECT d.id FROM device d WHERE {scope.where} ORDER BY d.id", dict(scope.params))
@@ -128,7 +136,7 @@ def update_statement(
     levels: Mapping[Platform, Levels],
     now: datetime,
     settings: ReadinessSettings = DEFAULT_SETTINGS,
-    scope: Scope = EVERY_DEVICE,
+    scope: DeviceScope = EVERY_DEVICE,
 ) -> Statement:
     """The UPDATE that sets verdict, eligible, enrolled, reasons, track, protected and stale_at in a scope.
 
@@ -153,8 +161,8 @@ def update_statement(
         SELECT checks, fresh, bare,
             CASE WHEN checks & (checks >> 1) & {_LOW_BITS} THEN '{Verdict.NOT_READY}'
                 WHEN checks & {_HIGH_BITS} THEN '{Verdict.UNKNOWN}' ELSE '{Verdict.READY}' END AS verdict,
-            {_stage(Stage.ELIGIBLE)} AS eligible,
-            CASE WHEN bare THEN NULL ELSE {_stage(Stage.ENROLLED)} END AS enrolled,
+            {_stage(ReadinessStage.ELIGIBLE)} AS eligible,
+            CASE WHEN bare THEN NULL ELSE {_stage(ReadinessStage.ENROLLED)} END AS enrolled,
             CASE WHEN checks & {_HIGH_BITS} = 0 THEN '' ELSE substr({_reasons()}, 2) END AS reasons
         FROM (SELECT DISTINCT checks, fresh, bare FROM judged)
     ), news AS (
@@ -348,7 +356,7 @@ def _by_value(check: CheckId, column: str, results: Mapping[str, CheckResult]) -
     return f"CASE {column} {branches} ELSE {_bits(check, _UNKNOWN)} END"
 
 
-def _stage(stage: Stage) -> str:
+def _stage(stage: ReadinessStage) -> str:
     high = sum(2 << _SHIFT[rule.id] for rule in RULES if rule.stage is stage)
     low = high >> 1
     return f"CASE WHEN checks & (checks >> 1) & {low} THEN 0 WHEN checks & {high} THEN NULL ELSE 1 END"

@@ -15,7 +15,7 @@ from engine.model.intents import Scope, StopKind
 from engine.model.model import Approval, DeviceState, Gate, Release, Ring, Verdict
 from engine.rules.plans.candidates import Candidate
 from engine.store.excluded import excluded_counts, excluded_from, exclusion_reasons
-from engine.store.filter_sql import Condition
+from engine.store.filter_sql import SqlCondition
 from engine.store.ring_rules import rules_from_text, rules_to_text
 from engine.store.safeguards import NOTHING
 from engine.store.steered import STEERED
@@ -190,13 +190,13 @@ class RolloutStore:
         """Device → why it is excluded from a release; the hold after an uninstall is none of these."""
         return exclusion_reasons(self._db, kb, now)
 
-    def excluded_counts(self, release: Release, now: datetime, withheld: Condition) -> dict[int, int]:
+    def excluded_counts(self, release: Release, now: datetime, withheld: SqlCondition) -> dict[int, int]:
         """Ring → devices that would wait for a baseline or LCU and are excluded from it."""
         return excluded_counts(self._db, release, now, withheld)
 
     # --- counting and choosing ----------------------------------------------------------------------
 
-    def progress(self, release: Release, withheld: Condition = NOTHING) -> tuple[ProgressCell, ...]:
+    def progress(self, release: Release, withheld: SqlCondition = NOTHING) -> tuple[ProgressCell, ...]:
         """How the devices of the release's platform stand towards it; one pass over one covering index.
 
         Devices that `withheld` covers are told apart, at the price of reading each device.
@@ -264,7 +264,7 @@ class RolloutStore:
         now: datetime,
         limit: int,
         *,
-        withheld: Condition = NOTHING,
+        withheld: SqlCondition = NOTHING,
         spread: bool = False,
     ) -> tuple[Candidate, ...]:
         """Devices of a ring that are due for a release: below its build, nothing under way, not held, still reporting.

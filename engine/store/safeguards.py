@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from engine.rules.plans.holds import Hold
-from engine.store.filter_sql import Condition, compile_text
+from engine.store.filter_sql import SqlCondition, compile_text
 from engine.store.values import placeholders, seconds, time_of
 
-NOTHING = Condition("0", ())
+NOTHING = SqlCondition("0", ())
 
 
 class SafeguardStore:
@@ -40,13 +40,13 @@ class SafeguardStore:
             for row in rows
         )
 
-    def withheld(self, holds: Sequence[Hold], now: datetime) -> Condition:
+    def withheld(self, holds: Sequence[Hold], now: datetime) -> SqlCondition:
         """Which devices (alias ``d``) any of these holds covers; never true for none."""
         if not holds:
             return NOTHING
         parts = [compile_text(each.filter, now) for each in holds]
         where = " OR ".join(f"({part.where})" for part in parts)
-        return Condition(f"ifnull(({where}), 0)", tuple(value for part in parts for value in part.params))
+        return SqlCondition(f"ifnull(({where}), 0)", tuple(value for part in parts for value in part.params))
 
     def covering(self, device_id: int, now: datetime) -> tuple[Hold, ...]:
         """The holds in force whose filter a device matches, and whose release is for its platform."""
@@ -62,14 +62,14 @@ class SafeguardStore:
                 found.append(each)
         return tuple(found)
 
-    def ids(self, condition: Condition) -> frozenset[int]:
+    def ids(self, condition: SqlCondition) -> frozenset[int]:
         """The devices that a condition covers."""
         if condition is NOTHING:
             return frozenset()
         rows = self._db.execute(f"SELECT d.id FROM device d WHERE {condition.where}", tuple(condition.params))
         return frozenset(row[0] for row in rows)
 
-    def devices(self, condition: Condition, platforms: Sequence[str]) -> int:
+    def devices(self, condition: SqlCondition, platforms: Sequence[str]) -> int:
         """How many devices of these platforms a condition covers."""
         row = self._db.execute(
             f"SELECT count(*) FROM device d WHERE d.platform IN ({placeholders(len(platforms))}) AND {condition.where}",
@@ -77,14 +77,14 @@ class SafeguardStore:
         )
         return int(row.fetchone()[0])
 
-    def waiting(self, kb: int | None, condition: Condition) -> int:
+    def waiting(self, kb: int | None, condition: SqlCondition) -> int:
         """How many installs of a release on such devices have not started; None is any release."""
         row = self._db.execute(
             f"SELECT count(*) FROM install i WHERE {_WAITING} AND {_on(condition)}", _of(kb, condition)
         )
         return int(row.fetchone()[0])
 
-    def cancel(self, kb: int | None, condition: Condition, now: datetime) -> list[int]:
+    def cancel(self, kb: int | None, condition: SqlCondition, now: datetime) -> list[int]:
         """Cancel them; returns the devices."""
         rows = self._db.execute(
             "UPDATE install AS i SET state = 'cancelled', stage = 'cancelled', next_at = NULL, finished_at = ? "
@@ -99,9 +99,9 @@ _WAITING = (
 )
 
 
-def _on(condition: Condition) -> str:
+def _on(condition: SqlCondition) -> str:
     return f"i.device_id IN (SELECT d.id FROM device d WHERE {condition.where})"
 
 
-def _of(kb: int | None, condition: Condition) -> tuple[object, ...]:
+def _of(kb: int | None, condition: SqlCondition) -> tuple[object, ...]:
     return (kb, kb, *condition.params)

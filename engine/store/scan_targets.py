@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 
 from engine.model.build import Architecture, Platform
-from engine.rules.findings.device import Failure, Seen, Step, TargetDevice
+from engine.rules.findings.device import Failure, InstallStep, Seen, TargetDevice
 from engine.store.search import names_near
 from engine.store.values import moment, os_build, placeholders, time_of
 
@@ -69,8 +69,8 @@ class ScanTargets:
             failures=failures,
         )
 
-    def _installs(self, device_id: int) -> tuple[tuple[Step, ...], tuple[Failure, ...]]:
-        steps: list[Step] = []
+    def _installs(self, device_id: int) -> tuple[tuple[InstallStep, ...], tuple[Failure, ...]]:
+        steps: list[InstallStep] = []
         failures: list[Failure] = []
         for row in self._db.execute(
             # Begun by nobody: a tenant's device did it by itself. When it did is not known, only the build was seen.
@@ -84,7 +84,7 @@ class ScanTargets:
                 failures.append(Failure(row["kb"], row["error_code"], time_of(row["finished_at"])))
             else:
                 steps.append(
-                    Step(
+                    InstallStep(
                         id=row["id"],
                         kb=row["kb"],
                         is_uninstall=row["action"] == "uninstall",

@@ -13,7 +13,7 @@ from engine.model.model import Verdict
 from engine.model.records.fleet import ProviderFreshness
 from engine.rules.evidence.activity import DayCount
 from engine.rules.readiness.summary import VerdictCell, VerdictCount
-from engine.store.filter_sql import Condition
+from engine.store.filter_sql import SqlCondition
 from engine.store.values import moment, seconds
 
 _EPOCH = date(1970, 1, 1)
@@ -32,7 +32,7 @@ SELECT e.opened_at, s.finished_at AS closed_at FROM episode e LEFT JOIN install 
 
 
 def verdict_cells(
-    connection: sqlite3.Connection, condition: Condition, ring_names: Mapping[int, str]
+    connection: sqlite3.Connection, condition: SqlCondition, ring_names: Mapping[int, str]
 ) -> tuple[VerdictCell, ...]:
     """Devices by ring, platform and what readiness says of them."""
     rows = connection.execute(
@@ -47,7 +47,7 @@ def verdict_cells(
 
 
 def verdicts_by_site(
-    connection: sqlite3.Connection, condition: Condition, limit: int
+    connection: sqlite3.Connection, condition: SqlCondition, limit: int
 ) -> tuple[tuple[VerdictCount, ...], int]:
     """The sites with the most devices, and how many sites there are besides them."""
     rows = connection.execute(
@@ -65,7 +65,7 @@ def verdicts_by_site(
     return tuple(VerdictCount(*row) for row in rows), int(sites) - len(rows)
 
 
-def reason_sets(connection: sqlite3.Connection, condition: Condition) -> Mapping[tuple[str, ...], int]:
+def reason_sets(connection: sqlite3.Connection, condition: SqlCondition) -> Mapping[tuple[str, ...], int]:
     """Devices that are not ready, or not known to be, by all that keeps them from it."""
     rows = connection.execute(
         f"SELECT d.reasons, count(*) FROM device d WHERE d.verdict <> 'ready' AND ({condition.where}) GROUP BY 1",

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from engine.rules.tenants.inventory import Enrolment, ListedDevice, Told
+from engine.rules.tenants.inventory import Enrolment, ListedDevice, ToldFacts
 from engine.store.values import epoch, moment, seconds
 
 _TABLES = (
@@ -146,7 +146,7 @@ class TenantInventoryStore:
 
     # --- one device, and the end --------------------------------------------------------------------
 
-    def told_of_device(self, device_id: int) -> Told | None:
+    def told_of_device(self, device_id: int) -> ToldFacts | None:
         """All that a tenant has told of a device of the fleet, and which policies reach it; None for no tenant's."""
         row = self._db.execute(
             f"SELECT {TOLD_COLUMNS}, t.provider FROM device d JOIN tenant_device t ON t.provider = d.provider "
@@ -215,11 +215,11 @@ TOLD_JOINS = (
 
 def told_of(
     row: sqlite3.Row | Sequence[Any], allowed_by: str, blocked_by: str, faults: Mapping[str, str] | None = None
-) -> Told:
+) -> ToldFacts:
     """The record of a row of TOLD_COLUMNS. `faults`: of the pull under way; left out, those of the finished one."""
     _, intune_id, entra_id, user_id, synced_at, listed, detail, enrolment, errors, enrolment_at = tuple(row)[:10]
     licence, note, policies_read, enrolment_read, kept_faults = tuple(row)[10:15]
-    return Told(
+    return ToldFacts(
         intune_id=intune_id,
         entra_id=entra_id,
         user_id=user_id,

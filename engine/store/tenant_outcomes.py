@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from engine.rules.tenants.outcomes import Outcome
+from engine.rules.tenants.outcomes import RequestOutcome
 from engine.store.values import epoch, moment, seconds, time_of
 
 KEEP = (
@@ -70,7 +70,7 @@ class OutcomeStore:
 
     # --- what reports said --------------------------------------------------------------------------
 
-    def keep(self, provider: str, pull: int, outcomes: Iterable[Outcome]) -> None:
+    def keep(self, provider: str, pull: int, outcomes: Iterable[RequestOutcome]) -> None:
         """What was told of devices that the tenant's list has, by either of their ids; the newest of a kind stays."""
         self._db.executemany(
             KEEP,

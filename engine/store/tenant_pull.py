@@ -18,8 +18,8 @@ from engine.rules.tenants.inventory import (
     Cursor,
     Freshness,
     Pull,
-    Stage,
-    Tally,
+    PullStage,
+    PullTally,
     cursor_from_text,
     cursor_to_text,
     tally_from_text,
@@ -53,7 +53,7 @@ class PullStore:
         """A new pull from the first stage on; what the one before has read stays as a cache."""
         row = self._row(provider)
         number = 1 if row is None else row["number"] + 1
-        pull = Pull(provider, number, Stage.DEVICES, Cursor(), Tally(), now.replace(microsecond=0))
+        pull = Pull(provider, number, PullStage.DEVICES, Cursor(), PullTally(), now.replace(microsecond=0))
         self._db.execute(
             "INSERT INTO tenant_pull (provider, number, stage, cursor, tally, begun_at, moved_at) "
             "VALUES (?, ?, ?, '', '', ?, ?) ON CONFLICT (provider) DO UPDATE SET number = excluded.number, "
@@ -92,7 +92,7 @@ class PullStore:
 
     def finish(self, pull: Pull, now: datetime, oldest_at: datetime | None) -> None:
         """The pull has been taken over."""
-        self.move(pull.at(Stage.DONE), now)
+        self.move(pull.at(PullStage.DONE), now)
         self._db.execute(
             "UPDATE tenant_pull SET tally = ?, faults = ?, picture = '', finished_at = ?, oldest_at = ? "
             "WHERE provider = ?",
@@ -162,7 +162,7 @@ class PullStore:
             provider=row["provider"],
             finished_at=moment(row["finished_at"]),
             oldest_fact_at=moment(row["oldest_at"]),
-            stage=Stage(row["stage"]),
+            stage=PullStage(row["stage"]),
             begun_at=time_of(row["begun_at"]),
             tally=tally_from_text(row["tally"]),
             moved_at=time_of(row["moved_at"]),
@@ -183,7 +183,7 @@ def _pull(row: sqlite3.Row) -> Pull:
     return Pull(
         provider=row["provider"],
         number=row["number"],
-        stage=Stage(row["stage"]),
+        stage=PullStage(row["stage"]),
         cursor=cursor_from_text(row["cursor"]),
         tally=tally_from_text(row["tally"]),
         begun_at=time_of(row["begun_at"]),

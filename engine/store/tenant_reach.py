@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from engine.rules.tenants.inventory import EVERY_DEVICE, EVERY_USER, Assignment, Member, Told
+from engine.rules.tenants.inventory import EVERY_DEVICE, EVERY_USER, Assignment, Member, ToldFacts
 from engine.rules.tenants.model import RingKind
 from engine.store.tenant_inventory import TOLD_COLUMNS, TOLD_JOINS, told_of
 from engine.store.values import seconds
@@ -117,7 +117,7 @@ class ReachStore:
 
     def each_told(
         self, provider: str, pull: int, ring_ids: Mapping[str, int], faults: Mapping[str, str]
-    ) -> Iterator[tuple[Told, int | None]]:
+    ) -> Iterator[tuple[ToldFacts, int | None]]:
         """Every device of the pull with its ring, after `place`, without holding them all.
 
         Of two entries for one Entra device the one that synced last counts: the other is left from before the device

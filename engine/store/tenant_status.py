@@ -17,7 +17,7 @@ from msgspec import Struct
 from engine.model.build import OsBuild, Platform
 from engine.model.model import Release
 from engine.store.excluded import excluded_from
-from engine.store.filter_sql import Condition
+from engine.store.filter_sql import SqlCondition
 from engine.store.installs import STATE_OF_DEVICE, InstallStore
 from engine.store.values import moment, placeholders, seconds
 
@@ -30,7 +30,7 @@ _SEEN_AT = (
 )
 
 
-class Shown(Struct, frozen=True):
+class ShownApproval(Struct, frozen=True):
     """An approval that is shown on the devices of a ring."""
 
     kb: int
@@ -46,7 +46,7 @@ class Ringed(Struct, frozen=True):
     provider: str
     opened_at: datetime
     approved_by: str
-    withheld: Condition
+    withheld: SqlCondition
 
 
 class TenantStatusStore:
@@ -57,11 +57,11 @@ class TenantStatusStore:
 
     # --- what is shown ------------------------------------------------------------------------------
 
-    def shown(self, provider: str) -> frozenset[Shown]:
+    def shown(self, provider: str) -> frozenset[ShownApproval]:
         rows = self._db.execute("SELECT kb, ring_id, approval_id FROM tenant_shown WHERE provider = ?", (provider,))
-        return frozenset(Shown(*row) for row in rows)
+        return frozenset(ShownApproval(*row) for row in rows)
 
-    def keep_shown(self, provider: str, shown: Iterable[Shown]) -> None:
+    def keep_shown(self, provider: str, shown: Iterable[ShownApproval]) -> None:
         """These in place of those before."""
         self._db.execute("DELETE FROM tenant_shown WHERE provider = ?", (provider,))
         self._db.executemany(
@@ -342,7 +342,7 @@ _OPEN_O = "o.state = 'offered' AND o.next_at IS NULL"
 _STAGE = f":words || ' seen ' || date({_SEEN_AT}, 'unixepoch')"
 
 
-def _wanted(ringed: Ringed, now: datetime) -> Condition:
+def _wanted(ringed: Ringed, now: datetime) -> SqlCondition:
     """Which devices (alias ``d``) a release is meant for: by its kind, and neither excluded nor held back."""
     release = ringed.release
     who = "1"
@@ -352,4 +352,4 @@ def _wanted(ringed: Ringed, now: datetime) -> Condition:
         who = "d.verdict <> 'ready'"
     excluded = excluded_from(release, now)
     where = f"{who} AND NOT {excluded.where} AND NOT {ringed.withheld.where}"
-    return Condition(where, (*excluded.params, *ringed.withheld.params))
+    return SqlCondition(where, (*excluded.params, *ringed.withheld.params))

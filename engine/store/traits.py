@@ -18,11 +18,11 @@ from msgspec import Struct
 from engine.model.build import OsBuild, Platform
 from engine.model.model import FormFactor, InstallAction
 from engine.rules.failures import BaseRates, FailedInstall, Population, population_of, rates_for
-from engine.store.filter_sql import Condition
+from engine.store.filter_sql import SqlCondition
 from engine.store.values import time_of
 
 TRAITS = ("model", "driver", "site", "build", "ring", "platform", "architecture", "form")
-EVERY_DEVICE = Condition("1", ())
+EVERY_DEVICE = SqlCondition("1", ())
 
 _COLUMNS = "d.model, d.driver, d.site, i.build_before, i.ring_id, i.platform, d.architecture, d.form"
 _ENDED = "kb = ? AND action = 'apply' AND state IN ('succeeded', 'failed')"
@@ -57,7 +57,7 @@ class TraitStore:
         self._db = connection
         self._kept: dict[_Key, _Kept] = {}
 
-    def failed(self, devices: Condition = EVERY_DEVICE) -> tuple[FailedInstall, ...]:
+    def failed(self, devices: SqlCondition = EVERY_DEVICE) -> tuple[FailedInstall, ...]:
         """Open failures of the devices of a condition over alias ``d``, with their traits."""
         rings = self._ring_names()
         rows = self._plain(
@@ -69,7 +69,7 @@ class TraitStore:
         return tuple(_failed_install(row, rings) for row in rows)
 
     def base_rates(
-        self, failed: Mapping[int, int], now: datetime, devices: Condition = EVERY_DEVICE
+        self, failed: Mapping[int, int], now: datetime, devices: SqlCondition = EVERY_DEVICE
     ) -> BaseRates | None:
         """How common each trait is among the devices that have attempted these releases to their end.
 
@@ -102,7 +102,7 @@ class TraitStore:
             (f"{_STORED}{kb}", counted),
         )
 
-    def _population(self, kb: int, devices: Condition, now: datetime) -> Population:
+    def _population(self, kb: int, devices: SqlCondition, now: datetime) -> Population:
         key = (kb, devices.where, tuple(devices.params))
         kept = self._kept.get(key)
         if kept is not None and self._holds(kept, kb, now):
@@ -115,7 +115,7 @@ class TraitStore:
         self._kept[key] = kept
         return kept.population
 
-    def _counted(self, kb: int, devices: Condition, now: datetime) -> _Kept:
+    def _counted(self, kb: int, devices: SqlCondition, now: datetime) -> _Kept:
         change, attempts = self._change(), self.attempts(kb)
         return _Kept(change, attempts, now, self._count(kb, devices))
 
@@ -150,7 +150,7 @@ class TraitStore:
         """How many installs of a release have ended."""
         return int(self._db.execute(f"SELECT count(*) FROM install WHERE {_ENDED}", (kb,)).fetchone()[0])
 
-    def _count(self, kb: int, devices: Condition) -> Population:
+    def _count(self, kb: int, devices: SqlCondition) -> Population:
         """One pass over the latest attempt of every device; combinations are counted, devices never held."""
         cursor = self._plain(
             f"SELECT {_COLUMNS} FROM (SELECT max(id) AS id FROM install WHERE {_ENDED} GROUP BY device_id) latest "

@@ -14,7 +14,7 @@ from typing import Any
 from engine.model.errors import BadInput
 from engine.model.records.fleet import Anchor, AnchorKind, DeviceQuery
 from engine.store.device_rows import ROW_COLUMNS
-from engine.store.filter_sql import Condition
+from engine.store.filter_sql import SqlCondition
 
 SORT_KEYS: Mapping[str, str] = {
     "name": "name_key",
@@ -44,7 +44,7 @@ class Walk:
         BadInput: there is no such order.
     """
 
-    def __init__(self, connection: sqlite3.Connection, query: DeviceQuery, condition: Condition) -> None:
+    def __init__(self, connection: sqlite3.Connection, query: DeviceQuery, condition: SqlCondition) -> None:
         if query.sort not in SORT_KEYS:
             raise BadInput(f"Devices cannot be sorted by {query.sort!r}.", "", f"Sort by {', '.join(SORT_KEYS)}.")
         self._db = connection

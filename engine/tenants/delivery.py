@@ -21,7 +21,7 @@ from engine.store import Store
 if TYPE_CHECKING:
     from engine.providers.base import Provider
     from engine.providers.graph.client import GraphClient
-    from engine.providers.graph.requests import Reply, Shown
+    from engine.providers.graph.requests import GraphReply, ReadBack
 
 _AGAIN = (1, 2, 5, 10, 20, 30)
 """Minutes until a request that could not be sent is tried again, by the number of attempts; then every half hour."""
@@ -140,16 +140,16 @@ class Delivery:
         self._keep(receipt, RequestState.CONFIRMED, now, said="The tenant shows it already.", shown=shown)
         return True
 
-    def _take(self, receipt: Receipt, reply: Reply, now: datetime) -> bool:
-        from engine.providers.graph.requests import Told
+    def _take(self, receipt: Receipt, reply: GraphReply, now: datetime) -> bool:
+        from engine.providers.graph.requests import RequestAnswer
 
         match reply.told:
-            case Told.DONE:
+            case RequestAnswer.DONE:
                 self._keep(receipt, RequestState.ACCEPTED, now, reply=reply)
-            case Told.REFUSED:
+            case RequestAnswer.REFUSED:
                 self._keep(receipt, RequestState.REFUSED, now, reply=reply)
-            case Told.LATER | Told.UNCERTAIN:
-                uncertain = reply.told is Told.UNCERTAIN
+            case RequestAnswer.LATER | RequestAnswer.UNCERTAIN:
+                uncertain = reply.told is RequestAnswer.UNCERTAIN
                 self._wait(receipt, now, reply.said, uncertain=uncertain, not_before=reply.retry_at)
         return not reply.stops
 
@@ -159,9 +159,9 @@ class Delivery:
         state: RequestState,
         now: datetime,
         *,
-        reply: Reply | None = None,
+        reply: GraphReply | None = None,
         said: str = "",
-        shown: Shown | None = None,
+        shown: ReadBack | None = None,
     ) -> None:
         """Write the answer down; a refusal has an audit record of its own."""
         created = (reply.created if reply else "") or (shown.id if shown else "")
@@ -250,7 +250,7 @@ class Delivery:
             self._store.state.count_change()
         return bool(shown.is_there)
 
-    def _note_done(self, receipt: Receipt, now: datetime, shown: Shown) -> None:
+    def _note_done(self, receipt: Receipt, now: datetime, shown: ReadBack) -> None:
         """What we know of the tenant moves on, before the next pull tells it."""
         from engine.situation.tenants import Tenancies
         from engine.tenants.rings import note_done

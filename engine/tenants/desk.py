@@ -28,7 +28,7 @@ from engine.store.incoming import Incoming
 
 if TYPE_CHECKING:
     from engine.providers.graph.signin import OnCode
-    from engine.providers.graph.steps import Step
+    from engine.providers.graph.steps import CheckStep
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _RESERVED = frozenset({SIMULATED, IMPORT_PROVIDER})
@@ -125,7 +125,7 @@ class ProviderDesk:
             raise NotFound(f"There is no provider {name!r}.", tuple(nearest(name, names)), instead)
         return found
 
-    async def check(self, name: str) -> AsyncIterator[Step]:
+    async def check(self, name: str) -> AsyncIterator[CheckStep]:
         """Look step by step at what works.
 
         Raises:

@@ -13,12 +13,12 @@ from msgspec import Struct
 
 from engine.model.build import OsBuild, Platform, kb_text
 from engine.model.model import Release, ReleaseKind
-from engine.rules.rollout.gates import Standing, is_stopped
+from engine.rules.rollout.gates import RingStanding, is_stopped
 from engine.rules.tenants.arrivals import Arrival, arrival
 from engine.situation.ring_opening import open_ring
 from engine.situation.situation import Situation
 from engine.store import Store
-from engine.store.tenant_status import Ringed, Shown
+from engine.store.tenant_status import Ringed, ShownApproval
 
 
 class Followed(Struct, frozen=True):
@@ -39,7 +39,7 @@ class _Place(Struct, frozen=True):
     """A release that is open for a ring of the tenant."""
 
     kb: int
-    standing: Standing
+    standing: RingStanding
     approval_id: int
     approved_by: str
     opened_at: datetime
@@ -49,8 +49,8 @@ class _Place(Struct, frozen=True):
         return self.standing.facts.ring.id
 
     @property
-    def shown(self) -> Shown:
-        return Shown(self.kb, self.ring_id, self.approval_id)
+    def shown(self) -> ShownApproval:
+        return ShownApproval(self.kb, self.ring_id, self.approval_id)
 
 
 def follow(store: Store, provider: str, now: datetime) -> Followed:
@@ -121,7 +121,7 @@ class _Follower:
                 )
         return tuple(found)
 
-    def _place(self, kb: int, standings: tuple[Standing, ...], at: int) -> _Place | None:
+    def _place(self, kb: int, standings: tuple[RingStanding, ...], at: int) -> _Place | None:
         standing = standings[at]
         facts = standing.facts
         approval = facts.approval
@@ -217,7 +217,7 @@ def _unstopped(places: Iterable[_Place]) -> list[_Place]:
     return [each for each in places if not each.standing.facts.stopped]
 
 
-def _fails(standings: Iterable[Standing]) -> bool:
+def _fails(standings: Iterable[RingStanding]) -> bool:
     """Whether a gate fails; the runner then halts the release instead of opening it further."""
     return any(each.gate.failing is not None for each in standings)
 

@@ -16,7 +16,7 @@ from engine.model.clock import Clock
 from engine.model.errors import EngineError, LeaseHeld
 from engine.model.intents import Actor, Role
 from engine.providers.base import Provider
-from engine.rules.tenants.inventory import Freshness, Stage
+from engine.rules.tenants.inventory import Freshness, PullStage
 from engine.situation.audit import ACTOR
 from engine.store import Store
 
@@ -127,7 +127,7 @@ class TenantUpkeep:
         return now - found.finished_at >= self._every
 
     def _waits(self, found: Freshness, now: datetime) -> bool:
-        if found.stage is not Stage.REPORTS:
+        if found.stage is not PullStage.REPORTS:
             return False
         pull = self._store.tenant_pulls.last(found.provider)
         until = self._intake().waits_until(pull) if pull is not None else None
@@ -144,7 +144,7 @@ class TenantUpkeep:
                 while True:
                     pull = await intake.step(name, client)
                     self._steps += 1
-                    if pull.stage is Stage.DONE or intake.waits_until(pull) is not None:
+                    if pull.stage is PullStage.DONE or intake.waits_until(pull) is not None:
                         return
                     await asyncio.sleep(0)
         except LeaseHeld:

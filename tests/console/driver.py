@@ -21,7 +21,7 @@ from console.background import Background
 from console.dialogs.base import Dialog
 from console.dialogs.plan import PlanDialog
 from console.settings import Settings
-from console.widgets.table import Table
+from console.widgets.table import KeyedTable
 from engine import Engine, open_engine
 from engine.model.intents import Actor, Plan, Role
 
@@ -158,10 +158,10 @@ class Desk:
         picture = " ".join(self.text().translate(_FRAMES).split())
         return all(" ".join(text.split()) in picture for text in texts)
 
-    def table(self, selector: str = "") -> Table[Any]:
+    def table(self, selector: str = "") -> KeyedTable[Any]:
         """The table of the screen, or the one with this selector."""
-        found: Widget = self.screen.query_one(selector) if selector else self.screen.query(Table).first()
-        assert isinstance(found, Table)
+        found: Widget = self.screen.query_one(selector) if selector else self.screen.query(KeyedTable).first()
+        assert isinstance(found, KeyedTable)
         return found
 
     def rows(self, selector: str = "") -> list[Any]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from console import columns
 from console.columns import DEVICES, Column, place
-from console.text import Severity, cells, sign
+from console.text import Tone, cells, sign
 from engine.model.model import DeviceState, Verdict
 from engine.store.walk import SORT_KEYS
 from tests.console.fake_engine import NOW, device_row
@@ -65,7 +65,7 @@ def test_device_sort_keys_are_those_of_the_store() -> None:
 def test_states_fit_their_column_with_the_sign(state: DeviceState, protected: bool) -> None:
     column = next(each for each in DEVICES if each.id == "state")
     cell = column.cell(device_row(1, state=state, protected=protected), NOW)
-    assert cell.severity is not Severity.NONE
+    assert cell.severity is not Tone.NONE
     assert cells(sign(cell.severity)) + 1 + cells(cell.text) <= column.width
 
 

@@ -19,7 +19,7 @@ from console.overview_sums import (
     ring_standing,
     windows,
 )
-from console.text import Severity
+from console.text import Tone
 from engine.catalog.calendar import MonthPlan, MonthState
 from engine.model.build import OsBuild, Platform
 from engine.model.filters import parse
@@ -165,28 +165,28 @@ def test_the_amounts_of_a_release_add_up(rings: list[tuple[int, int, int, int, i
 @pytest.mark.parametrize(
     ("changes", "severity", "short"),
     [
-        ({"devices": 0}, Severity.NONE, "no devices"),
-        ({"stopped": "paused by maria: tickets"}, Severity.AT_RISK, "paused"),
-        ({"approved": False, "opened_at": None, "waits_for": "approval"}, Severity.NONE, "not approved"),
-        ({"opened_at": None, "opens_at": NOW + timedelta(days=5)}, Severity.DUE, "opens 18 May"),
-        ({"opened_at": None, "waits_for": "ring First"}, Severity.DUE, "after First"),
+        ({"devices": 0}, Tone.NONE, "no devices"),
+        ({"stopped": "paused by maria: tickets"}, Tone.AT_RISK, "paused"),
+        ({"approved": False, "opened_at": None, "waits_for": "approval"}, Tone.NONE, "not approved"),
+        ({"opened_at": None, "opens_at": NOW + timedelta(days=5)}, Tone.DUE, "opens 18 May"),
+        ({"opened_at": None, "waits_for": "ring First"}, Tone.DUE, "after First"),
         (
             {"opened_at": None, "waits_for": "gate of ring First: installed 20%, needs at least 80%"},
-            Severity.DUE,
+            Tone.DUE,
             "gate of First",
         ),
-        ({"opened_at": None}, Severity.DUE, "opens now"),
+        ({"opened_at": None}, Tone.DUE, "opens now"),
         (
             {"failed": 5, "gate": (GateCondition("failed", "at most 10%", "50% (5 of 10)", False),)},
-            Severity.FAILED,
+            Tone.FAILED,
             "gate fails",
         ),
-        ({"gate": (GateCondition("soak", "24 h", "3 h", False),), "failed": 1}, Severity.DUE, "under way"),
-        ({"pending": 0}, Severity.OK, "done"),
-        ({"pending": 0, "failed": 2}, Severity.AT_RISK, "done"),
+        ({"gate": (GateCondition("soak", "24 h", "3 h", False),), "failed": 1}, Tone.DUE, "under way"),
+        ({"pending": 0}, Tone.OK, "done"),
+        ({"pending": 0, "failed": 2}, Tone.AT_RISK, "done"),
     ],
 )
-def test_where_a_ring_stands(changes: dict[str, Any], severity: Severity, short: str) -> None:
+def test_where_a_ring_stands(changes: dict[str, Any], severity: Tone, short: str) -> None:
     standing = ring_standing(progress(**changes), NOW)
     assert (standing.severity, standing.short) == (severity, short)
     assert standing.long
@@ -196,7 +196,7 @@ def test_a_release_says_the_worst_of_its_rings() -> None:
     fails = progress("Fast", 3, gate=(GateCondition("failed", "at most 10%", "50% (5 of 10)", False),))
     (block,) = release_blocks([progress(), fails], [])
     standing = block_standing(block, NOW)
-    assert standing.severity is Severity.FAILED
+    assert standing.severity is Tone.FAILED
     assert standing.long.startswith("Fast: gate fails")
 
 
@@ -207,7 +207,7 @@ def test_a_release_says_how_many_rings_are_open() -> None:
     (nobody,) = release_blocks([progress(approved=False, opened_at=None)], [])
     assert block_standing(nobody, NOW).short == "not approved"
     (done,) = release_blocks([progress(pending=0)], [])
-    assert block_standing(done, NOW).severity is Severity.OK
+    assert block_standing(done, NOW).severity is Tone.OK
 
 
 # --- compliance, restarts, causes -------------------------------------------------------------------

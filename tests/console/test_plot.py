@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from console import text
 from console.text import cells
-from console.widgets.plot import Series, legend, plot
+from console.widgets.plot import PlotLine, legend, plot
 
-RISING = Series("rising", [(0.0, 0.0), (1.0, 1.0)], "$ok", "r")
-FLAT = Series("flat", [(0.0, 0.5), (1.0, 0.5)], "$due", "f")
+RISING = PlotLine("rising", [(0.0, 0.0), (1.0, 1.0)], "$ok", "r")
+FLAT = PlotLine("flat", [(0.0, 0.5), (1.0, 0.5)], "$due", "f")
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_a_line_rises_from_corner_to_corner() -> None:
 
 
 def test_a_step_holds_until_the_next_point(ascii_only: None) -> None:
-    steps = Series("steps", [(0.0, 0.0), (0.5, 1.0), (1.0, 1.0)], "$ok", "s", is_stepped=True)
+    steps = PlotLine("steps", [(0.0, 0.0), (0.5, 1.0), (1.0, 1.0)], "$ok", "s", is_stepped=True)
     rows = [row.plain[6:] for row in plot([steps], [], 26, 4)]
     assert rows[0] == "." * 10 + "s" * 10 or rows[0] == "." * 9 + "s" * 11
     assert rows[3].count("s") in (10, 11)
@@ -43,7 +43,7 @@ def test_a_step_holds_until_the_next_point(ascii_only: None) -> None:
 
 
 def test_marks_stay_on_top_of_lines(ascii_only: None) -> None:
-    others = Series("others", [(0.5, 0.5)], "$key", "o", is_marked=True)
+    others = PlotLine("others", [(0.5, 0.5)], "$key", "o", is_marked=True)
     for order in ([others, FLAT], [FLAT, others]):
         rows = [row.plain for row in plot(order, [], 26, 5)]
         assert sum(row.count("o") for row in rows) == 1
@@ -65,7 +65,7 @@ def test_labels_never_touch_and_the_last_one_is_there() -> None:
     st.booleans(),
 )
 def test_it_is_as_large_as_asked(points: list[tuple[float, float]], width: int, height: int, stepped: bool) -> None:
-    series = Series("any", sorted(points), "$ok", "x", is_stepped=stepped)
+    series = PlotLine("any", sorted(points), "$ok", "x", is_stepped=stepped)
     rows = plot([series], [(0.5, "mid"), (1.0, "end")], width, height)
     assert len(rows) == max(height, 2) + 1
     assert {cells(row.plain) for row in rows} == {max(width - 6, 4) + 6}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from console.files import write_whole
-from console.reports.making import KINDS, Request, lines, make
+from console.reports.making import KINDS, ReportRequest, lines, make
 from engine import open_engine
 from tests.console import chromium
 
@@ -22,7 +22,7 @@ def pages(prepared_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
         for kind in KINDS:
             write_whole(
                 folder / f"{kind}.html",
-                lines(make(engine, Request(kind)).report, "html"),
+                lines(make(engine, ReportRequest(kind)).report, "html"),
                 state=Path(engine.info().path),
             )
     return {kind: folder / f"{kind}.html" for kind in KINDS}

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.reports.charts import WIDTH, Drawing, draw, nice_steps
-from console.reports.model import Bar, BarChart, Column, ColumnChart, LineChart, Part, Point, Series
-from console.text import Severity
+from console.reports.model import Bar, BarChart, ColumnChart, LineChart, Point, ReportColumn, ReportPart, ReportSeries
+from console.text import Tone
 
 values = st.floats(0, 1e7, allow_nan=False)
 
@@ -36,7 +36,7 @@ def stands_inside(drawing: Drawing) -> bool:
 @given(st.lists(st.lists(values, min_size=1, max_size=4), max_size=12), st.text(max_size=60))
 def test_bars_stand_inside(parts: list[list[float]], label: str) -> None:
     bars = tuple(
-        Bar(label, tuple(Part("p", value, Severity.OK, "1") for value in each), "1 %", sum(each)) for each in parts
+        Bar(label, tuple(ReportPart("p", value, Tone.OK, "1") for value in each), "1 %", sum(each)) for each in parts
     )
     drawing = draw(BarChart("t", "a", bars))
     assert stands_inside(drawing)
@@ -47,12 +47,12 @@ def test_bars_stand_inside(parts: list[list[float]], label: str) -> None:
 
 @given(st.lists(st.tuples(values, values), max_size=60))
 def test_columns_stand_inside(pairs: list[tuple[float, float]]) -> None:
-    columns = tuple(Column(f"{place}", pair) for place, pair in enumerate(pairs))
-    assert stands_inside(draw(ColumnChart("t", "a", ("x", "y"), (Severity.OK, Severity.DUE), columns)))
+    columns = tuple(ReportColumn(f"{place}", pair) for place, pair in enumerate(pairs))
+    assert stands_inside(draw(ColumnChart("t", "a", ("x", "y"), (Tone.OK, Tone.DUE), columns)))
 
 
 @given(st.lists(st.tuples(st.floats(-1, 2), st.floats(-1, 2)), max_size=40))
 def test_lines_stand_inside(points: list[tuple[float, float]]) -> None:
-    series = Series("s", tuple(Point(x, y) for x, y in points))
+    series = ReportSeries("s", tuple(Point(x, y) for x, y in points))
     labels = ((0.0, "0 %"), (1.0, "100 %"))
     assert stands_inside(draw(LineChart("t", "a", (series,), ((0.0, "a"), (1.0, "b")), 1.0, labels, 0.95, "95 %")))

@@ -17,8 +17,8 @@ import pytest
 
 from console.cli.reporting import document
 from console.reports.csv import report_lines, table_lines
-from console.reports.making import KINDS, STREAMS, Made, Request, lines, make, open_table
-from console.reports.model import Cell, Report, Table
+from console.reports.making import KINDS, STREAMS, Made, ReportRequest, lines, make, open_table
+from console.reports.model import Report, ReportCell, ReportTable
 from engine import Engine, open_engine
 from engine.model.errors import BadInput, NotFound
 from engine.model.intents import Actor, Approve
@@ -33,7 +33,7 @@ SIGNS = re.compile(r"[●◐▲✗?] ")
 def made(prepared_demo: Path) -> dict[str, Made]:
     """Every report of the demo at its beginning."""
     with open_engine(prepared_demo, read_only=True) as engine:
-        return {kind: make(engine, Request(kind)) for kind in KINDS}
+        return {kind: make(engine, ReportRequest(kind)) for kind in KINDS}
 
 
 def text(made: Made, format: str) -> str:
@@ -44,7 +44,7 @@ def as_json(made: Made) -> Any:
     return json.loads(json.dumps(document(made)))
 
 
-def same(cell: Cell, told: Any) -> bool:
+def same(cell: ReportCell, told: Any) -> bool:
     """Whether a cell and a value of the JSON document are the same value."""
     if isinstance(cell.raw, float) and isinstance(told, int | float):
         return abs(cell.raw - told) < 0.006 if abs(cell.raw) > 1 else abs(cell.raw - told) < 2e-6
@@ -114,11 +114,11 @@ def test_csv_holds_every_figure_and_cell(made: dict[str, Made], kind: str) -> No
     assert values == expected
 
 
-def readable(report: Report) -> list[Table]:
+def readable(report: Report) -> list[ReportTable]:
     return [table for _, table in report.tables() if table.rows and not table.is_data]
 
 
-def table_of(table: Table) -> list[list[str]]:
+def table_of(table: ReportTable) -> list[list[str]]:
     heads = [shown(head.title) for head in table.heads]
     return [heads, *([shown(cell.text) for cell in row] for row in table.rows)]
 
@@ -127,7 +127,7 @@ def shown(words: str) -> str:
     return " ".join(words.split())
 
 
-def plain(cell: Cell) -> str:
+def plain(cell: ReportCell) -> str:
     if cell.raw is None:
         return ""
     if isinstance(cell.raw, bool):
@@ -209,7 +209,7 @@ def hostile(demo_state: Path) -> Iterator[Engine]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_name_becomes_markup_of_the_page(hostile: Engine, kind: str) -> None:
-    made = make(hostile, Request(kind))
+    made = make(hostile, ReportRequest(kind))
     content = text(made, "html")
     page = Page(content)
     assert not page.names() & {"script", "img", "a"}
@@ -223,7 +223,7 @@ def test_no_name_becomes_markup_of_the_page(hostile: Engine, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_name_breaks_a_markdown_table(hostile: Engine, kind: str) -> None:
-    made = make(hostile, Request(kind))
+    made = make(hostile, ReportRequest(kind))
     expected = [table_of(table) for table in readable(made.report)]
     found = [table for table in markdown_tables(text(made, "md")) if table[0][:2] != ["Figure", "Value"]]
     assert [[len(row) for row in table] for table in found] == [[len(row) for row in table] for table in expected]
@@ -234,7 +234,7 @@ def test_no_name_breaks_a_markdown_table(hostile: Engine, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_cell_of_csv_begins_a_formula(hostile: Engine, kind: str) -> None:
-    request = Request(kind)
+    request = ReportRequest(kind)
     made = make(hostile, request)
     contents = [text(made, "csv")]
     contents += ["".join(table_lines(table)) for _, table in made.report.tables()]
@@ -253,7 +253,7 @@ def test_no_cell_of_csv_begins_a_formula(hostile: Engine, kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_empty_fleet_has_a_report_that_says_so(tmp_path: Path, kind: str) -> None:
     with open_engine(tmp_path / "empty.db", create=True) as engine:
-        made = make(engine, Request(kind))
+        made = make(engine, ReportRequest(kind))
         for format in ("html", "md", "csv"):
             assert text(made, format)
         assert as_json(made)["report"] == kind
@@ -263,7 +263,7 @@ def test_an_empty_fleet_has_a_report_that_says_so(tmp_path: Path, kind: str) -> 
 @pytest.mark.parametrize("kind", ["compliance", "cost", "activity"])
 def test_a_period_in_which_nothing_happened(prepared_demo: Path, kind: str) -> None:
     with open_engine(prepared_demo, read_only=True) as engine:
-        made = make(engine, Request(kind, "2019-01", "2019-03"))
+        made = make(engine, ReportRequest(kind, "2019-01", "2019-03"))
         for format in ("html", "md", "csv"):
             assert text(made, format)
     assert as_json(made)["report"] == kind
@@ -271,14 +271,14 @@ def test_a_period_in_which_nothing_happened(prepared_demo: Path, kind: str) -> N
 
 def test_a_filter_narrows_the_figures(prepared_demo: Path) -> None:
     with open_engine(prepared_demo, read_only=True) as engine:
-        whole = as_json(make(engine, Request("readiness")))["total"]["devices"]
-        some = as_json(make(engine, Request("readiness", filter="ring:first")))
+        whole = as_json(make(engine, ReportRequest("readiness")))["total"]["devices"]
+        some = as_json(make(engine, ReportRequest("readiness", filter="ring:first")))
         assert 0 < some["total"]["devices"] < whole
         assert [each["name"] for each in some["rings"]] == ["First"]
         with pytest.raises(BadInput):
-            make(engine, Request("readiness", filter="nosuch:field"))
+            make(engine, ReportRequest("readiness", filter="nosuch:field"))
         with pytest.raises(BadInput):
-            make(engine, Request("activity", filter="nosuch:field"))
+            make(engine, ReportRequest("activity", filter="nosuch:field"))
 
 
 # --- tables of any length ---------------------------------------------------------------------------
@@ -286,8 +286,8 @@ def test_a_filter_narrows_the_figures(prepared_demo: Path) -> None:
 
 def test_the_list_of_devices_is_every_device_that_restarts(prepared_demo: Path) -> None:
     with open_engine(prepared_demo, read_only=True) as engine:
-        found = as_json(make(engine, Request("readiness")))
-        stream = open_table(engine, Request("readiness"), "devices")
+        found = as_json(make(engine, ReportRequest("readiness")))
+        stream = open_table(engine, ReportRequest("readiness"), "devices")
         rows = csv_rows("".join(table_lines(stream)))
     assert len(rows) == found["restarts"]
     assert {row["readiness"] for row in rows} <= {"not-ready", "unknown"}
@@ -296,9 +296,11 @@ def test_the_list_of_devices_is_every_device_that_restarts(prepared_demo: Path) 
 def test_the_list_of_decisions_follows_period_and_filter(demo_state: Path) -> None:
     with open_engine(demo_state, actor=Actor("ann", "here")) as engine:
         engine.carry_out(engine.plan(Approve(HOTPATCH, (), "tested")))
-        every = csv_rows("".join(table_lines(open_table(engine, Request("activity"), "decisions"))))
-        mine = csv_rows("".join(table_lines(open_table(engine, Request("activity", filter="by:ann"), "decisions"))))
-        before = Request("activity", "2020-01", "2020-02-03")
+        every = csv_rows("".join(table_lines(open_table(engine, ReportRequest("activity"), "decisions"))))
+        mine = csv_rows(
+            "".join(table_lines(open_table(engine, ReportRequest("activity", filter="by:ann"), "decisions")))
+        )
+        before = ReportRequest("activity", "2020-01", "2020-02-03")
         none = csv_rows("".join(table_lines(open_table(engine, before, "decisions"))))
     assert [row["reason"] for row in mine] == ["tested"]
     assert len(every) >= 1
@@ -326,7 +328,7 @@ def test_a_hundred_thousand_rows_need_no_memory() -> None:
 
 def test_a_table_that_is_not_there_names_those_that_are(prepared_demo: Path) -> None:
     with open_engine(prepared_demo, read_only=True) as engine, pytest.raises(NotFound, match="rings") as refused:
-        open_table(engine, Request("readiness"), "ringz")
+        open_table(engine, ReportRequest("readiness"), "ringz")
     assert refused.value.nearest[0] == "rings"
 
 
@@ -336,39 +338,39 @@ def test_a_table_that_is_not_there_names_those_that_are(prepared_demo: Path) -> 
 @pytest.mark.parametrize("words", ["2026", "2026-13", "2026-02-30", "May", "26-05", "2026-05-01T10:00", "１"])
 def test_what_is_no_month_and_no_day_is_refused(prepared_demo: Path, words: str) -> None:
     with open_engine(prepared_demo, read_only=True) as engine, pytest.raises(BadInput, match="neither a month"):
-        make(engine, Request("activity", words))
+        make(engine, ReportRequest("activity", words))
 
 
 @pytest.mark.parametrize("words", ["2014-12", "9999-01", "2101-01-01"])
 def test_a_month_out_of_range_is_told_as_that(prepared_demo: Path, words: str) -> None:
     with open_engine(prepared_demo, read_only=True) as engine, pytest.raises(BadInput, match="between 2015 and 2100"):
-        make(engine, Request("activity", words))
+        make(engine, ReportRequest("activity", words))
 
 
 @pytest.mark.parametrize("kind", ["activity", "compliance", "cost"])
 def test_a_period_that_begins_in_the_future_says_so(prepared_demo: Path, kind: str) -> None:
     with open_engine(prepared_demo, read_only=True) as engine, pytest.raises(BadInput, match="not begun") as refused:
-        make(engine, Request(kind, "2030-01"))
+        make(engine, ReportRequest(kind, "2030-01"))
     assert "--to" not in refused.value.instead
 
 
 def test_compliance_of_no_device_says_so(prepared_demo: Path) -> None:
     with open_engine(prepared_demo, read_only=True) as engine:
-        report = make(engine, Request("compliance", filter="name:zzzz")).report
+        report = make(engine, ReportRequest("compliance", filter="name:zzzz")).report
     assert report.subtitle == "No device matches: there is nothing to measure."
 
 
 @pytest.mark.parametrize("kind", ["activity", "compliance", "cost"])
 def test_a_period_that_ends_before_it_begins_is_refused(prepared_demo: Path, kind: str) -> None:
     with open_engine(prepared_demo, read_only=True) as engine, pytest.raises(BadInput, match="ends before"):
-        make(engine, Request(kind, "2026-05", "2026-03"))
+        make(engine, ReportRequest(kind, "2026-05", "2026-03"))
 
 
 def test_months_and_days_are_whole(prepared_demo: Path) -> None:
     with open_engine(prepared_demo, read_only=True) as engine:
-        month = as_json(make(engine, Request("activity", "2026-02", "2026-02")))
-        day = as_json(make(engine, Request("activity", "2026-02-03", "2026-02-03")))
-        leap = as_json(make(engine, Request("activity", "2024-02", "2024-02")))
+        month = as_json(make(engine, ReportRequest("activity", "2026-02", "2026-02")))
+        day = as_json(make(engine, ReportRequest("activity", "2026-02-03", "2026-02-03")))
+        leap = as_json(make(engine, ReportRequest("activity", "2024-02", "2024-02")))
     assert (month["since"], month["until"]) == ("2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z")
     assert (day["since"], day["until"]) == ("2026-02-03T00:00:00Z", "2026-02-04T00:00:00Z")
     assert leap["until"] == "2024-03-01T00:00:00Z"
@@ -376,7 +378,7 @@ def test_months_and_days_are_whole(prepared_demo: Path) -> None:
 
 def test_readiness_has_no_period(prepared_demo: Path) -> None:
     with open_engine(prepared_demo, read_only=True) as engine, pytest.raises(BadInput, match="has no period"):
-        make(engine, Request("readiness", "2026-01"))
+        make(engine, ReportRequest("readiness", "2026-01"))
 
 
 def test_the_report_says_where_it_comes_from(made: dict[str, Made]) -> None:

@@ -12,10 +12,10 @@ from msgspec.structs import replace
 
 from console.columns import FAILURE_TREE, FailureLine, due_cell, failure_lines, retry_cell
 from console.screens.failures import FailuresScreen
-from console.text import Severity
+from console.text import Tone
 from console.widgets.detail_panes import DetailPanes
 from engine import open_engine
-from engine.model.causes import Cause, Retry
+from engine.model.causes import Cause, RetryWorth
 from engine.model.intents import Retry as RetryIntent
 from engine.model.intents import Role, Target
 from engine.rules.failures import FailureGroupView, SlaState
@@ -74,12 +74,12 @@ def test_what_devices_share_stands_in_the_line(demo_state: Path) -> None:
 @pytest.mark.parametrize(
     ("retry", "after", "severity", "words"),
     [
-        (Retry.YES, "an hour", Severity.OK, "yes, after an hour"),
-        (Retry.AFTER_FIX, "the repair", Severity.DUE, "after the repair"),
-        (Retry.NO, "", Severity.FAILED, "no use"),
+        (RetryWorth.YES, "an hour", Tone.OK, "yes, after an hour"),
+        (RetryWorth.AFTER_FIX, "the repair", Tone.DUE, "after the repair"),
+        (RetryWorth.NO, "", Tone.FAILED, "no use"),
     ],
 )
-def test_retry_advice(demo_state: Path, retry: Retry, after: str, severity: Severity, words: str) -> None:
+def test_retry_advice(demo_state: Path, retry: RetryWorth, after: str, severity: Tone, words: str) -> None:
     cell = retry_cell(replace(views_of(demo_state)[0].group, retry=retry, retry_after=after))
     assert (cell.severity, cell.text) == (severity, words)
 
@@ -87,10 +87,10 @@ def test_retry_advice(demo_state: Path, retry: Retry, after: str, severity: Seve
 def test_due_says_how_urgent_it_is(demo_state: Path) -> None:
     sla = views_of(demo_state)[0].sla
     soon = replace(sla, state=SlaState.DUE_SOON, due_at=NOW + timedelta(hours=3))
-    assert (due_cell(sla, NOW).text, due_cell(sla, NOW).severity) == ("overdue", Severity.FAILED)
-    assert (due_cell(soon, NOW).text, due_cell(soon, NOW).severity) == ("in 3 h", Severity.AT_RISK)
-    assert due_cell(replace(soon, state=SlaState.OK), NOW).severity is Severity.NONE
-    assert due_cell(None, NOW).severity is Severity.NONE
+    assert (due_cell(sla, NOW).text, due_cell(sla, NOW).severity) == ("overdue", Tone.FAILED)
+    assert (due_cell(soon, NOW).text, due_cell(soon, NOW).severity) == ("in 3 h", Tone.AT_RISK)
+    assert due_cell(replace(soon, state=SlaState.OK), NOW).severity is Tone.NONE
+    assert due_cell(None, NOW).severity is Tone.NONE
 
 
 # --- into and back ----------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from console.dialogs.ring_rules import RULES as RULE_LIST
 from console.dialogs.ring_rules import RingRulesDialog, intent_for, mistake, values_of
 from console.screens.rings import RingsScreen, devices_filter
 from console.screens.rollout_verbs import concerns, scope_text, scopes_for
-from console.text import Severity, use_ascii
+from console.text import Tone, use_ascii
 from console.widgets.ring_list import RingList, bar_line
 from console.widgets.ring_plan import plan_text
 from console.widgets.ring_text import ring_text
@@ -74,28 +74,28 @@ def details(d: Desk) -> str:
 @pytest.mark.parametrize(
     ("changes", "severity", "words"),
     [
-        ({"devices": 0, "not_ready": 0, "pending": 0}, Severity.NONE, "no device"),
-        ({"approved": False, "opens_at": None}, Severity.NONE, "not approved"),
-        ({"opens_at": NOW + timedelta(days=5)}, Severity.DUE, "opens 18 May 09:00, in 5 d"),
-        ({"waits_for": "ring First"}, Severity.DUE, "waits for ring First"),
-        ({"stopped": "paused by eve: tickets"}, Severity.AT_RISK, "paused by eve: tickets"),
-        ({"opened_at": NOW, "active": 3, "pending": 5}, Severity.DUE, "under way since 13 May 09:00"),
-        ({"opened_at": NOW, "installed": 8, "pending": 0}, Severity.OK, "done"),
-        ({"opened_at": NOW, "installed": 7, "failed": 1, "pending": 0}, Severity.AT_RISK, "done but for 1 failed"),
-        ({"opened_at": NOW, "approved": False}, Severity.AT_RISK, "no approval"),
+        ({"devices": 0, "not_ready": 0, "pending": 0}, Tone.NONE, "no device"),
+        ({"approved": False, "opens_at": None}, Tone.NONE, "not approved"),
+        ({"opens_at": NOW + timedelta(days=5)}, Tone.DUE, "opens 18 May 09:00, in 5 d"),
+        ({"waits_for": "ring First"}, Tone.DUE, "waits for ring First"),
+        ({"stopped": "paused by eve: tickets"}, Tone.AT_RISK, "paused by eve: tickets"),
+        ({"opened_at": NOW, "active": 3, "pending": 5}, Tone.DUE, "under way since 13 May 09:00"),
+        ({"opened_at": NOW, "installed": 8, "pending": 0}, Tone.OK, "done"),
+        ({"opened_at": NOW, "installed": 7, "failed": 1, "pending": 0}, Tone.AT_RISK, "done but for 1 failed"),
+        ({"opened_at": NOW, "approved": False}, Tone.AT_RISK, "no approval"),
         (
             {"opened_at": NOW, "gate": (GateCondition("failed", "at most 10%", "40% (4 of 10)", False),)},
-            Severity.FAILED,
+            Tone.FAILED,
             "gate fails: failed 40% (4 of 10)",
         ),
         (
             {"opened_at": NOW, "gate": (GateCondition("installed", "at least 80%", "10% (1 of 8)", False),)},
-            Severity.DUE,
+            Tone.DUE,
             "under way",
         ),
     ],
 )
-def test_where_a_ring_stands(changes: dict[str, object], severity: Severity, words: str) -> None:
+def test_where_a_ring_stands(changes: dict[str, object], severity: Tone, words: str) -> None:
     found = ring_standing_cell(progress(**changes), NOW)
     assert found.severity is severity
     assert words in found.text

@@ -16,7 +16,7 @@ from console.columns import Cell, Column
 from console.messages import CursorMoved, RowOpened
 from console.settings import Settings
 from console.shell import Shell
-from console.text import Severity
+from console.text import Tone
 from console.themes import DEFAULTS, THEMES
 from console.widgets.small_table import SmallTable
 from engine.model.errors import StateUnusable
@@ -181,7 +181,7 @@ COLUMNS: tuple[Column[Thing], ...] = (
         "size",
         "Size",
         8,
-        lambda row, _: Cell(f"{row.size}", Severity.AT_RISK if row.size > 90 else Severity.NONE),
+        lambda row, _: Cell(f"{row.size}", Tone.AT_RISK if row.size > 90 else Tone.NONE),
         "right",
         sort="size",
         order=lambda row: (row.size,),

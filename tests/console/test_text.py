@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from console import text
 from console.reports import cells
-from console.text import MARK, Severity
+from console.text import MARK, Tone
 
 NOW = datetime(2026, 5, 13, 9, 0, tzinfo=UTC)
 
@@ -103,11 +103,11 @@ def test_ascii_is_ascii(raw: str) -> None:
 
 
 def test_signs_tell_severities_apart_with_and_without_unicode(only_ascii: None) -> None:
-    plain = [text.sign(each) for each in Severity if each]
+    plain = [text.sign(each) for each in Tone if each]
     assert len(set(plain)) == len(plain) == 5
     assert all(sign.isascii() and len(sign) == 1 for sign in plain)
     text.use_ascii(False)
-    signs = [text.sign(each) for each in Severity if each]
+    signs = [text.sign(each) for each in Tone if each]
     assert len(set(signs)) == 5
     assert all(text.cells(sign) == 1 for sign in signs)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from console.widgets.marks import Marks
-from console.widgets.window import Window
+from console.widgets.window import RowWindow
 
 LIST = list(range(1, 1001))
 
@@ -18,7 +18,7 @@ class WindowMachine(RuleBasedStateMachine):
     @initialize(height=st.integers(1, 40), size=st.integers(0, 1000))
     def begin(self, height: int, size: int) -> None:
         self.rows = LIST[:size]
-        self.window: Window[int] = Window(lambda row: row)
+        self.window: RowWindow[int] = RowWindow(lambda row: row)
         self.window.resize(height)
         self.top()
 
@@ -97,7 +97,7 @@ TestWindow = WindowMachine.TestCase
 
 @given(st.lists(st.integers(1, 50), unique=True, min_size=1), st.integers(1, 50))
 def test_the_cursor_stays_on_its_row_when_rows_change(rows: list[int], keep: int) -> None:
-    window: Window[int] = Window(lambda row: row)
+    window: RowWindow[int] = RowWindow(lambda row: row)
     window.resize(10)
     window.replace(LIST[:50], first=0, at_top=True, at_end=True)
     window.move_to(keep - 1)
@@ -106,7 +106,7 @@ def test_the_cursor_stays_on_its_row_when_rows_change(rows: list[int], keep: int
 
 
 def test_places_are_counted_from_one() -> None:
-    window: Window[int] = Window(lambda row: row)
+    window: RowWindow[int] = RowWindow(lambda row: row)
     window.resize(20)
     window.replace(LIST[:60], first=0, at_top=True, at_end=False)
     assert window.place() == (1, 20)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from engine.model.build import Architecture, OsBuild, Platform
 from engine.model.model import DeviceFacts, FormFactor, InstallAction, InstallState, Release, ReleaseKind, VbsState
-from engine.providers.base import Order, Report
+from engine.providers.base import InstallReport, Order
 from engine.providers.simulated import (
     NO_FAILURES,
     SCENARIOS,
@@ -86,7 +86,7 @@ def uninstall(**changes: object) -> Order:
     return order(**{"action": InstallAction.UNINSTALL, "result_build": BASELINE_BUILD, **changes})
 
 
-def lived(wanted: Order, seed: int = 1, faults: Faults = NO_FAILURES) -> tuple[Report, ...]:
+def lived(wanted: Order, seed: int = 1, faults: Faults = NO_FAILURES) -> tuple[InstallReport, ...]:
     return script(wanted, seed, faults)
 
 
@@ -97,12 +97,12 @@ def many(count: int = 1_500, **changes: object) -> list[Order]:
     return [order(device=device(name), install_id=n, **changes) for n, name in enumerate(living)]
 
 
-def tell(provider: SimulatedProvider, wanted: Order, now: datetime) -> Sequence[Report]:
+def tell(provider: SimulatedProvider, wanted: Order, now: datetime) -> Sequence[InstallReport]:
     """Ask without an event loop: the provider waits for nothing."""
     try:
         provider.report([wanted], now).send(None)
     except StopIteration as answer:
-        return cast("Sequence[Report]", answer.value)
+        return cast("Sequence[InstallReport]", answer.value)
     raise AssertionError("the simulated provider waited for something")
 
 

@@ -14,7 +14,7 @@ from engine import Engine, open_engine
 from engine.model.clock import FixedClock
 from engine.model.intents import Actor, Approve, Intent, Plan, Scope, Stop, StopKind
 from engine.model.records.fleet import ProviderRow
-from engine.providers.base import Capabilities, CheckIn, Order, Report
+from engine.providers.base import Capabilities, CheckIn, InstallReport, Order
 from engine.providers.graph.client import GraphClient, Limits
 from engine.providers.graph.config import to_json
 from engine.providers.graph.rings import read_rings
@@ -58,7 +58,7 @@ class Corp:
         return
         yield
 
-    async def report(self, orders: Any, now: datetime) -> tuple[Report, ...]:
+    async def report(self, orders: Any, now: datetime) -> tuple[InstallReport, ...]:
         self.orders: tuple[Order, ...] = tuple(orders)
         return ()
 

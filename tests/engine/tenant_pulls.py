@@ -16,7 +16,7 @@ from engine.engine import Engine
 from engine.model.clock import FixedClock
 from engine.model.intents import Actor, Role
 from engine.model.model import DeviceFacts
-from engine.rules.tenants.inventory import Pull, Stage
+from engine.rules.tenants.inventory import Pull, PullStage
 from engine.rules.tenants.model import PolicyKind, Reach, RingKind, TenantPicture, TenantPolicy, TenantRing
 from engine.tenants.pull import TenantIntake, lists
 from tests.tenant.fixtures import client_of
@@ -86,7 +86,7 @@ class Puller:
         async with client_of(self.tenant) as client:
             for _ in range(most):
                 pull = await self.intake().step(NAME, client)
-                if pull.stage is Stage.DONE:
+                if pull.stage is PullStage.DONE:
                     break
         return pull
 

@@ -18,7 +18,7 @@ from engine.files.devices import (
     IMPORT_PROVIDER,
     BadRow,
     DateOrder,
-    DeviceList,
+    DeviceFile,
     FileForm,
     ImportedRow,
     Row,
@@ -87,7 +87,7 @@ def write(tmp_path: Path) -> Writer:
 
 
 def rows(path: Path, **options: object) -> list[Row]:
-    with DeviceList(path, TOLD_AT, **options) as devices:  # type: ignore[arg-type]
+    with DeviceFile(path, TOLD_AT, **options) as devices:  # type: ignore[arg-type]
         return list(devices.rows())
 
 
@@ -162,7 +162,7 @@ def as_csv(*stated: dict[str, str], delimiter: str = ",") -> str:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_every_column_in_every_form(write: Writer, text: str, form: FileForm, encoding: str) -> None:
     path = write(text.encode(encoding))
-    with DeviceList(path, TOLD_AT) as devices:
+    with DeviceFile(path, TOLD_AT) as devices:
         assert devices.form is form
         (row,) = devices.rows()
     assert isinstance(row, ImportedRow)
@@ -186,7 +186,7 @@ def test_without_check_ins_the_facts_are_as_old_as_the_import(write: Writer) -> 
 
 def test_unknown_columns_are_named(write: Writer) -> None:
     path = write("name,Colour,,site\nA,red,,London\n")
-    with DeviceList(path, TOLD_AT) as devices:
+    with DeviceFile(path, TOLD_AT) as devices:
         assert devices.unknown_columns == ("Colour",)
         (row,) = devices.rows()
     assert isinstance(row, ImportedRow)
@@ -256,7 +256,7 @@ def test_the_platform_follows_from_build_and_edition_or_stays_open(
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 def test_the_export_of_intune(write: Writer, mark: str) -> None:
     path = write(mark + intune(intune_row()))
-    with DeviceList(path, TOLD_AT) as devices:
+    with DeviceFile(path, TOLD_AT) as devices:
         assert devices.form is FileForm.INTUNE
         assert "Enrollment date" in devices.unknown_columns
         (row,) = devices.rows()
@@ -553,7 +553,7 @@ def test_files_that_are_no_device_list(write: Writer, content: bytes, part: str)
 def test_files_that_are_not_there(tmp_path: Path) -> None:
     for path in (tmp_path / "gone.csv", tmp_path):
         with pytest.raises(BadInput, match="cannot be read") as caught:
-            DeviceList(path, TOLD_AT)
+            DeviceFile(path, TOLD_AT)
         assert str(tmp_path) not in str(caught.value) or path == tmp_path
 
 
@@ -584,7 +584,7 @@ def test_any_bytes_give_rows_or_a_reason(write: Writer, content: bytes) -> None:
 
 def test_rows_come_before_the_file_is_read_to_its_end(write: Writer) -> None:
     path = write("name,site\n" + "".join(f"N{number},London\n" for number in range(50_000)))
-    with DeviceList(path, TOLD_AT) as devices:
+    with DeviceFile(path, TOLD_AT) as devices:
         reading = devices.rows()
         next(reading)
         assert 0 < devices.position < devices.size / 4

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.model.causes import WAITS, Cause, Retry
+from engine.model.causes import WAITS, Cause, RetryWorth
 from engine.model.errors import BadInput
 from engine.rules.failures import errorcodes
 from engine.rules.failures.errorcodes import code_text, explain, known_codes, parse_code
@@ -88,7 +88,7 @@ def test_every_code_has_an_answer(code: int) -> None:
     assert knowledge.remedy
     assert knowledge.facility
     assert knowledge.source
-    assert (knowledge.retry is Retry.NO) is (knowledge.retry_after == "")
+    assert (knowledge.retry is RetryWorth.NO) is (knowledge.retry_after == "")
     assert knowledge == explain(code - 2**32)
 
 
@@ -222,7 +222,7 @@ def test_every_cause_has_advice_that_goes_with_its_retry() -> None:
     for cause in Cause:
         advice = cause.advice
         assert advice.remedy.endswith(".")
-        assert (advice.retry_after in WAITS) is (advice.retry is not Retry.NO)
+        assert (advice.retry_after in WAITS) is (advice.retry is not RetryWorth.NO)
 
 
 def test_the_table_is_complete_and_well_written() -> None:

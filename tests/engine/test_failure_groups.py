@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from engine import Engine
 from engine.model.build import OsBuild
-from engine.model.causes import Cause, Retry
+from engine.model.causes import Cause, RetryWorth
 from engine.model.errors import BadInput
 from engine.model.filters import parse
 from engine.model.records.fleet import DeviceQuery, DeviceRow
 from engine.rules.failures import Population, population_of, rates_for
 from engine.situation.failures import standing_part
 from engine.store import traits
-from engine.store.filter_sql import Condition
+from engine.store.filter_sql import SqlCondition
 from engine.store.traits import TRAITS
 from tests.engine.failure_states import APRIL, CLIENTS, MAY, fail, fail_instead, forget_failures, opened, succeed
 
@@ -168,7 +168,7 @@ def test_counts_are_kept_until_the_fleet_has_moved_on(demo_state: Path, monkeypa
         counted: list[int] = []
         count = traits.TraitStore._count
 
-        def noted(self: traits.TraitStore, kb: int, devices: Condition) -> Population:
+        def noted(self: traits.TraitStore, kb: int, devices: SqlCondition) -> Population:
             counted.append(kb)
             return count(self, kb, devices)
 
@@ -264,7 +264,7 @@ def test_a_view_joins_group_service_level_and_retry(demo_state: Path) -> None:
             "CBS_E_INSTALLERS_FAILED",
         )
         assert view.devices == view.retry.now + view.retry.waiting + view.retry.refused == 11
-        assert view.group.retry is Retry.AFTER_FIX
+        assert view.group.retry is RetryWorth.AFTER_FIX
         assert view.retry.needs == "the repair"
         assert "3 is the limit" in view.retry.why
         assert view.sla.open == 11
@@ -282,7 +282,7 @@ def test_a_back_off_is_told_with_its_time(demo_state: Path) -> None:
         ids = [row.id for row in clients(engine)[:8]]
         fail(engine, ids, code=0x8024402C, attempt=1)
         (view,) = engine.reads.failure_views()
-        if view.group.retry is Retry.YES:
+        if view.group.retry is RetryWorth.YES:
             assert (view.retry.now, view.retry.waiting, view.retry.needs) == (0, 8, "")
             assert view.retry.next_at is not None
             assert view.retry.next_at > engine.now()

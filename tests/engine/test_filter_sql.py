@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from engine.model.build import Architecture, OsBuild, Platform
-from engine.model.filters import Absent, Age, Comparison, Filter, FilterError, Op, Word, parse
+from engine.model.filters import Absent, Age, BareWord, Comparison, Filter, FilterError, Op, parse
 from engine.model.model import DeviceFacts, FormFactor, PolicyState
 from engine.store.connection import open_state
 from engine.store.devices import DeviceStore, fact_values
@@ -261,7 +261,7 @@ _devices = st.lists(
     max_size=6,
 )
 _terms = st.one_of(
-    st.builds(Word, st.sampled_from(["lon", "ALICE", "x_", "%", "1", "c.com"]), st.booleans()),
+    st.builds(BareWord, st.sampled_from(["lon", "ALICE", "x_", "%", "1", "c.com"]), st.booleans()),
     st.builds(
         Comparison,
         st.just("ring"),
@@ -303,9 +303,9 @@ _COMPARE = {
 }
 
 
-def _holds(term: Word | Comparison, facts: DeviceFacts, ring: int | None, state: str) -> bool:
+def _holds(term: BareWord | Comparison, facts: DeviceFacts, ring: int | None, state: str) -> bool:
     """What a term says about a device, read plainly."""
-    if isinstance(term, Word):
+    if isinstance(term, BareWord):
         wanted = term.text.casefold()
         found = any(wanted in text.casefold() for text in (facts.name, facts.user, facts.user_name))
     else:

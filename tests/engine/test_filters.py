@@ -16,18 +16,18 @@ from engine.model.filters import (
     VIEWS,
     Absent,
     Age,
+    BareWord,
     BuildNumber,
     Comparison,
     DaysAgo,
     ErrorCode,
+    FieldKind,
     Filter,
     FilterError,
     Kb,
-    Kind,
     Op,
     Term,
     Value,
-    Word,
     field_named,
     parse,
     suggest,
@@ -57,15 +57,15 @@ def test_the_example_of_the_design() -> None:
 @pytest.mark.parametrize(
     ("text", "term"),
     [
-        ("alice", Word("alice")),
-        ("-alice", Word("alice", negated=True)),
-        ('"alice meyer"', Word("alice meyer")),
-        ('"say ""hi"""', Word('say "hi"')),
-        ('"ready"', Word("ready")),
+        ("alice", BareWord("alice")),
+        ("-alice", BareWord("alice", negated=True)),
+        ('"alice meyer"', BareWord("alice meyer")),
+        ('"say ""hi"""', BareWord('say "hi"')),
+        ('"ready"', BareWord("ready")),
         ("READY", Comparison("readiness", Op.IS, ("ready",))),
         ("not-ready", Comparison("readiness", Op.IS, ("not-ready",))),
-        ("CONTOSO\\alice", Word("CONTOSO\\alice")),
-        ("10:30", Word("10:30")),
+        ("CONTOSO\\alice", BareWord("CONTOSO\\alice")),
+        ("10:30", BareWord("10:30")),
         ("ring!=last", Comparison("ring", Op.IS, ("last",), negated=True)),
         ("-ring!=last", Comparison("ring", Op.IS, ("last",))),
         ("ring=last", Comparison("ring", Op.IS, ("last",))),
@@ -173,16 +173,18 @@ def _values(name: str) -> st.SearchStrategy[Value]:
     ages = st.builds(Age, st.integers(0, 36_500), st.sampled_from("mhd"))
     days = st.dates(date(1970, 1, 1), date(2999, 12, 31))
     builds = st.builds(OsBuild, st.integers(1000, 999_999), st.integers(0, 99_999_999))
-    by_kind: dict[Kind, st.SearchStrategy[Value]] = {
-        Kind.TEXT: st.one_of(st.just(""), _texts),
-        Kind.NAME: st.one_of(_texts, *([st.just(Absent("none"))] if field.values else [])),
-        Kind.CHOICE: st.sampled_from([str(value) for value in field.values] or [""]),
-        Kind.BUILD: st.one_of(builds, st.builds(BuildNumber, st.integers(10_000, 29_999)), st.just(Absent("unknown"))),
-        Kind.MOMENT: st.one_of(ages, days, st.sampled_from([DaysAgo(0), DaysAgo(1), Absent(field.values[:1][0])]))
+    by_kind: dict[FieldKind, st.SearchStrategy[Value]] = {
+        FieldKind.TEXT: st.one_of(st.just(""), _texts),
+        FieldKind.NAME: st.one_of(_texts, *([st.just(Absent("none"))] if field.values else [])),
+        FieldKind.CHOICE: st.sampled_from([str(value) for value in field.values] or [""]),
+        FieldKind.BUILD: st.one_of(
+            builds, st.builds(BuildNumber, st.integers(10_000, 29_999)), st.just(Absent("unknown"))
+        ),
+        FieldKind.MOMENT: st.one_of(ages, days, st.sampled_from([DaysAgo(0), DaysAgo(1), Absent(field.values[:1][0])]))
         if field.values
         else st.nothing(),
-        Kind.KB: st.builds(Kb, st.integers(100_000, 99_999_999)),
-        Kind.CODE: st.builds(ErrorCode, st.integers(0, 2**32 - 1)),
+        FieldKind.KB: st.builds(Kb, st.integers(100_000, 99_999_999)),
+        FieldKind.CODE: st.builds(ErrorCode, st.integers(0, 2**32 - 1)),
     }
     return by_kind[field.kind]
 
@@ -192,17 +194,17 @@ def _comparisons(draw: st.DrawFn) -> Comparison:
     name = draw(st.sampled_from(FIELD_NAMES))
     field = field_named(name)
     assert field is not None
-    ops = [Op.IS, *([Op.EXACT] if field.kind is Kind.TEXT else [])]
+    ops = [Op.IS, *([Op.EXACT] if field.kind is FieldKind.TEXT else [])]
     op = draw(st.sampled_from(ops))
     values = tuple(draw(st.lists(_values(name), min_size=1, max_size=3)))
     ordered = [value for value in values if not isinstance(value, Absent)]
-    if field.kind in (Kind.BUILD, Kind.MOMENT) and ordered and draw(st.booleans()):
+    if field.kind in (FieldKind.BUILD, FieldKind.MOMENT) and ordered and draw(st.booleans()):
         op, values = draw(st.sampled_from([Op.LESS, Op.AT_MOST, Op.MORE, Op.AT_LEAST])), (ordered[0],)
     return Comparison(name, op, values, draw(st.booleans()))
 
 
 _filters = st.builds(
-    Filter, st.lists(st.one_of(st.builds(Word, _texts, st.booleans()), _comparisons()), max_size=4).map(tuple)
+    Filter, st.lists(st.one_of(st.builds(BareWord, _texts, st.booleans()), _comparisons()), max_size=4).map(tuple)
 )
 
 
@@ -281,7 +283,7 @@ def test_every_field_has_words_and_an_example_that_parses() -> None:
         (term,) = parse(each.example).terms
         assert isinstance(term, Comparison)
         assert term.field == each.name
-        assert bool(each.values) or each.kind is not Kind.CHOICE
+        assert bool(each.values) or each.kind is not FieldKind.CHOICE
         assert all(value in each.values for value in each.value_aliases.values())
 
 

@@ -13,7 +13,7 @@ from engine.providers.graph.config import made_from, to_json
 from engine.providers.graph.pacing import Limits
 from engine.providers.graph.permissions import permissions, read_scopes, write_scopes
 from engine.providers.graph.provider import GraphProvider
-from engine.providers.graph.steps import Step, StepState
+from engine.providers.graph.steps import CheckStep, StepState
 from tests.conftest import SHARED
 from tests.tenant.fixtures import TOKEN
 from tests.tenant.login import TENANT, jwt
@@ -31,7 +31,7 @@ def token_with(*granted: str, delegated: bool = False, **more: object) -> str:
 
 async def steps_of(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch, token: str = TOKEN, *, writes: bool = True, **given: str
-) -> Mapping[str, Step]:
+) -> Mapping[str, CheckStep]:
     tenant.state.write_tokens.add(token)
     monkeypatch.setenv("CHECKED_TOKEN", token)
     config = made_from(**{"base_url": tenant.base_url, "token_env": "CHECKED_TOKEN", **given})

@@ -19,7 +19,7 @@ from engine.providers.graph.facts import facts_of, notes_on, policy_of, vbs_of
 from engine.providers.graph.licences import read_licence
 from engine.providers.graph.members import read_member
 from engine.rules.readiness import Assigned, CheckResult, assess, licence_by_plans, with_notes
-from engine.rules.tenants.inventory import Enrolment, Told
+from engine.rules.tenants.inventory import Enrolment, ToldFacts
 
 NOW = datetime(2026, 5, 20, 8, tzinfo=UTC)
 ENTRY = {
@@ -43,10 +43,10 @@ ENTRY = {
 VBS = "deviceGuardVirtualizationBasedSecurityState"
 
 
-def told(detail: dict[str, Any] | None = None, **members: Any) -> Told:
+def told(detail: dict[str, Any] | None = None, **members: Any) -> ToldFacts:
     found = read_device({**ENTRY, **members})
     assert found is not None
-    return Told(
+    return ToldFacts(
         intune_id=found.intune_id,
         entra_id=found.entra_id,
         user_id=found.user_id,
@@ -263,7 +263,9 @@ def test_nothing_that_a_service_writes_breaks_the_reading(entry: dict[str, Any],
     found = read_device(entry)
     if found is not None:
         detail = read_detail({"hardwareInformation": hardware, "deviceHealthAttestationState": hardware})
-        made = Told(found.intune_id, found.entra_id, found.user_id, found.synced_at, found.told, detail, None, None)
+        made = ToldFacts(
+            found.intune_id, found.entra_id, found.user_id, found.synced_at, found.told, detail, None, None
+        )
         assert facts_of(made, "corp").name.isprintable()
         assert all(words.isprintable() for words in notes_on(made).values())
     for item in (entry, {"id": "x", "errors": asset, "enrollment": asset, "deviceId": asset}):

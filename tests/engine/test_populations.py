@@ -11,7 +11,7 @@ from engine import Engine, open_engine
 from engine.rules.failures import Population
 from engine.situation.populations import count_populations, mind_populations
 from engine.store import traits
-from engine.store.filter_sql import Condition
+from engine.store.filter_sql import SqlCondition
 
 PREFIX = "attempted-by:"
 
@@ -28,7 +28,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     found: list[int] = []
     count = traits.TraitStore._count
 
-    def noted(self: traits.TraitStore, kb: int, devices: Condition) -> Population:
+    def noted(self: traits.TraitStore, kb: int, devices: SqlCondition) -> Population:
         found.append(kb)
         return count(self, kb, devices)
 

@@ -33,7 +33,7 @@ from engine.rules.readiness import (
     CheckResult,
     Readiness,
     ReadinessSettings,
-    Stage,
+    ReadinessStage,
     age_words,
     assess,
     best_licence,
@@ -430,7 +430,7 @@ def test_every_check_has_one_rule_with_all_its_words() -> None:
         assert reason_words(rule.id) == rule.unmet
         assert reason_words(f"{rule.id}?") == rule.unknown
     assert {rule.audience for rule in RULES} == set(Audience)
-    assert {rule.stage for rule in RULES} == set(Stage)
+    assert {rule.stage for rule in RULES} == set(ReadinessStage)
 
 
 def test_reasons_in_words() -> None:

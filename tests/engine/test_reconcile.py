@@ -15,13 +15,13 @@ from engine.catalog.closing import Closings, closings_known_at
 from engine.model.build import Architecture, OsBuild, Platform
 from engine.model.model import Track
 from engine.rules.findings import (
-    Evidence,
     Failure,
     FindingVerdict,
+    InstallStep,
     Judge,
     Judgement,
+    LevelSource,
     Seen,
-    Step,
     TargetDevice,
     Why,
     history,
@@ -63,8 +63,8 @@ def build(text: str) -> OsBuild:
 
 def step(
     at: datetime, kb: int, after: str | None, before: str | None = None, *, id: int = 1, off: bool = False
-) -> Step:
-    return Step(
+) -> InstallStep:
+    return InstallStep(
         id=id,
         kb=kb,
         is_uninstall=off,
@@ -77,7 +77,7 @@ def step(
 
 def device(
     runs: str | None,
-    *steps: Step,
+    *steps: InstallStep,
     platform: Platform | None = P.WIN11_24H2,
     architecture: Architecture | None = A.X64,
     seen: tuple[Seen, ...] = (),
@@ -121,7 +121,7 @@ def test_the_hotpatch_closes_it_with_kb_build_twin_and_date() -> None:
         5089549,
         "26100.8457",
     )
-    assert (proof.at, proof.evidence, proof.install_id, proof.fixed_by) == (installed, Evidence.INSTALL, 77, 5089466)
+    assert (proof.at, proof.evidence, proof.install_id, proof.fixed_by) == (installed, LevelSource.INSTALL, 77, 5089466)
     assert found.next_baseline_at is not None
     assert found.next_baseline_at.date().isoformat() == "2026-07-14"
     words = reason(found)
@@ -202,7 +202,7 @@ def test_what_an_install_found_was_there_before_it() -> None:
     target = device("26100.8390", step(day("2026-05-15"), 5089466, "26100.8390", "26100.8246"))
     proof = judged("2026-05-20", target, APRIL, scanned="2026-05-16").proof
     assert proof is not None
-    assert proof.evidence is Evidence.BEFORE_INSTALL
+    assert proof.evidence is LevelSource.BEFORE_INSTALL
     assert proof.at == day("2026-05-15") - timedelta(hours=2)
 
 
@@ -428,4 +428,4 @@ def test_a_history_ends_where_the_device_stands() -> None:
     )
     levels = history(target, frozenset())
     assert [str(each.build) for each in levels] == ["26100.8246", "26100.8390", "26100.8457"]
-    assert [each.evidence for each in levels] == [Evidence.BEFORE_INSTALL, Evidence.INSTALL, Evidence.CHECK_IN]
+    assert [each.evidence for each in levels] == [LevelSource.BEFORE_INSTALL, LevelSource.INSTALL, LevelSource.CHECK_IN]

@@ -20,7 +20,7 @@ from engine.model.clock import FixedClock
 from engine.model.errors import BadInput, Refused
 from engine.model.model import DeviceFacts
 from engine.model.records.fleet import Anchor, AnchorKind
-from engine.rules.findings import Evidence, FindingVerdict, Reconciled, Why, next_step, reason
+from engine.rules.findings import FindingVerdict, LevelSource, Reconciled, Why, next_step, reason
 from engine.store.devices import fact_values
 from engine.store.installs import INSTALL_COLUMNS
 from engine.store.values import seconds
@@ -159,7 +159,7 @@ def test_the_proof_names_kb_build_twin_and_install(asks: Callable[..., list[Reco
     proof = asks(nessus([Row("LON-LT-0001", (MAY,))]), scanned_at=SEEN)[0].judgement.proof
     assert proof is not None
     assert (proof.kb, str(proof.build), proof.twin_kb, proof.at) == (5089466, "26100.8390", 5089549, BEFORE)
-    assert (proof.evidence, proof.install_id) == (Evidence.INSTALL, 1)
+    assert (proof.evidence, proof.install_id) == (LevelSource.INSTALL, 1)
 
 
 def test_several_cves_of_one_cell_are_findings_of_their_own(asks: Callable[..., list[Reconciled]]) -> None:
@@ -253,7 +253,7 @@ def test_an_install_that_a_tenant_told_of_is_no_record_of_when_it_was_installed(
         install(engine, device, 5089466, AFTER, "26100.8390", started_at=None)
         (found,) = (each.judgement for each in engine.reconcile([scan], scanned_at=AFTER + timedelta(hours=1)))
     assert found.proof is not None
-    assert (found.proof.evidence, found.proof.at, found.proof.install_id) == (Evidence.SEEN, AFTER, None)
+    assert (found.proof.evidence, found.proof.at, found.proof.install_id) == (LevelSource.SEEN, AFTER, None)
 
 
 # --- a CVE that the catalog has not heard of --------------------------------------------------------

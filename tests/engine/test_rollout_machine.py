@@ -40,7 +40,7 @@ from engine.model.intents import (
     Withdraw,
 )
 from engine.model.model import InstallState
-from engine.providers.base import Order, Report
+from engine.providers.base import InstallReport, Order
 from engine.providers.simulated import Faults, SimulatedProvider
 from engine.store.schema import recount
 from tests.engine.rollout_desk import MAY, SEED
@@ -68,7 +68,7 @@ class Moody(SimulatedProvider):
 
     mood = "well"
 
-    async def report(self, orders: Sequence[Order], now: datetime) -> Sequence[Report]:
+    async def report(self, orders: Sequence[Order], now: datetime) -> Sequence[InstallReport]:
         if self.mood == "away":
             raise Unreachable("No answer.", "The service is down.", "Try again later.")
         told = list(await super().report(orders, now))
@@ -76,7 +76,7 @@ class Moody(SimulatedProvider):
             return told[::2]
         if self.mood == "confused":
             return [
-                Report(each.install_id, each.at, InstallState.VERIFYING, "verify", 90, each.at)
+                InstallReport(each.install_id, each.at, InstallState.VERIFYING, "verify", 90, each.at)
                 if index % 3 == 0
                 else each
                 for index, each in enumerate(told)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.files.moments import DateOrder
-from engine.files.scans import BadLine, Finding, ScanFile, ScannedLine, Scanner, SkippedLine
+from engine.files.scans import BadLine, ScanFile, ScanFinding, ScannedLine, Scanner, SkippedLine
 from engine.files.scans.rows import cves_in
 from engine.model.errors import BadInput
 from tests.engine.scan_exports import (
@@ -49,10 +49,10 @@ def read(path: Path, dates: DateOrder = DateOrder.UNKNOWN) -> list[ScannedLine]:
         return list(scan.rows())
 
 
-def findings(path: Path) -> list[Finding]:
+def findings(path: Path) -> list[ScanFinding]:
     rows = read(path)
-    assert all(isinstance(row, Finding) for row in rows), rows
-    return [row for row in rows if isinstance(row, Finding)]
+    assert all(isinstance(row, ScanFinding) for row in rows), rows
+    return [row for row in rows if isinstance(row, ScanFinding)]
 
 
 def bad(path: Path) -> list[BadLine]:
@@ -86,14 +86,14 @@ def test_every_layout_tells_host_cves_and_time(form: str, write: Writer) -> None
 def test_what_the_scanner_calls_fixed_is_skipped(form: str, write: Writer) -> None:
     name, make = EXPORTS[form]
     rows = read(write(make([Row("a", CVES[:1], state="Fixed"), Row("b", CVES[:1])]), name))
-    assert [type(row) for row in rows] == [SkippedLine, Finding]
+    assert [type(row) for row in rows] == [SkippedLine, ScanFinding]
 
 
 def test_defender_names_changes_and_software_without_a_vulnerability(write: Writer) -> None:
     objects = defender_objects([Row("a", CVES[:1]), Row("b", ())])
     objects.append({**objects[0], "status": "Fixed"})
     rows = read(write("".join(json.dumps(each) + "\n" for each in objects), "delta.jsonl"))
-    assert [type(row) for row in rows] == [Finding, SkippedLine, SkippedLine]
+    assert [type(row) for row in rows] == [ScanFinding, SkippedLine, SkippedLine]
 
 
 def test_a_machine_without_a_name_is_told_by_its_id(write: Writer) -> None:
@@ -145,7 +145,7 @@ def test_a_quote_that_is_not_closed_costs_its_line_alone(write: Writer) -> None:
     text = nessus([Row("a", CVES[:1], title="one"), Row("b", CVES[:1])], quoting=0)
     broken = text.replace(",one,", ',"one,', 1)
     rows = read(write(broken))
-    assert any(isinstance(row, Finding) and row.hosts == ("b",) for row in rows)
+    assert any(isinstance(row, ScanFinding) and row.hosts == ("b",) for row in rows)
     assert any(isinstance(row, BadLine) and row.line == 2 for row in rows)
 
 
@@ -166,7 +166,7 @@ def test_a_bad_line_is_named_with_its_column_and_what_would_be_right(
     wrong = [row for row in rows if isinstance(row, BadLine)]
     assert (wrong[0].line, wrong[0].field) == (line, field)
     assert said in wrong[0].reason
-    assert any(isinstance(row, Finding) and row.hosts == ("b",) for row in rows)
+    assert any(isinstance(row, ScanFinding) and row.hosts == ("b",) for row in rows)
 
 
 def test_a_wrong_date_is_named(write: Writer) -> None:
@@ -181,7 +181,7 @@ def test_a_spreadsheets_dates_that_can_be_two_days_are_asked_about(write: Writer
     with pytest.raises(BadInput, match=r"scan\.csv.*--dates day-first"):
         read(path)
     rows = read(path, DateOrder.DAY_FIRST)
-    assert isinstance(rows[0], Finding)
+    assert isinstance(rows[0], ScanFinding)
     assert rows[0].seen_at == datetime(2026, 6, 5, 6, 30, tzinfo=UTC)
 
 
@@ -233,7 +233,7 @@ def test_json_that_breaks_off_says_where_and_lines_do_not(write: Writer) -> None
         read(write('{"@odata.context": "x", "value": [' + json.dumps(objects[0]) + ", {", "pages.json"))
     lines = json.dumps(objects[0]) + "\n{nonsense\n" + json.dumps(objects[1]) + "\n"
     rows = read(write(lines, "lines.jsonl"))
-    assert [type(row) for row in rows] == [Finding, BadLine, Finding]
+    assert [type(row) for row in rows] == [ScanFinding, BadLine, ScanFinding]
     assert [row.line for row in rows] == [1, 2, 3]
 
 
@@ -297,7 +297,7 @@ def test_noise_is_refused_or_read_and_never_anything_else(
         except BadInput:
             continue
         for row in rows:
-            if isinstance(row, Finding):
+            if isinstance(row, ScanFinding):
                 f"{row.hosts}{row.title}{row.finding_id}".encode()
 
 

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from engine.model.build import OsBuild
 from engine.model.model import DeviceFacts, FormFactor, InstallState, ReleaseKind
-from engine.providers.base import Order, Provider, Report
+from engine.providers.base import InstallReport, Order, Provider
 from engine.providers.simulated import (
     NO_FAILURES,
     Faults,
@@ -239,10 +239,10 @@ async def test_reports_of_many_orders_come_in_the_order_of_time() -> None:
     assert {each.install_id for each in reports} == set(range(30))
 
 
-def live_through(wanted: Order, provider: SimulatedProvider) -> list[Report]:
+def live_through(wanted: Order, provider: SimulatedProvider) -> list[InstallReport]:
     """What a runner sees that asks whenever it was told to, keeping only state and stage between."""
     now = wanted.requested_at
-    seen: list[Report] = []
+    seen: list[InstallReport] = []
     for _ in range(40):
         reports = tell(provider, wanted, now)
         assert reports, "an order is always answered"
@@ -274,7 +274,7 @@ def test_asking_at_any_time_misses_no_step_and_never_goes_back(
     # Each question goes to a new provider, as after a process that was killed.
     life = script(wanted, seed, faults)
     order_now, now = wanted, wanted.requested_at
-    told: list[Report] = []
+    told: list[InstallReport] = []
     for pause in [timedelta(0), *pauses]:
         now += pause
         reports = tell(SimulatedProvider(seed, faults), order_now, now)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from engine.model.build import Platform
 from engine.model.errors import BadInput
 from engine.model.model import ReleaseKind, VbsState
-from engine.providers.base import Order, Report
+from engine.providers.base import InstallReport, Order
 from engine.providers.simulated import (
     NO_FAILURES,
     SCENARIOS,
@@ -41,7 +41,7 @@ from tests.engine.simulated_orders import (
 # --- failures -----------------------------------------------------------------------------------------
 
 
-def outcomes(orders: Sequence[Order], faults: Faults, seed: int = 3) -> list[Report]:
+def outcomes(orders: Sequence[Order], faults: Faults, seed: int = 3) -> list[InstallReport]:
     return [script(each, seed, faults)[-1] for each in orders]
 
 

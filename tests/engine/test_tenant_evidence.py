@@ -7,7 +7,7 @@ from pathlib import Path
 from engine.model.build import OsBuild
 from engine.model.intents import Approve
 from engine.model.records.reports import Mark, RestartSums
-from engine.rules.findings import Evidence
+from engine.rules.findings import LevelSource
 from tests.engine.scan_exports import Row, nessus
 from tests.engine.tenant_desk import BOARD, MAY, desk
 from tests.tenant.server import Tenant
@@ -44,6 +44,6 @@ async def test_a_hotpatch_that_a_pull_told_of_protects_and_proves_no_restart_avo
         scan.write_text(nessus([Row(row["name"], (CVE,))]))
         (found,) = (each.judgement for each in corp.engine.reconcile([scan]))
         assert found.proof is not None
-        assert (found.proof.evidence, found.proof.install_id) == (Evidence.SEEN, None)
+        assert (found.proof.evidence, found.proof.install_id) == (LevelSource.SEEN, None)
     finally:
         corp.engine.close()

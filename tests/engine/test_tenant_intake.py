@@ -12,7 +12,7 @@ from engine.model.errors import LeaseHeld, Refused
 from engine.model.intents import Role
 from engine.model.model import CheckId, PolicyState, VbsState
 from engine.model.records.fleet import DeviceQuery
-from engine.rules.tenants.inventory import Stage
+from engine.rules.tenants.inventory import PullStage
 from engine.store.tenant_pull import PullStore
 from engine.tenants.pull import batches
 from tests.engine.tenant_pulls import NAME, Puller, facts, picture, policy, puller, ring, tells
@@ -31,11 +31,11 @@ def asked(tenant: Tenant) -> Counter[str]:
 
 
 async def test_devices_come_in_with_details_licences_policies_and_rings(corp: Puller) -> None:
-    seen: list[Stage] = []
+    seen: list[PullStage] = []
     report = await corp.pull(progress=lambda each: seen.append(each.stage))
     assert (report.done, report.rows, report.added.devices, report.faults) == (True, 25, 25, ())
     assert report.form == "Microsoft Graph"
-    assert list(dict.fromkeys(seen)) == [Stage.DEVICES, *list(Stage)[1:8]]
+    assert list(dict.fromkeys(seen)) == [PullStage.DEVICES, *list(PullStage)[1:8]]
     rows = {row.name: row for row in corp.engine.reads.each_device(DeviceQuery())}
     assert Counter(row.ring for row in rows.values()) == {"Test": 2, "First": 5, "Broad": 18}
     first = facts(corp, 0)
@@ -164,7 +164,7 @@ async def test_killed_after_any_step_it_goes_on_there_and_asks_for_nothing_twice
     tenant.state.page_size = 4
     whole = puller(tenant, tmp_path / "whole.db", empty_fleet)
     steps = 0
-    while (await whole.steps(1)).stage is not Stage.DONE:
+    while (await whole.steps(1)).stage is not PullStage.DONE:
         steps += 1
     reference, requests = whole.fleet(), asked(tenant)
     whole.engine.close()
@@ -268,7 +268,7 @@ async def test_the_age_of_the_data_is_that_of_its_oldest_fact(corp: Puller) -> N
     corp.later(hours=3)
     await corp.steps(1)
     found = pulls.freshness("CORP")
-    assert (found.finished_at, found.oldest_fact_at, found.stage) == (begun, begun, Stage.DEVICES)
+    assert (found.finished_at, found.oldest_fact_at, found.stage) == (begun, begun, PullStage.DEVICES)
     await corp.pull()
     found = pulls.freshness(NAME)
     assert (found.finished_at, found.oldest_fact_at) == (corp.clock.now(), begun)

@@ -9,7 +9,7 @@ import pytest
 
 from engine.model.intents import Approve
 from engine.providers.graph.reports import JOBS
-from engine.rules.tenants.inventory import Stage
+from engine.rules.tenants.inventory import PullStage
 from engine.store.tenant_outcomes import KEEP, ExportState
 from engine.tenants.pull import TenantIntake
 from tests.engine.tenant_desk import BOARD, MAY, NAME, Desk, desk
@@ -103,9 +103,9 @@ async def test_a_dry_run_reads_alerts_and_asks_for_no_export(corp: Desk) -> None
 
 async def test_killed_after_any_step_no_export_is_asked_for_twice(corp: Desk) -> None:
     reports.slow(corp.tenant.state, 3)
-    stage = Stage.DEVICES
+    stage = PullStage.DEVICES
     steps = 0
-    while stage is not Stage.DONE:
+    while stage is not PullStage.DONE:
         async with client_of(corp.tenant) as client:
             stage = (await intake(corp).step(NAME, client)).stage
         with corp.store.transaction():

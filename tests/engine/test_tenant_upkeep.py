@@ -13,7 +13,7 @@ import pytest
 from engine.model.errors import SignInNeeded
 from engine.model.intents import Approve
 from engine.providers.graph.client import GraphClient
-from engine.rules.tenants.inventory import Stage
+from engine.rules.tenants.inventory import PullStage
 from engine.tenants.upkeep import TenantUpkeep
 from tests.engine.tenant_desk import BOARD, MAY, NAME, Corp, Desk, desk
 from tests.tenant import reports
@@ -51,7 +51,7 @@ async def test_what_is_fresh_is_left_alone_and_what_is_old_is_pulled(corp: Desk)
     corp.tenant.state.devices.delete(3)
     await turn(corp, work)
     found = corp.store.tenant_pulls.freshness(NAME)
-    assert (found.finished_at, found.stage, found.is_claimed) == (corp.clock.now(), Stage.DONE, False)
+    assert (found.finished_at, found.stage, found.is_claimed) == (corp.clock.now(), PullStage.DONE, False)
     assert work.turn(corp.clock.now()) > 5
     corp.tenant.requests.clear()
     await turn(corp, work)
@@ -66,7 +66,7 @@ async def test_a_turn_does_not_wait_for_the_pull(corp: Desk) -> None:
     assert tenants.is_pulling
     assert result.next_at is not None
     await tenants.settle()
-    assert corp.store.tenant_pulls.freshness(NAME).stage is Stage.DONE
+    assert corp.store.tenant_pulls.freshness(NAME).stage is PullStage.DONE
 
 
 async def test_the_first_pull_is_a_persons_and_so_may_all_be(tenant: Tenant, corp: Desk, tmp_path: Path) -> None:
@@ -131,9 +131,9 @@ async def test_one_that_is_stopped_gives_the_pull_back_and_the_next_goes_on(corp
     work.stop()
     await asyncio.wait([task])
     found = corp.store.tenant_pulls.freshness(NAME)
-    assert (found.is_claimed, found.stage is Stage.DONE) == (False, False)
+    assert (found.is_claimed, found.stage is PullStage.DONE) == (False, False)
     await turn(corp, upkeep(corp))
-    assert corp.store.tenant_pulls.freshness(NAME).stage is Stage.DONE
+    assert corp.store.tenant_pulls.freshness(NAME).stage is PullStage.DONE
 
 
 async def test_an_export_that_takes_its_time_is_looked_at_by_later_turns(corp: Desk) -> None:
@@ -142,7 +142,7 @@ async def test_an_export_that_takes_its_time_is_looked_at_by_later_turns(corp: D
     corp.later(hours=5)
     work = upkeep(corp)
     turns = 0
-    while corp.store.tenant_pulls.freshness(NAME).stage is not Stage.DONE or not turns:
+    while corp.store.tenant_pulls.freshness(NAME).stage is not PullStage.DONE or not turns:
         await turn(corp, work)
         corp.later(seconds=20)
         turns += 1

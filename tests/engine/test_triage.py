@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.model.causes import Cause, Retry
+from engine.model.causes import Cause, RetryWorth
 from engine.model.errors import BadInput
 from engine.model.model import Severity
 from engine.rules.failures import (
@@ -56,7 +56,7 @@ def test_groups_go_by_cause_then_code() -> None:
     ]
     first = groups[0]
     assert first.key == "component-store/0x800F0831"
-    assert first.retry is Retry.AFTER_FIX
+    assert first.retry is RetryWorth.AFTER_FIX
     assert first.retry_after == "the repair"
     assert first.remedy
     assert first.kbs == (5089466,)
@@ -178,7 +178,7 @@ def test_a_network_failure_is_retried_with_growing_waits_up_to_a_limit() -> None
         assert not early.allowed
         assert early.not_before == NOW + wait * HOUR
         assert retry_decision(code, attempts, NOW, NOW + wait * HOUR).allowed
-    over = retry_decision(code, RETRY_LIMITS[Retry.YES], NOW, NOW + 30 * DAY)
+    over = retry_decision(code, RETRY_LIMITS[RetryWorth.YES], NOW, NOW + 30 * DAY)
     assert (over.allowed, over.not_before) == (False, None)
     assert "Escalate" in over.why
 

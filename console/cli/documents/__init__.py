@@ -5,7 +5,7 @@ Pure. Times are ISO 8601 in UTC, builds and KBs as people write them, unknown va
 
 from __future__ import annotations
 
-from console.cli.documents.devices import Totals, device, device_row, install, readiness, totals
+from console.cli.documents.devices import FleetSums, device, device_row, install, readiness, totals
 from console.cli.documents.events import active, as_of, attention, audit, compliance, state_info
 from console.cli.documents.evidence import compliance_report, cost_report
 from console.cli.documents.failures import answer, escalation, failure_case, failure_group, known_problem
@@ -35,7 +35,7 @@ from console.cli.documents.values import Document, iso, plain
 
 __all__ = [
     "Document",
-    "Totals",
+    "FleetSums",
     "active",
     "activity_report",
     "answer",

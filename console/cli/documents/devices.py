@@ -126,7 +126,7 @@ def install(each: Install) -> Document:
     }
 
 
-class Totals(Struct, frozen=True):
+class FleetSums(Struct, frozen=True):
     """Sums over the kept totals."""
 
     devices: int
@@ -138,7 +138,7 @@ class Totals(Struct, frozen=True):
     tracks: dict[str, int]
 
 
-def totals(counts: Iterable[Count]) -> Totals:
+def totals(counts: Iterable[Count]) -> FleetSums:
     """The kept totals as the funnel, and by word."""
     rows = list(counts)
 
@@ -152,7 +152,7 @@ def totals(counts: Iterable[Count]) -> Totals:
             found[word] = found.get(word, 0) + each.devices
         return dict(sorted(found.items()))
 
-    return Totals(
+    return FleetSums(
         devices=total(rows),
         protected=total(each for each in rows if each.protected),
         funnel={

@@ -8,7 +8,7 @@ from console.cli.documents.values import Document, build_text, code_text, iso, o
 from engine.rules.findings import FindingVerdict, next_step, reason
 
 if TYPE_CHECKING:
-    from engine.evidence.scanners import Tally
+    from engine.evidence.scanners import ScanTally
     from engine.rules.findings import Proof, Reconciled
 
 
@@ -53,7 +53,7 @@ def _proof(proof: Proof) -> Document:
     }
 
 
-def reconciliation(tally: Tally) -> Document:
+def reconciliation(tally: ScanTally) -> Document:
     """What came out: counts by verdict and reason, the files, the lines that could not be read."""
     return {
         "total": tally.findings,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from console.cli.documents.values import Document, build_text, day, iso, optional_kb
 
 if TYPE_CHECKING:
-    from console.reports.model import Origin
+    from console.reports.model import ReportOrigin
     from engine.model.records.fleet import AuditRow, DeviceRow
     from engine.rules.evidence.activity import ActivityReport
     from engine.rules.readiness.summary import ReadinessReport, VerdictCount
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _DECIMALS = 6
 
 
-def origin(found: Origin) -> Document:
+def origin(found: ReportOrigin) -> Document:
     """Who made a report, when, and from which state."""
     return {
         "made": iso(found.made_at),

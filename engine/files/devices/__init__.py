@@ -3,8 +3,8 @@
 Imports call it. It reads and checks, one row at a time; what becomes of the rows is decided elsewhere.
 """
 
-from engine.files.devices.columns import COLUMNS, Column, format_table
-from engine.files.devices.reading import IMPORT_PROVIDER, DeviceList, FileForm, read_devices
+from engine.files.devices.columns import COLUMNS, ImportColumn, format_table
+from engine.files.devices.reading import IMPORT_PROVIDER, DeviceFile, FileForm, read_devices
 from engine.files.devices.rows import BadRow, ImportedRow, Row, SkippedRow
 from engine.files.moments import DateOrder
 
@@ -12,10 +12,10 @@ __all__ = [
     "COLUMNS",
     "IMPORT_PROVIDER",
     "BadRow",
-    "Column",
     "DateOrder",
-    "DeviceList",
+    "DeviceFile",
     "FileForm",
+    "ImportColumn",
     "ImportedRow",
     "Row",
     "SkippedRow",

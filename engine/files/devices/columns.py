@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 
 
-class Column(Struct, frozen=True):
+class ImportColumn(Struct, frozen=True):
     """One column of our format; `aliases` are other headers that mean it, as Intune and Graph write them."""
 
     name: str
@@ -20,61 +20,63 @@ class Column(Struct, frozen=True):
     aliases: tuple[str, ...] = ()
 
 
-COLUMNS: tuple[Column, ...] = (
-    Column("name", "the device's name; the only column that must be there", "LON-LT-0042", "", ("Device name",)),
-    Column(
+COLUMNS: tuple[ImportColumn, ...] = (
+    ImportColumn("name", "the device's name; the only column that must be there", "LON-LT-0042", "", ("Device name",)),
+    ImportColumn(
         "id",
         "what tells two devices apart for ever; without it the name does",
         "9de5069c-5afe-602b-2ea0-a04b66beb2c0",
         "",
         ("Device ID", "external id"),
     ),
-    Column("ring", "the ring it belongs to", "Broad"),
-    Column(
+    ImportColumn("ring", "the ring it belongs to", "Broad"),
+    ImportColumn(
         "platform",
         "the Windows version; worked out from build and edition where it is missing",
         "win11-24h2",
         "win11-24h2, win11-25h2, server-2025, server-2022, other",
     ),
-    Column("architecture", "the processor", "x64", "x64, arm64", ("ProcessorArchitecture", "arch")),
-    Column("build", "build and revision", "26100.8390", "", ("OS version", "os build")),
-    Column("edition", "name of the edition, or EditionID", "Enterprise", "", ("SkuFamily", "sku")),
-    Column("form", "what kind of machine", "laptop", "laptop, desktop, server, cloud-pc", ("form factor",)),
-    Column("user", "the primary user's sign-in name", "alice.meyer@contoso.com", "", ("Primary user UPN", "UPN")),
-    Column("user_name", "the primary user's full name", "Alice Meyer", "", ("Primary user display name",)),
-    Column("domain", "the user's domain", "CONTOSO"),
-    Column("serial", "serial number", "PF3K7Q2", "", ("Serial number",)),
-    Column("asset_tag", "asset tag", "A-10042", "", ("asset",)),
-    Column("site", "where it stands", "London"),
-    Column("model", "hardware model", "Latitude 7450"),
-    Column("driver", "a driver that matters for grouping failures", "Intel Graphics 31.0.101"),
-    Column("cores", "processor cores, for the cost of servers", "16", "1 to 4096"),
-    Column("licence", "key, name or part number of the licence", "m365-e3", "", ("license",)),
-    Column(
+    ImportColumn("architecture", "the processor", "x64", "x64, arm64", ("ProcessorArchitecture", "arch")),
+    ImportColumn("build", "build and revision", "26100.8390", "", ("OS version", "os build")),
+    ImportColumn("edition", "name of the edition, or EditionID", "Enterprise", "", ("SkuFamily", "sku")),
+    ImportColumn("form", "what kind of machine", "laptop", "laptop, desktop, server, cloud-pc", ("form factor",)),
+    ImportColumn("user", "the primary user's sign-in name", "alice.meyer@contoso.com", "", ("Primary user UPN", "UPN")),
+    ImportColumn("user_name", "the primary user's full name", "Alice Meyer", "", ("Primary user display name",)),
+    ImportColumn("domain", "the user's domain", "CONTOSO"),
+    ImportColumn("serial", "serial number", "PF3K7Q2", "", ("Serial number",)),
+    ImportColumn("asset_tag", "asset tag", "A-10042", "", ("asset",)),
+    ImportColumn("site", "where it stands", "London"),
+    ImportColumn("model", "hardware model", "Latitude 7450"),
+    ImportColumn("driver", "a driver that matters for grouping failures", "Intel Graphics 31.0.101"),
+    ImportColumn("cores", "processor cores, for the cost of servers", "16", "1 to 4096"),
+    ImportColumn("licence", "key, name or part number of the licence", "m365-e3", "", ("license",)),
+    ImportColumn(
         "management",
         "what manages it",
         "intune",
         "intune, azure, arc, azure-local, none, unknown",
         ("Managed by",),
     ),
-    Column("policy", "the hotpatch switch of its quality update policy", "allow", "allow, block, no-policy, unknown"),
-    Column("policy_name", "name of that policy", "Hotpatch default"),
-    Column(
+    ImportColumn(
+        "policy", "the hotpatch switch of its quality update policy", "allow", "allow, block, no-policy, unknown"
+    ),
+    ImportColumn("policy_name", "name of that policy", "Hotpatch default"),
+    ImportColumn(
         "subscription",
         "hotpatch enablement of a server in Azure Arc",
         "enabled",
         "enabled, pending, action-required, disabled, unknown",
     ),
-    Column(
+    ImportColumn(
         "vbs",
         "virtualization-based security: 2, 1, 0 or in words",
         "running",
         "running, enabled-not-running, off, unknown",
     ),
-    Column("chpe", "CHPE on Arm64", "disabled", "disabled, enabled, unknown"),
-    Column("restart_pending", "whether a restart is pending", "no", "yes, no"),
-    Column("boot_at", "last start", "2026-05-04T07:12:00Z", "a time; UTC where it names no zone", ("last boot",)),
-    Column(
+    ImportColumn("chpe", "CHPE on Arm64", "disabled", "disabled, enabled, unknown"),
+    ImportColumn("restart_pending", "whether a restart is pending", "no", "yes, no"),
+    ImportColumn("boot_at", "last start", "2026-05-04T07:12:00Z", "a time; UTC where it names no zone", ("last boot",)),
+    ImportColumn(
         "last_seen_at",
         "last check-in, the age of all facts; without the column, the time of the import",
         "2026-05-12T16:40:00Z",

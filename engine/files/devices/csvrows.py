@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from engine.files.csvsource import RowSource, delimiter_of
 from engine.files.devices.columns import COLUMNS, is_intune, meaning
-from engine.files.devices.rows import BadRow, ImportedRow, Row, RowReader
+from engine.files.devices.rows import BadRow, DeviceRowReader, ImportedRow, Row
 from engine.files.lines import Lines, is_foreign
 from engine.model.errors import BadInput
 
@@ -60,7 +60,7 @@ class Header:
                 first[field] = name
 
 
-def read_csv(lines: Lines, header: Header, reader: RowReader) -> Iterator[Row]:
+def read_csv(lines: Lines, header: Header, reader: DeviceRowReader) -> Iterator[Row]:
     """The rows after the header."""
     has_last_seen = "last_seen_at" in header.fields
     places = [(place, field) for place, field in enumerate(header.fields) if field]

@@ -11,14 +11,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from engine.files.devices.columns import is_intune, meaning
-from engine.files.devices.rows import BadRow, Row, RowReader
+from engine.files.devices.rows import BadRow, DeviceRowReader, Row
 from engine.files.jsonsource import JsonWindow, line_object
 from engine.files.lines import Lines
 
 _MOST_KEYS = 200
 
 
-def read_lines(lines: Lines, reader: RowReader) -> Iterator[Row]:
+def read_lines(lines: Lines, reader: DeviceRowReader) -> Iterator[Row]:
     """One object a line; a line that is none costs that line."""
     while line := lines.next():
         if not line.strip():
@@ -27,7 +27,7 @@ def read_lines(lines: Lines, reader: RowReader) -> Iterator[Row]:
         yield BadRow(lines.number, "", wrong) if wrong else _row(lines.number, stated, reader)
 
 
-def read_array(lines: Lines, reader: RowReader) -> Iterator[Row]:
+def read_array(lines: Lines, reader: DeviceRowReader) -> Iterator[Row]:
     """The objects of one array.
 
     Raises:
@@ -75,7 +75,7 @@ def _keys(names: tuple[str, ...]) -> _Keys:
     )
 
 
-def _row(line: int, stated: Any, reader: RowReader) -> Row:
+def _row(line: int, stated: Any, reader: DeviceRowReader) -> Row:
     if not isinstance(stated, dict):
         return BadRow(line, "", f"a device must be an object, this is {_kind(stated)}")
     if len(stated) > _MOST_KEYS:

@@ -12,7 +12,7 @@ from pathlib import Path
 from engine.files.csvsource import RowSource
 from engine.files.devices.csvrows import Header, read_csv
 from engine.files.devices.jsonrows import read_array, read_lines
-from engine.files.devices.rows import Row, RowReader
+from engine.files.devices.rows import DeviceRowReader, Row
 from engine.files.linefile import LineFile
 from engine.files.lines import Lines
 from engine.files.moments import DateOrder, order_shown_by
@@ -33,7 +33,7 @@ class FileForm(StrEnum):
     JSON_LINES = "JSON, one object a line"
 
 
-class DeviceList(LineFile):
+class DeviceFile(LineFile):
     """A device list on disk. Only one row of it is in memory at a time."""
 
     def __init__(
@@ -72,7 +72,9 @@ class DeviceList(LineFile):
             self.unknown_columns = self._header.unknown
             if dates is DateOrder.UNKNOWN:
                 dates = _order_in(path, self._header)
-        self._reader = RowReader(intune=self.form is FileForm.INTUNE, told_at=told_at, provider=provider, dates=dates)
+        self._reader = DeviceRowReader(
+            intune=self.form is FileForm.INTUNE, told_at=told_at, provider=provider, dates=dates
+        )
 
     def rows(self) -> Iterator[Row]:
         """The rows, once.
@@ -90,8 +92,8 @@ class DeviceList(LineFile):
 
 
 def read_devices(path: Path, told_at: datetime, *, provider: str = IMPORT_PROVIDER) -> Iterator[Row]:
-    """The rows of a device list; see `DeviceList`."""
-    yield from DeviceList(path, told_at, provider=provider).rows()
+    """The rows of a device list; see `DeviceFile`."""
+    yield from DeviceFile(path, told_at, provider=provider).rows()
 
 
 def _order_in(path: Path, header: Header) -> DateOrder:

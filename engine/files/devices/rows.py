@@ -52,7 +52,7 @@ class SkippedRow(Struct, frozen=True):
 Row = ImportedRow | BadRow | SkippedRow
 
 
-class RowReader:
+class DeviceRowReader:
     """Makes rows of one file: knows its form, its order of dates, and which devices it has named already."""
 
     def __init__(self, *, intune: bool, told_at: datetime, provider: str, dates: DateOrder) -> None:

@@ -25,7 +25,7 @@ class Scanner(StrEnum):
 _LABELS = {Scanner.NESSUS: "Nessus", Scanner.QUALYS: "Qualys", Scanner.DEFENDER: "Microsoft Defender"}
 
 
-class Finding(Struct, frozen=True):
+class ScanFinding(Struct, frozen=True):
     """One row: a host, and the vulnerabilities that the scanner says it has."""
 
     line: int

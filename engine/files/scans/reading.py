@@ -18,7 +18,7 @@ from engine.files.lines import Lines
 from engine.files.moments import AmbiguousDate, DateOrder, order_shown_by, read_moment
 from engine.files.scans.finding import BadLine, Scanner
 from engine.files.scans.layouts import Layout, Places, known_layouts, recognise
-from engine.files.scans.rows import RowReader, ScannedLine, text_of
+from engine.files.scans.rows import ScannedLine, ScanRowReader, text_of
 from engine.model.errors import BadInput
 
 _LOOKED_AT = 2_000
@@ -162,7 +162,7 @@ class _Table:
                 yield line, cells, source
 
     def rows(self, dates: DateOrder) -> Iterator[ScannedLine]:
-        reader = RowReader(self.places, dates)
+        reader = ScanRowReader(self.places, dates)
         index = {name: place for place, name in reversed(list(enumerate(self._names)))}
         wanted = [index[name] for name in reader.columns]
         width = len(self._names)
@@ -226,9 +226,9 @@ def _array(window: JsonWindow, *, is_page: bool) -> Iterator[tuple[int, Any, str
 
 
 @lru_cache(maxsize=64)
-def _reader_of(names: tuple[str, ...], dates: DateOrder) -> RowReader | None:
+def _reader_of(names: tuple[str, ...], dates: DateOrder) -> ScanRowReader | None:
     places = recognise(names)
-    return None if places is None else RowReader(places, dates)
+    return None if places is None else ScanRowReader(places, dates)
 
 
 def _read_object(line: int, stated: Any, dates: DateOrder) -> ScannedLine | None:

@@ -10,10 +10,10 @@ from typing import Any
 
 from engine.files.lines import is_foreign
 from engine.files.moments import AmbiguousDate, DateOrder, read_moment
-from engine.files.scans.finding import BadLine, Finding, SkippedLine
+from engine.files.scans.finding import BadLine, ScanFinding, SkippedLine
 from engine.files.scans.layouts import Places
 
-ScannedLine = Finding | BadLine | SkippedLine
+ScannedLine = ScanFinding | BadLine | SkippedLine
 
 _CVE = re.compile(r"CVE-\d{4}-\d{4,7}(?!\d)", re.IGNORECASE)
 _WINDOWS = re.compile(r"\bwindows\b|\bmicrosoft\b|\bkb ?\d{6,8}\b|(?:^|[\s,])5\d{6}(?=$|[\s,])", re.IGNORECASE)
@@ -32,7 +32,7 @@ _LONGEST_TEXT = 300
 _KNOWN_CHECKS = 20_000
 
 
-class RowReader:
+class ScanRowReader:
     """Makes findings of the rows of one layout. `columns` names what it wants of a row, in its order."""
 
     def __init__(self, places: Places, dates: DateOrder) -> None:
@@ -87,7 +87,7 @@ class RowReader:
         except ValueError as error:
             return BadLine(line, self._name(self._seen_at), plain(str(error)))
         title = _text(_first(cells, self._title))
-        return Finding(
+        return ScanFinding(
             line=line,
             scanner=self._scanner,
             finding_id=_text(_first(cells, self._finding_id)) or (cves[0] if cves else ""),

@@ -3,12 +3,13 @@
 ``ring:broad state:failed build<26100.8390 -ready user:alice``. The store compiles trees to SQL; there is none here.
 """
 
-from engine.model.filters.fields import FIELD_NAMES, FIELDS, SYNTAX, Field, Kind, field_named
+from engine.model.filters.fields import FIELD_NAMES, FIELDS, SYNTAX, Field, FieldKind, field_named
 from engine.model.filters.parse import FilterError, Known, parse
 from engine.model.filters.suggest import Suggestion, suggest
 from engine.model.filters.tree import (
     Absent,
     Age,
+    BareWord,
     BuildNumber,
     Comparison,
     DaysAgo,
@@ -18,7 +19,6 @@ from engine.model.filters.tree import (
     Op,
     Term,
     Value,
-    Word,
 )
 from engine.model.filters.views import VIEWS, View, view_named
 
@@ -29,22 +29,22 @@ __all__ = [
     "VIEWS",
     "Absent",
     "Age",
+    "BareWord",
     "BuildNumber",
     "Comparison",
     "DaysAgo",
     "ErrorCode",
     "Field",
+    "FieldKind",
     "Filter",
     "FilterError",
     "Kb",
-    "Kind",
     "Known",
     "Op",
     "Suggestion",
     "Term",
     "Value",
     "View",
-    "Word",
     "field_named",
     "parse",
     "suggest",

@@ -23,7 +23,7 @@ from engine.model.model import (
 )
 
 
-class Kind(Enum):
+class FieldKind(Enum):
     """How a field's values are written and compared."""
 
     TEXT = auto()
@@ -41,7 +41,7 @@ class Field(Struct, frozen=True):
     """One field of the filter language."""
 
     name: str
-    kind: Kind
+    kind: FieldKind
     help: str
     example: str
     aliases: tuple[str, ...] = ()
@@ -59,35 +59,37 @@ _REASONS = (
 )
 
 FIELDS: tuple[Field, ...] = (
-    Field("name", Kind.TEXT, "the device's name", "name:lon-*", ("device", "host")),
-    Field("user", Kind.TEXT, 'the primary user\'s sign-in name or full name; "" for none', "user:alice"),
-    Field("ring", Kind.NAME, "the ring, or none", "ring:broad", values=("none",)),
-    Field("readiness", Kind.CHOICE, "the verdict", "readiness:not-ready", ("verdict",), tuple(Verdict)),
+    Field("name", FieldKind.TEXT, "the device's name", "name:lon-*", ("device", "host")),
+    Field("user", FieldKind.TEXT, 'the primary user\'s sign-in name or full name; "" for none', "user:alice"),
+    Field("ring", FieldKind.NAME, "the ring, or none", "ring:broad", values=("none",)),
+    Field("readiness", FieldKind.CHOICE, "the verdict", "readiness:not-ready", ("verdict",), tuple(Verdict)),
     Field(
         "reason",
-        Kind.CHOICE,
+        FieldKind.CHOICE,
         "the check that is not met, with ? the one that is unknown; stale: not seen lately",
         "reason:vbs",
         ("why",),
         _REASONS,
         {"stale": STALE_REASON},
     ),
-    Field("state", Kind.CHOICE, "what is going on with the device now", "state:failed", (), tuple(DeviceState)),
-    Field("track", Kind.CHOICE, "where its build stands on the calendar", "track:behind", (), tuple(Track)),
+    Field("state", FieldKind.CHOICE, "what is going on with the device now", "state:failed", (), tuple(DeviceState)),
+    Field("track", FieldKind.CHOICE, "where its build stands on the calendar", "track:behind", (), tuple(Track)),
     Field(
         "protected",
-        Kind.CHOICE,
+        FieldKind.CHOICE,
         "runs the current hotpatch, the current LCU, or something later",
         "protected:no",
         (),
         ("yes", "no"),
         _TRUTH,
     ),
-    Field("eligible", Kind.CHOICE, "could take hotpatches", "eligible:yes", (), _YES_NO, _TRUTH),
-    Field("enrolled", Kind.CHOICE, "policy or subscription in place", "enrolled:no", ("enrolment",), _YES_NO, _TRUTH),
+    Field("eligible", FieldKind.CHOICE, "could take hotpatches", "eligible:yes", (), _YES_NO, _TRUTH),
+    Field(
+        "enrolled", FieldKind.CHOICE, "policy or subscription in place", "enrolled:no", ("enrolment",), _YES_NO, _TRUTH
+    ),
     Field(
         "platform",
-        Kind.CHOICE,
+        FieldKind.CHOICE,
         "the Windows version",
         "platform:win11-24h2",
         ("os",),
@@ -101,27 +103,27 @@ FIELDS: tuple[Field, ...] = (
     ),
     Field(
         "build",
-        Kind.BUILD,
+        FieldKind.BUILD,
         "build and revision; a build number alone means every revision of it",
         "build<26100.8390",
         values=("unknown",),
     ),
     Field(
         "arch",
-        Kind.CHOICE,
+        FieldKind.CHOICE,
         "the processor",
         "arch:arm64",
         ("architecture", "cpu"),
         (*Architecture, "unknown"),
         {"amd64": Architecture.X64, "arm": Architecture.ARM64},
     ),
-    Field("edition", Kind.TEXT, 'the Windows edition; "" for not told', "edition:enterprise", ("sku",)),
-    Field("licence", Kind.TEXT, 'the licence key; "" for not told', "licence:m365-e3", ("license",)),
-    Field("management", Kind.CHOICE, "what manages it", "management:intune", ("managed",), tuple(Management)),
-    Field("policy", Kind.CHOICE, "the hotpatch switch of its policy", "policy:block", (), tuple(PolicyState)),
+    Field("edition", FieldKind.TEXT, 'the Windows edition; "" for not told', "edition:enterprise", ("sku",)),
+    Field("licence", FieldKind.TEXT, 'the licence key; "" for not told', "licence:m365-e3", ("license",)),
+    Field("management", FieldKind.CHOICE, "what manages it", "management:intune", ("managed",), tuple(Management)),
+    Field("policy", FieldKind.CHOICE, "the hotpatch switch of its policy", "policy:block", (), tuple(PolicyState)),
     Field(
         "subscription",
-        Kind.CHOICE,
+        FieldKind.CHOICE,
         "hotpatch enablement of a server in Azure Arc",
         "subscription:pending",
         (),
@@ -129,7 +131,7 @@ FIELDS: tuple[Field, ...] = (
     ),
     Field(
         "vbs",
-        Kind.CHOICE,
+        FieldKind.CHOICE,
         "virtualization-based security",
         "vbs:off",
         (),
@@ -138,17 +140,17 @@ FIELDS: tuple[Field, ...] = (
     ),
     Field(
         "chpe",
-        Kind.CHOICE,
+        FieldKind.CHOICE,
         "CHPE on Arm64",
         "chpe:enabled",
         (),
         tuple(ChpeState),
         {"on": ChpeState.ENABLED, "off": ChpeState.DISABLED},
     ),
-    Field("restart", Kind.CHOICE, "a restart is pending", "restart:yes", ("restart-pending",), _YES_NO, _TRUTH),
+    Field("restart", FieldKind.CHOICE, "a restart is pending", "restart:yes", ("restart-pending",), _YES_NO, _TRUTH),
     Field(
         "seen",
-        Kind.MOMENT,
+        FieldKind.MOMENT,
         "when it last reported; seen>7d is longer ago than 7 days (never counts), seen<7d within them",
         "seen>7d",
         ("last-seen",),
@@ -156,22 +158,22 @@ FIELDS: tuple[Field, ...] = (
     ),
     Field(
         "boot",
-        Kind.MOMENT,
+        FieldKind.MOMENT,
         "when it last started; boot>30d is longer ago than 30 days",
         "boot>30d",
         ("booted",),
         ("unknown", "today", "yesterday"),
     ),
-    Field("kb", Kind.KB, "has this release: by its build, or by an install that succeeded", "kb:KB5089466"),
-    Field("error", Kind.CODE, "has an open failure with this error code", "error:0x800F0922", ("code",)),
-    Field("site", Kind.TEXT, 'the site; "" for none', 'site:"New York"'),
-    Field("form", Kind.CHOICE, "laptop, desktop, server or cloud PC", "form:laptop", ("type",), tuple(FormFactor)),
-    Field("model", Kind.TEXT, "the hardware model", "model:latitude"),
-    Field("driver", Kind.TEXT, "the driver that matters for failures", "driver:intel"),
-    Field("serial", Kind.TEXT, "the serial number", "serial=PF3K7Q2"),
-    Field("asset", Kind.TEXT, "the asset tag", "asset:A-10042", ("asset-tag", "tag")),
-    Field("domain", Kind.TEXT, "the domain the user belongs to", "domain:contoso"),
-    Field("provider", Kind.NAME, "the system that reaches the device", "provider:graph"),
+    Field("kb", FieldKind.KB, "has this release: by its build, or by an install that succeeded", "kb:KB5089466"),
+    Field("error", FieldKind.CODE, "has an open failure with this error code", "error:0x800F0922", ("code",)),
+    Field("site", FieldKind.TEXT, 'the site; "" for none', 'site:"New York"'),
+    Field("form", FieldKind.CHOICE, "laptop, desktop, server or cloud PC", "form:laptop", ("type",), tuple(FormFactor)),
+    Field("model", FieldKind.TEXT, "the hardware model", "model:latitude"),
+    Field("driver", FieldKind.TEXT, "the driver that matters for failures", "driver:intel"),
+    Field("serial", FieldKind.TEXT, "the serial number", "serial=PF3K7Q2"),
+    Field("asset", FieldKind.TEXT, "the asset tag", "asset:A-10042", ("asset-tag", "tag")),
+    Field("domain", FieldKind.TEXT, "the domain the user belongs to", "domain:contoso"),
+    Field("provider", FieldKind.NAME, "the system that reaches the device", "provider:graph"),
 )
 """In the order in which help and suggestions show them."""
 

@@ -13,12 +13,13 @@ from msgspec import Struct
 
 from engine.model.build import OsBuild, parse_kb
 from engine.model.errors import BadInput
-from engine.model.filters.fields import EVERY_NAME, FIELD_NAMES, Field, Kind, field_named
+from engine.model.filters.fields import EVERY_NAME, FIELD_NAMES, Field, FieldKind, field_named
 from engine.model.filters.tree import (
     AGE_SECONDS,
     SHORTHANDS,
     Absent,
     Age,
+    BareWord,
     BuildNumber,
     Comparison,
     DaysAgo,
@@ -28,7 +29,6 @@ from engine.model.filters.tree import (
     Op,
     Term,
     Value,
-    Word,
 )
 from engine.model.nearest import nearest
 
@@ -184,12 +184,12 @@ def _term(raw: RawTerm, known: Known) -> Term:
                 "There is nothing between the quotes.", "", "Write what to search for.", start=raw.start, end=raw.end
             )
         _check_stars(piece)
-        return Word(piece.text, raw.negated)
+        return BareWord(piece.text, raw.negated)
     field = field_named(raw.field)
     if field is None:
         raise _no_such_field(raw)
     op, negated = (Op.IS, not raw.negated) if raw.op == "!=" else (Op(raw.op), raw.negated)
-    if op is Op.EXACT and field.kind is not Kind.TEXT:
+    if op is Op.EXACT and field.kind is not FieldKind.TEXT:
         op = Op.IS
     _check_op(raw, field, op)
     return Comparison(field.name, op, tuple(_value(piece, field, op, known) for piece in raw.pieces), negated)
@@ -211,7 +211,7 @@ def _no_such_field(raw: RawTerm) -> FilterError:
 def _check_op(raw: RawTerm, field: Field, op: Op) -> None:
     if op in (Op.IS, Op.EXACT):
         return
-    if field.kind not in (Kind.BUILD, Kind.MOMENT):
+    if field.kind not in (FieldKind.BUILD, FieldKind.MOMENT):
         raise FilterError(
             f"{field.name} cannot be compared with {op}.",
             "Only build, seen and boot have an order.",
@@ -233,23 +233,23 @@ def _check_op(raw: RawTerm, field: Field, op: Op) -> None:
 
 def _value(piece: Piece, field: Field, op: Op, known: Known) -> Value:
     text = piece.text
-    if not text and not (piece.quoted and field.kind is Kind.TEXT):
+    if not text and not (piece.quoted and field.kind is FieldKind.TEXT):
         raise _wrong(piece, field, "A value is missing.", known)
     match field.kind:
-        case Kind.TEXT:
+        case FieldKind.TEXT:
             _check_stars(piece)
             return text
-        case Kind.CHOICE:
+        case FieldKind.CHOICE:
             return _choice(piece, field, known)
-        case Kind.NAME:
+        case FieldKind.NAME:
             return _name(piece, field, known)
-        case Kind.BUILD:
+        case FieldKind.BUILD:
             return _build(piece, field, op)
-        case Kind.MOMENT:
+        case FieldKind.MOMENT:
             return _moment(piece, field, op)
-        case Kind.KB:
+        case FieldKind.KB:
             return Kb(_number(piece, field))
-        case Kind.CODE:
+        case FieldKind.CODE:
             return ErrorCode(_code(piece, field))
 
 
@@ -341,7 +341,7 @@ def _code(piece: Piece, field: Field) -> int:
 
 def _wrong(piece: Piece, field: Field, what: str, known: Known, instead: str = "") -> FilterError:
     values = tuple(known.get(field.name, ())) + field.values
-    if field.kind is Kind.CHOICE or values:
+    if field.kind is FieldKind.CHOICE or values:
         close = nearest(piece.text, values, 2)
         hint = f"Did you mean {' or '.join(close)}? " if close else ""
         why = f"Values: {', '.join(values)}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from engine.model.filters.fields import FIELDS, Field, Kind, field_named
+from engine.model.filters.fields import FIELDS, Field, FieldKind, field_named
 from engine.model.filters.parse import FilterError, Known, Piece, RawTerm, scan
 from engine.model.filters.tree import SHORTHANDS
 
@@ -58,7 +58,7 @@ def _names(typed: str, start: int, end: int) -> list[Suggestion]:
 
 
 def _name(field: Field, start: int, end: int) -> Suggestion:
-    sign = ">" if field.kind is Kind.MOMENT else ":"
+    sign = ">" if field.kind is FieldKind.MOMENT else ":"
     return Suggestion(field.name + sign, start, end, f"{field.help}: {field.example}")
 
 
@@ -67,7 +67,7 @@ def _values(field: Field, term: RawTerm, piece: Piece, known: Known) -> list[Sug
     chosen = {each.text.casefold() for each in term.pieces[:-1]}
     ordered = term.op in (":", "=", "!=")
     choices = [(value, "") for value in known.get(field.name, ())]
-    if field.kind is Kind.MOMENT:
+    if field.kind is FieldKind.MOMENT:
         choices += _AGES
     words = field.values if ordered else tuple(each for each in field.values if each in ("today", "yesterday"))
     choices += [(value, "") for value in words]

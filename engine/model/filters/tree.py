@@ -90,7 +90,7 @@ AGE_SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
 Value: TypeAlias = str | OsBuild | BuildNumber | Age | DaysAgo | date | Kb | ErrorCode | Absent
 
 
-class Word(Struct, frozen=True):
+class BareWord(Struct, frozen=True):
     """A bare word: searched in the device's name and its user."""
 
     text: str
@@ -123,7 +123,7 @@ class Comparison(Struct, frozen=True):
         return f"{'-' if self.negated else ''}{self.field}{self.op}{values}"
 
 
-Term: TypeAlias = Word | Comparison
+Term: TypeAlias = BareWord | Comparison
 
 
 class Filter(Struct, frozen=True):

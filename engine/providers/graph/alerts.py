@@ -17,7 +17,7 @@ from engine.model.errors import BadInput
 from engine.providers.graph.devices import moment, plain, plain_id
 from engine.providers.graph.reports import Row
 from engine.rules.failures.errorcodes import parse_code
-from engine.rules.tenants.outcomes import Course, Outcome, course_of
+from engine.rules.tenants.outcomes import Course, RequestOutcome, course_of
 
 ALERTS = "getWindowsQualityUpdateAlertsPerPolicyPerDeviceReport"
 ALERTS_AT_ONCE = 1_000
@@ -67,14 +67,14 @@ _OVER = frozenset({"resolved", "deleted", "inactive", "closed"})
 _NUMBER = re.compile(r"\d{6,8}")
 
 
-def read_alert(row: Row, policy_id: str) -> Outcome | None:
+def read_alert(row: Row, policy_id: str) -> RequestOutcome | None:
     """The outcome in a row of alerts; None for one that is over, or that names no device."""
     if _text(row, "alertstatus").casefold() in _OVER:
         return None
     return _failure(row, policy_id, "alert", is_error=_text(row, "alertclassification").casefold() == "error")
 
 
-def read_exported(report: ExportedReport, row: Row, policy_id: str) -> Outcome | None:
+def read_exported(report: ExportedReport, row: Row, policy_id: str) -> RequestOutcome | None:
     """The outcome in a row of an exported report; None for one that names no device, or says nothing."""
     if report is ERRORS:
         return _failure(row, policy_id, report.source, is_error=True)
@@ -87,17 +87,19 @@ def read_exported(report: ExportedReport, row: Row, policy_id: str) -> Outcome |
         words = ": ".join(each for each in (words, _first(row, _MESSAGE)) if each)
     if not ids or not words:
         return None
-    return Outcome(report.source, policy_id, ids, course, None, words[:300], _kb(row), _released(row), _moment(row))
+    return RequestOutcome(
+        report.source, policy_id, ids, course, None, words[:300], _kb(row), _released(row), _moment(row)
+    )
 
 
-def _failure(row: Row, policy_id: str, source: str, *, is_error: bool) -> Outcome | None:
+def _failure(row: Row, policy_id: str, source: str, *, is_error: bool) -> RequestOutcome | None:
     ids, code = _ids(row), _code(row)
     kind, message = _first(row, _KIND), _first(row, _MESSAGE)
     words = ": ".join(dict.fromkeys(each for each in (kind, message) if each))
     if not ids or not (words or code):
         return None
     course = Course.FAILED if code or is_error else Course.TOLD
-    return Outcome(source, policy_id, ids, course, code, words[:300], _kb(row), _released(row), _moment(row))
+    return RequestOutcome(source, policy_id, ids, course, code, words[:300], _kb(row), _released(row), _moment(row))
 
 
 def error_code(value: object) -> int | None:

@@ -12,7 +12,7 @@ from typing import Any
 from engine.model.build import Architecture, OsBuild, Platform
 from engine.model.model import CheckId, DeviceFacts, FormFactor, Management, PolicyState, VbsState
 from engine.providers.graph.details import ATTESTED_VBS, BLANK, EDITION, PRODUCT_TYPE, VBS
-from engine.rules.tenants.inventory import Enrolment, Stage, Told
+from engine.rules.tenants.inventory import Enrolment, PullStage, ToldFacts
 
 SILENT_ON: Mapping[CheckId, str] = {CheckId.CHPE: "Graph does not report CHPE"}
 """Prerequisites that Graph tells of no device at all (APIs behind readiness: no member for HotPatchRestrictions)."""
@@ -56,7 +56,7 @@ _ERRORS = {
 }
 
 
-def facts_of(told: Told, provider: str) -> DeviceFacts:
+def facts_of(told: ToldFacts, provider: str) -> DeviceFacts:
     """The device as the engine knows devices."""
     listed, detail = told.listed, told.detail or {}
     build = _build(listed.get("osVersion"))
@@ -81,7 +81,7 @@ def facts_of(told: Told, provider: str) -> DeviceFacts:
     )
 
 
-def policy_of(told: Told) -> PolicyState:
+def policy_of(told: ToldFacts) -> PolicyState:
     """The hotpatch switch as it reaches the device.
 
     A policy reaches nobody whom the update service cannot serve, and two that contradict each other are settled by
@@ -109,7 +109,7 @@ def vbs_of(detail: Mapping[str, Any]) -> VbsState:
 # --- why something is not known ---------------------------------------------------------------------
 
 
-def notes_on(told: Told) -> Mapping[CheckId, str]:
+def notes_on(told: ToldFacts) -> Mapping[CheckId, str]:
     """What is worth saying about single prerequisites of the device: above all why a fact is not known."""
     found = {
         CheckId.OS_VERSION: _on_version(told),
@@ -123,25 +123,25 @@ def notes_on(told: Told) -> Mapping[CheckId, str]:
     return {**SILENT_ON, **{check: words for check, words in found.items() if words}}
 
 
-def _on_version(told: Told) -> str:
+def _on_version(told: ToldFacts) -> str:
     said = _text(told.listed.get("osVersion"))
     return "" if _build(said) else f"Graph says {said or 'nothing'}"
 
 
-def _on_licence(told: Told) -> str:
+def _on_licence(told: ToldFacts) -> str:
     if not told.user_id:
         return "not known: the device has no primary user, whose licence it would be"
     if told.licence is None:
-        return _unread(told, Stage.LICENCES, "the licences of its primary user")
+        return _unread(told, PullStage.LICENCES, "the licences of its primary user")
     return told.licence_note
 
 
-def _on_architecture(told: Told) -> str:
+def _on_architecture(told: ToldFacts) -> str:
     said = _text(told.listed.get("processorArchitecture"))
     return "" if _word(said) in _ARCHITECTURES else f"Graph says {said or 'nothing'}"
 
 
-def _on_management(told: Told) -> str:
+def _on_management(told: ToldFacts) -> str:
     agent = _text(told.listed.get("managementAgent"))
     parts = []
     if _word(agent) not in _AGENTS:
@@ -151,13 +151,13 @@ def _on_management(told: Told) -> str:
     return "; ".join(parts)
 
 
-def _on_policy(told: Told) -> str:
+def _on_policy(told: ToldFacts) -> str:
     if told.enrolment is not None and told.enrolment.errors:
         return f"no policy reaches it, as the update service cannot serve it: {_errors(told.enrolment)}"
     if told.allowed_by and told.blocked_by:
         return f"{told.allowed_by} allows hotpatches and {told.blocked_by} blocks them; Intune alone settles that"
     if policy_of(told) is PolicyState.UNKNOWN:
-        stage = Stage.RINGS if Stage.RINGS in (told.faults or {}) else Stage.MEMBERS
+        stage = PullStage.RINGS if PullStage.RINGS in (told.faults or {}) else PullStage.MEMBERS
         return _unread(told, stage, "the policies of the tenant")
     if told.allowed_by and told.enrolment_read:
         state = _word(told.enrolment.state) if told.enrolment else "notenrolled"
@@ -172,9 +172,9 @@ _ENROLMENT = {
 }
 
 
-def _on_vbs(told: Told) -> str:
+def _on_vbs(told: ToldFacts) -> str:
     if told.detail is None:
-        return _unread(told, Stage.DETAILS, "the device's hardware")
+        return _unread(told, PullStage.DETAILS, "the device's hardware")
     said, attested = _text(told.detail.get(VBS)), _text(told.detail.get(ATTESTED_VBS))
     if told.detail.get(BLANK):
         said = ""
@@ -188,7 +188,7 @@ def _on_vbs(told: Told) -> str:
     return "; ".join(parts)
 
 
-def _unread(told: Told, stage: Stage, what: str) -> str:
+def _unread(told: ToldFacts, stage: PullStage, what: str) -> str:
     fault, _, _ = (told.faults or {}).get(stage, "").partition(". ")
     return f"not known: {fault.rstrip('.')}" if fault else f"not read yet: {what}"
 

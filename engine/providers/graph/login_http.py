@@ -22,7 +22,7 @@ _FROM_HERE = httpx.Timeout(10.0, connect=3.0)
 """A managed identity answers from this machine or its host: no answer in seconds means that there is none."""
 
 
-class Reply(Struct, frozen=True):
+class LoginReply(Struct, frozen=True):
     """An answer in the shape that msal reads."""
 
     status_code: int
@@ -54,7 +54,7 @@ class LoginHttp:
             headers={"User-Agent": "hotpatch-console"},
         )
         self._sent: deque[str] = deque(maxlen=16)
-        self.last: Reply | None = None
+        self.last: LoginReply | None = None
         """The newest answer, for telling a refusal that msal gives no words to."""
 
     @property
@@ -62,13 +62,13 @@ class LoginHttp:
         """What was sent and must never be shown, should the service repeat it in a refusal."""
         return tuple(self._sent)
 
-    def get(self, url: str, params: Any = None, headers: Any = None, **_: Any) -> Reply:
+    def get(self, url: str, params: Any = None, headers: Any = None, **_: Any) -> LoginReply:
         self._sent.extend(str((headers or {}).get("Authorization", "")).split()[1:])
         return self._reply("GET", url, params=params, headers=headers)
 
     def post(
         self, url: str, params: Any = None, data: Mapping[str, Any] | None = None, headers: Any = None, **_: Any
-    ) -> Reply:
+    ) -> LoginReply:
         form = {name: value.decode() if isinstance(value, bytes) else value for name, value in (data or {}).items()}
         self._sent.extend(str(form[name]) for name in _SECRET_FIELDS & form.keys())
         return self._reply("POST", url, params=params, data=form, headers=headers)
@@ -76,13 +76,13 @@ class LoginHttp:
     def close(self) -> None:
         self._client.close()
 
-    def _reply(self, method: str, url: str, **sent: Any) -> Reply:
+    def _reply(self, method: str, url: str, **sent: Any) -> LoginReply:
         answer = self._client.request(method, self._checked(url), **sent)
         text = answer.text
         if self._scheme == "http":
             # msal takes https addresses only; on the loopback both sides mean the same server.
             text = text.replace(f"http://{self._netloc}", f"https://{self._netloc}")
-        self.last = Reply(answer.status_code, text, dict(answer.headers))
+        self.last = LoginReply(answer.status_code, text, dict(answer.headers))
         return self.last
 
     def _checked(self, url: str) -> str:

@@ -14,7 +14,7 @@ from engine.model.errors import Denied, EngineError, ProviderError, Unreachable
 from engine.providers.graph.answers import plain
 from engine.providers.graph.odata import segment
 from engine.providers.graph.permissions import granting, permission
-from engine.providers.graph.steps import Step, StepState, grant, skipped
+from engine.providers.graph.steps import CheckStep, StepState, grant, skipped
 from engine.providers.graph.token_facts import TokenFacts
 
 if TYPE_CHECKING:
@@ -147,7 +147,9 @@ _PROBES = (
 )
 
 
-async def access(client: GraphClient, base_url: str, facts: TokenFacts | None, *, is_open: bool) -> AsyncIterator[Step]:
+async def access(
+    client: GraphClient, base_url: str, facts: TokenFacts | None, *, is_open: bool
+) -> AsyncIterator[CheckStep]:
     """The address, by the first request that is answered at all, then every part of the service.
 
     `is_open` False skips them all: without a token the service says nothing.
@@ -166,14 +168,14 @@ async def access(client: GraphClient, base_url: str, facts: TokenFacts | None, *
             yield await _hardware(client, str(_first(body).get("id") or ""), facts, is_open=is_open)
 
 
-def _address(base_url: str, step: Step, *, is_there: bool) -> Step:
+def _address(base_url: str, step: CheckStep, *, is_there: bool) -> CheckStep:
     if is_there:
-        return Step("address", "address", StepState.OK, f"{base_url} answers")
+        return CheckStep("address", "address", StepState.OK, f"{base_url} answers")
     fix = "Check the network, the proxy (HTTPS_PROXY), and the address in: hotpatch provider list"
-    return Step("address", "address", StepState.FAILED, f"{base_url} does not answer. {step.found}", fix=fix)
+    return CheckStep("address", "address", StepState.FAILED, f"{base_url} does not answer. {step.found}", fix=fix)
 
 
-async def _hardware(client: GraphClient, device_id: str, facts: TokenFacts | None, *, is_open: bool) -> Step:
+async def _hardware(client: GraphClient, device_id: str, facts: TokenFacts | None, *, is_open: bool) -> CheckStep:
     """VBS is told only when a device is asked for alone."""
     if not is_open:
         return skipped("hardware", "device details")
@@ -192,7 +194,9 @@ async def _hardware(client: GraphClient, device_id: str, facts: TokenFacts | Non
     return step
 
 
-async def _try(client: GraphClient, probe: _Probe, facts: TokenFacts | None) -> tuple[Step, Mapping[str, Any], bool]:
+async def _try(
+    client: GraphClient, probe: _Probe, facts: TokenFacts | None
+) -> tuple[CheckStep, Mapping[str, Any], bool]:
     """The step, what came, and whether anything answered."""
     try:
         body = await client.get(probe.path, probe.params, version=probe.version)
@@ -201,11 +205,11 @@ async def _try(client: GraphClient, probe: _Probe, facts: TokenFacts | None) -> 
     except ProviderError as error:
         found = " ".join(part for part in (error.what, error.why) if part)
         is_there = not isinstance(error, Unreachable) or getattr(error, "status", 0) > 0
-        return Step(probe.id, probe.title, StepState.FAILED, found, fix=error.instead), {}, is_there
-    return Step(probe.id, probe.title, StepState.OK, probe.tell(body)), body, True
+        return CheckStep(probe.id, probe.title, StepState.FAILED, found, fix=error.instead), {}, is_there
+    return CheckStep(probe.id, probe.title, StepState.OK, probe.tell(body)), body, True
 
 
-def _denied(probe: _Probe, error: EngineError, facts: TokenFacts | None) -> Step:
+def _denied(probe: _Probe, error: EngineError, facts: TokenFacts | None) -> CheckStep:
     needed = permission(probe.permission)
     said = error.why
     role = f"{needed.role} (given by {granting().role})" if needed.role else ""
@@ -222,4 +226,4 @@ def _denied(probe: _Probe, error: EngineError, facts: TokenFacts | None) -> Step
         if role and (facts is None or facts.is_delegated):
             fix += f" A person needs a role besides: {role}."
     found = f"{needed.without}. {said}".strip()
-    return Step(probe.id, probe.title, StepState.DENIED, found, missing, fix)
+    return CheckStep(probe.id, probe.title, StepState.DENIED, found, missing, fix)

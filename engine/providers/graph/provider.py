@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from engine.model.errors import NotOffered
-from engine.providers.base import Capabilities, CheckIn, Order, PolicyVerb, Report
+from engine.providers.base import Capabilities, CheckIn, InstallReport, Order, PolicyVerb
 
 if TYPE_CHECKING:
     import httpx
@@ -124,6 +124,6 @@ class GraphProvider:
         )
         yield  # makes it the iterator that the protocol asks for
 
-    async def report(self, orders: Sequence[Order], now: datetime) -> Sequence[Report]:  # noqa: ARG002
+    async def report(self, orders: Sequence[Order], now: datetime) -> Sequence[InstallReport]:  # noqa: ARG002
         """Nothing: what devices did is told by the next pull, and no order is ever given to them from here."""
         return ()

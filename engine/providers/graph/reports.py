@@ -30,7 +30,7 @@ Row = Mapping[str, Any]
 """One row of a report: value by column, the column's name in lower case."""
 
 
-class Table(Struct, frozen=True):
+class ReportFile(Struct, frozen=True):
     """One answer of a report."""
 
     rows: tuple[Row, ...]
@@ -38,7 +38,7 @@ class Table(Struct, frozen=True):
     """How many rows the report has in all; None where the service does not tell."""
 
 
-def table_of(answer: object) -> Table:
+def table_of(answer: object) -> ReportFile:
     """The rows of an answer. Columns are found by their names; those that are new come along.
 
     Raises:
@@ -47,13 +47,13 @@ def table_of(answer: object) -> Table:
     members = _caseless(answer)
     schema, values = members.get("schema"), members.get("values")
     if values is None and members.get("totalrowcount") == 0:
-        return Table((), 0)
+        return ReportFile((), 0)
     if not isinstance(schema, list) or not isinstance(values, list):
         raise AnswerUnusable("The report is no table.", "It has no schema, or no values.")
     names = [_column(each) for each in schema[:_MOST_COLUMNS]]
     rows = tuple(row_of(names, each) for each in values if isinstance(each, list))
     total = members.get("totalrowcount")
-    return Table(rows, total if isinstance(total, int) and not isinstance(total, bool) and total >= 0 else None)
+    return ReportFile(rows, total if isinstance(total, int) and not isinstance(total, bool) and total >= 0 else None)
 
 
 def row_of(names: Sequence[str], values: Sequence[Any]) -> Row:
@@ -70,7 +70,7 @@ def column_name(text: object) -> str:
     return plain(text, 120).casefold()
 
 
-async def table(client: GraphClient, report: str, filtered: str, skip: int, top: int) -> Table:
+async def table(client: GraphClient, report: str, filtered: str, skip: int, top: int) -> ReportFile:
     """Some rows of a report that comes as one answer.
 
     Raises:

@@ -28,7 +28,7 @@ _PROFILES = "/deviceManagement/windowsQualityUpdateProfiles"
 _ANNOTATION = "@"
 
 
-class Told(StrEnum):
+class RequestAnswer(StrEnum):
     """What the service made of a request."""
 
     DONE = "done"
@@ -39,10 +39,10 @@ class Told(StrEnum):
     """No answer came: it may have been done."""
 
 
-class Reply(Struct, frozen=True):
+class GraphReply(Struct, frozen=True):
     """The answer to one request, in the words of the outbox."""
 
-    told: Told
+    told: RequestAnswer
     status: int | None = None
     request_id: str = ""
     said: str = ""
@@ -54,7 +54,7 @@ class Reply(Struct, frozen=True):
     """Nothing else can be sent to this tenant now either."""
 
 
-async def send_request(client: GraphClient, request: Request, created: str) -> Reply:
+async def send_request(client: GraphClient, request: Request, created: str) -> GraphReply:
     """Send it once; every answer and every failure comes back as a reply. `created`: the id that it waits for."""
     path = request.path.replace(CREATED, segment(created)) if CREATED in request.path else request.path
     try:
@@ -72,14 +72,16 @@ def makes_something(request: Request) -> bool:
     return request.method == "POST" and (request.path.endswith("/approvals") or request.path == _PROFILES)
 
 
-def _answered(request: Request, answer: Answer) -> Reply:
+def _answered(request: Request, answer: Answer) -> GraphReply:
     body = answer.body if isinstance(answer.body, Mapping) else {}
     failed = _failed_items(body)
     if request.item_id and request.item_id in failed:
         said = f"The service answered, but did not {request.wish} it: it is among the items that failed."
-        return Reply(Told.REFUSED, answer.status, answer.request_id, said)
+        return GraphReply(RequestAnswer.REFUSED, answer.status, answer.request_id, said)
     made = body.get("id") if makes_something(request) else ""
-    return Reply(Told.DONE, answer.status, answer.request_id, created=made if isinstance(made, str) else "")
+    return GraphReply(
+        RequestAnswer.DONE, answer.status, answer.request_id, created=made if isinstance(made, str) else ""
+    )
 
 
 def _failed_items(body: Mapping[str, Any]) -> list[str]:
@@ -90,27 +92,27 @@ def _failed_items(body: Mapping[str, Any]) -> list[str]:
     return [each for each in failed if isinstance(each, str)] if isinstance(failed, list) else []
 
 
-def _failed(error: ProviderError) -> Reply:
+def _failed(error: ProviderError) -> GraphReply:
     graph = error if isinstance(error, GraphError) else None
     status = graph.status or None if graph else None
     request_id = graph.said.request_id if graph else ""
     said = plain(" ".join(part for part in (error.what, error.why) if part), 900)
     if isinstance(error, Throttled):
-        return Reply(Told.LATER, status, request_id, said, retry_at=error.retry_at, stops=True)
+        return GraphReply(RequestAnswer.LATER, status, request_id, said, retry_at=error.retry_at, stops=True)
     if graph is not None and graph.outcome_unknown:
-        return Reply(Told.UNCERTAIN, status, request_id, said, stops=True)
+        return GraphReply(RequestAnswer.UNCERTAIN, status, request_id, said, stops=True)
     if isinstance(error, Unreachable | SignInNeeded):
         # Without a sign-in nothing was sent that the service would have taken.
-        return Reply(Told.LATER, status, request_id, said, stops=True)
+        return GraphReply(RequestAnswer.LATER, status, request_id, said, stops=True)
     if isinstance(error, Denied | Gone | NotOffered) or (graph is not None and 400 <= graph.status < 500):
-        return Reply(Told.REFUSED, status, request_id, said)
-    return Reply(Told.UNCERTAIN, status, request_id, said, stops=True)
+        return GraphReply(RequestAnswer.REFUSED, status, request_id, said)
+    return GraphReply(RequestAnswer.UNCERTAIN, status, request_id, said, stops=True)
 
 
 # --- reading back -----------------------------------------------------------------------------------
 
 
-class Shown(Struct, frozen=True):
+class ReadBack(Struct, frozen=True):
     """What reading back told."""
 
     is_there: bool | None
@@ -120,10 +122,10 @@ class Shown(Struct, frozen=True):
     pause_expires_at: datetime | None = None
 
 
-_NOT_TOLD = Shown(None)
+_NOT_TOLD = ReadBack(None)
 
 
-async def is_shown(client: GraphClient, request: Request, created: str) -> Shown:
+async def is_shown(client: GraphClient, request: Request, created: str) -> ReadBack:
     """Whether the tenant shows what was asked. `created`: the id that the request brought, "" for none.
 
     Raises:
@@ -139,7 +141,7 @@ async def is_shown(client: GraphClient, request: Request, created: str) -> Shown
                 return _NOT_TOLD
         found = await client.get(request.path, version=request.version)
         expires = moment(found.get("qualityUpdatesPauseExpiryDateTime")) if request.wish is Wish.PAUSE else None
-        return Shown(_has(found, request.body or {}), pause_expires_at=expires)
+        return ReadBack(_has(found, request.body or {}), pause_expires_at=expires)
     except (Denied, Gone, NotOffered):
         return _NOT_TOLD
     except GraphError as error:
@@ -148,7 +150,7 @@ async def is_shown(client: GraphClient, request: Request, created: str) -> Shown
         raise
 
 
-async def _decision_shown(client: GraphClient, request: Request) -> Shown:
+async def _decision_shown(client: GraphClient, request: Request) -> ReadBack:
     wanted = "approved" if request.wish is Wish.APPROVE else "suspended"
     newer = request.path.startswith(_NEWER)
     policy = policy_id_of(request.policy)
@@ -160,11 +162,11 @@ async def _decision_shown(client: GraphClient, request: Request) -> Shown:
             is_it = isinstance(item, str) and item.casefold() == request.item_id.casefold()
             if is_it and isinstance(status, str) and status.casefold() == wanted:
                 own_id = each.get("id")
-                return Shown(True, own_id if newer and isinstance(own_id, str) else "")
-    return Shown(False)
+                return ReadBack(True, own_id if newer and isinstance(own_id, str) else "")
+    return ReadBack(False)
 
 
-async def _profile_shown(client: GraphClient, request: Request, created: str) -> Shown:
+async def _profile_shown(client: GraphClient, request: Request, created: str) -> ReadBack:
     """A profile by its name and settings; its assignment cannot be read back by this contract."""
     if request.path != _PROFILES:
         return _NOT_TOLD
@@ -173,8 +175,8 @@ async def _profile_shown(client: GraphClient, request: Request, created: str) ->
         for each in page.items:
             found = each.get("id")
             if isinstance(found, str) and (found == created or not created) and _has(each, body):
-                return Shown(True, found)
-    return Shown(False)
+                return ReadBack(True, found)
+    return ReadBack(False)
 
 
 def _has(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

@@ -27,7 +27,7 @@ class StepState(StrEnum):
         return self in (StepState.DENIED, StepState.FAILED)
 
 
-class Step(Struct, frozen=True):
+class CheckStep(Struct, frozen=True):
     """One thing that was looked at."""
 
     id: str
@@ -40,16 +40,18 @@ class Step(Struct, frozen=True):
     """What to do, and who can do it."""
 
 
-def skipped(step_id: str, title: str, why: str = "what stands before it does not work") -> Step:
-    return Step(step_id, title, StepState.SKIPPED, why)
+def skipped(step_id: str, title: str, why: str = "what stands before it does not work") -> CheckStep:
+    return CheckStep(step_id, title, StepState.SKIPPED, why)
 
 
-def permission_step(step_id: str, title: str, wanted: Sequence[Permission], facts: TokenFacts) -> Step:
+def permission_step(step_id: str, title: str, wanted: Sequence[Permission], facts: TokenFacts) -> CheckStep:
     lacking = [each for each in wanted if not each.is_in(facts.granted)]
     if not lacking:
-        return Step(step_id, title, StepState.OK, f"all {len(wanted)}")
+        return CheckStep(step_id, title, StepState.OK, f"all {len(wanted)}")
     found = "; ".join(f"without {each.name} {each.without}" for each in lacking)
-    return Step(step_id, title, StepState.DENIED, found, tuple(each.name for each in lacking), grant(lacking, facts))
+    return CheckStep(
+        step_id, title, StepState.DENIED, found, tuple(each.name for each in lacking), grant(lacking, facts)
+    )
 
 
 def grant(lacking: Sequence[Permission], facts: TokenFacts | None) -> str:

@@ -24,10 +24,10 @@ from engine.providers.simulated.company import (
     ServerOffer,
     Site,
 )
-from engine.providers.simulated.conditions import Condition
+from engine.providers.simulated.conditions import DeviceCondition
 
 
-class Anchor(Struct, frozen=True):
+class ToldDevice(Struct, frozen=True):
     """A device that is told, not drawn."""
 
     name: str
@@ -39,37 +39,37 @@ class Anchor(Struct, frozen=True):
     """Set for servers."""
     user_name: str = ""
     sign_in: str = ""
-    condition: Condition = Condition.NONE
+    condition: DeviceCondition = DeviceCondition.NONE
 
 
 ANCHORS = (
-    Anchor(
+    ToldDevice(
         "LON-LT-0042", "Fast", LONDON, Platform.WIN11_25H2, ELITEBOOK_840,
         user_name="Alice Hartley", sign_in="alice",
     ),
-    Anchor(
+    ToldDevice(
         "LON-LT-0007", "Test", LONDON, Platform.WIN11_24H2, THINKPAD_T14,
         user_name="Ngozi Okafor", sign_in="ngozi.okafor",
     ),
-    Anchor(
+    ToldDevice(
         "BER-DT-0003", "Test", BERLIN, Platform.WIN11_25H2, OPTIPLEX,
         user_name="Jonas Brandt", sign_in="jonas.brandt",
     ),
-    Anchor(
+    ToldDevice(
         "DUB-LT-0005", "Test", DUBLIN, Platform.WIN11_25H2, SURFACE_LAPTOP_7,
         user_name="Ciarán Byrne", sign_in="ciaran.byrne",
     ),
-    Anchor(
+    ToldDevice(
         "CPC-ameyer-7F2K", "Test", BERLIN, Platform.WIN11_24H2, CLOUD_PC_2,
         user_name="Anna Meyer", sign_in="anna.meyer",
     ),
-    Anchor("LON-SRV-WEB01", "Test", LONDON, AZURE_2025.platform, AZURE_2025.hardware[0], AZURE_2025),
-    Anchor("DUB-SRV-APP02", "Test", DUBLIN, AZURE_2022.platform, AZURE_2022.hardware[0], AZURE_2022),
-    Anchor(
+    ToldDevice("LON-SRV-WEB01", "Test", LONDON, AZURE_2025.platform, AZURE_2025.hardware[0], AZURE_2025),
+    ToldDevice("DUB-SRV-APP02", "Test", DUBLIN, AZURE_2022.platform, AZURE_2022.hardware[0], AZURE_2022),
+    ToldDevice(
         "MAN-LT-0011", "Test", MANCHESTER, Platform.WIN11_24H2, ELITEBOOK_840,
-        user_name="Priya Raman", sign_in="priya.raman", condition=Condition.VBS_OFF,
+        user_name="Priya Raman", sign_in="priya.raman", condition=DeviceCondition.VBS_OFF,
     ),
-    Anchor(
+    ToldDevice(
         "BER-SRV-SQL03", "Last", BERLIN, ARC_DATACENTER.platform, ARC_DATACENTER.hardware[0], ARC_DATACENTER
     ),
 )  # fmt: skip

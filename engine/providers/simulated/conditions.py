@@ -20,7 +20,7 @@ ALLOW_POLICY = "Autopatch - quality updates with hotpatch"
 BLOCK_POLICY = "Autopatch - trading floor, no hotpatch"
 
 
-class Condition(StrEnum):
+class DeviceCondition(StrEnum):
     """The one readiness trouble that the generator gives a device."""
 
     NONE = "none"
@@ -63,50 +63,55 @@ class Draft(Struct):
     """Whether it has been taking hotpatches."""
     missed: int = 0
     """How many of the latest releases it has not taken."""
-    condition: Condition = Condition.NONE
+    condition: DeviceCondition = DeviceCondition.NONE
 
 
 class ConditionTable(Struct, frozen=True):
     """How common the conditions are among devices of one kind."""
 
     kind: str
-    entries: tuple[Condition, ...]
+    entries: tuple[DeviceCondition, ...]
     """For `draws.pick`."""
 
 
-def _per_mille(kind: str, weights: Mapping[Condition, int]) -> ConditionTable:
+def _per_mille(kind: str, weights: Mapping[DeviceCondition, int]) -> ConditionTable:
     sound = 1000 - sum(weights.values())
-    return ConditionTable(kind, spread([*weights.items(), (Condition.NONE, sound)]))
+    return ConditionTable(kind, spread([*weights.items(), (DeviceCondition.NONE, sound)]))
 
 
 _CLIENT = {
-    Condition.VBS_OFF: 27,
-    Condition.VBS_NOT_RUNNING: 22,
-    Condition.LICENCE: 30,
-    Condition.BLOCKED: 20,
-    Condition.NO_POLICY: 16,
-    Condition.UNMANAGED: 17,
-    Condition.BEHIND: 14,
-    Condition.UNKNOWN_VBS: 12,
-    Condition.UNKNOWN_LICENCE: 8,
-    Condition.UNKNOWN_POLICY: 6,
+    DeviceCondition.VBS_OFF: 27,
+    DeviceCondition.VBS_NOT_RUNNING: 22,
+    DeviceCondition.LICENCE: 30,
+    DeviceCondition.BLOCKED: 20,
+    DeviceCondition.NO_POLICY: 16,
+    DeviceCondition.UNMANAGED: 17,
+    DeviceCondition.BEHIND: 14,
+    DeviceCondition.UNKNOWN_VBS: 12,
+    DeviceCondition.UNKNOWN_LICENCE: 8,
+    DeviceCondition.UNKNOWN_POLICY: 6,
 }
 CLIENT_CONDITIONS = _per_mille("client", _CLIENT)
-ARM_CONDITIONS = _per_mille("arm", {**_CLIENT, Condition.CHPE_ON: 200, Condition.UNKNOWN_CHPE: 40})
+ARM_CONDITIONS = _per_mille("arm", {**_CLIENT, DeviceCondition.CHPE_ON: 200, DeviceCondition.UNKNOWN_CHPE: 40})
 CLOUD_PC_CONDITIONS = _per_mille(
     "cloud-pc",
     {
-        Condition.VBS_NOT_RUNNING: 20,
-        Condition.LICENCE: 20,
-        Condition.BLOCKED: 15,
-        Condition.BEHIND: 15,
-        Condition.UNKNOWN_VBS: 15,
+        DeviceCondition.VBS_NOT_RUNNING: 20,
+        DeviceCondition.LICENCE: 20,
+        DeviceCondition.BLOCKED: 15,
+        DeviceCondition.BEHIND: 15,
+        DeviceCondition.UNKNOWN_VBS: 15,
     },
 )
-_SERVER = {Condition.VBS_OFF: 35, Condition.VBS_NOT_RUNNING: 30, Condition.BEHIND: 30, Condition.UNKNOWN_VBS: 20}
+_SERVER = {
+    DeviceCondition.VBS_OFF: 35,
+    DeviceCondition.VBS_NOT_RUNNING: 30,
+    DeviceCondition.BEHIND: 30,
+    DeviceCondition.UNKNOWN_VBS: 20,
+}
 AZURE_CONDITIONS = _per_mille("azure", _SERVER)
-ARC_CONDITIONS = _per_mille("arc", {**_SERVER, Condition.NOT_SUBSCRIBED: 90})
-SERVER_2022_CONDITIONS = _per_mille("server-2022", {Condition.BEHIND: 35})
+ARC_CONDITIONS = _per_mille("arc", {**_SERVER, DeviceCondition.NOT_SUBSCRIBED: 90})
+SERVER_2022_CONDITIONS = _per_mille("server-2022", {DeviceCondition.BEHIND: 35})
 
 _LACKING_LICENCES = spread([("none", 4), ("office-e3", 3), ("business-standard", 2), ("m365-f1", 2)])
 _LACKING_SUBSCRIPTIONS = (Subscription.DISABLED, Subscription.PENDING, Subscription.ACTION_REQUIRED)
@@ -123,10 +128,10 @@ def conditions_for(draft: Draft) -> ConditionTable:
     return ARM_CONDITIONS if draft.hardware.architecture is Architecture.ARM64 else CLIENT_CONDITIONS
 
 
-def apply_condition(draft: Draft, condition: Condition, word: int) -> None:
+def apply_condition(draft: Draft, condition: DeviceCondition, word: int) -> None:
     """Let the condition show in the draft's facts; `word` decides its details."""
     draft.condition = condition
-    if condition is not Condition.NONE:
+    if condition is not DeviceCondition.NONE:
         _EFFECTS[condition](draft, word)
 
 
@@ -185,18 +190,18 @@ def _unknown_chpe(draft: Draft, _word: int) -> None:
     draft.chpe = ChpeState.UNKNOWN
 
 
-_EFFECTS: Mapping[Condition, Callable[[Draft, int], None]] = {
-    Condition.VBS_OFF: _vbs_off,
-    Condition.VBS_NOT_RUNNING: _vbs_not_running,
-    Condition.LICENCE: _licence,
-    Condition.BLOCKED: _blocked,
-    Condition.NO_POLICY: _no_policy,
-    Condition.UNMANAGED: _unmanaged,
-    Condition.BEHIND: _behind,
-    Condition.CHPE_ON: _chpe_on,
-    Condition.NOT_SUBSCRIBED: _not_subscribed,
-    Condition.UNKNOWN_VBS: _unknown_vbs,
-    Condition.UNKNOWN_LICENCE: _unknown_licence,
-    Condition.UNKNOWN_POLICY: _unknown_policy,
-    Condition.UNKNOWN_CHPE: _unknown_chpe,
+_EFFECTS: Mapping[DeviceCondition, Callable[[Draft, int], None]] = {
+    DeviceCondition.VBS_OFF: _vbs_off,
+    DeviceCondition.VBS_NOT_RUNNING: _vbs_not_running,
+    DeviceCondition.LICENCE: _licence,
+    DeviceCondition.BLOCKED: _blocked,
+    DeviceCondition.NO_POLICY: _no_policy,
+    DeviceCondition.UNMANAGED: _unmanaged,
+    DeviceCondition.BEHIND: _behind,
+    DeviceCondition.CHPE_ON: _chpe_on,
+    DeviceCondition.NOT_SUBSCRIBED: _not_subscribed,
+    DeviceCondition.UNKNOWN_VBS: _unknown_vbs,
+    DeviceCondition.UNKNOWN_LICENCE: _unknown_licence,
+    DeviceCondition.UNKNOWN_POLICY: _unknown_policy,
+    DeviceCondition.UNKNOWN_CHPE: _unknown_chpe,
 }

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from engine.model.build import Architecture, Platform
 from engine.model.model import ChpeState, DeviceFacts, FormFactor, Management, PolicyState, Release
 from engine.providers.simulated import company
-from engine.providers.simulated.anchors import ANCHORS, RESERVED_NAMES, Anchor
+from engine.providers.simulated.anchors import ANCHORS, RESERVED_NAMES, ToldDevice
 from engine.providers.simulated.conditions import (
     ALLOW_POLICY,
     Draft,
@@ -88,7 +88,7 @@ class _Fleet:
         in_test = sum(anchor.ring == "Test" for anchor in ANCHORS)
         self._test_share = max(0, size * _TEST_PER_MILLE // 1000 - in_test) / max(size, 1)
 
-    def anchored(self, number: int, anchor: Anchor) -> SampleDevice:
+    def anchored(self, number: int, anchor: ToldDevice) -> SampleDevice:
         """A device that is told."""
         word = words(f"{self._seed}/{number}")
         draft = self._begin(number, anchor.site, anchor.hardware, anchor.platform, anchor.offer, word)

@@ -12,7 +12,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from engine.model.model import DeviceFacts, InstallState
-from engine.providers.base import Capabilities, CheckIn, HealthSignals, Order, Report
+from engine.providers.base import Capabilities, CheckIn, HealthSignals, InstallReport, Order
 from engine.providers.simulated.faults import Faults
 from engine.providers.simulated.health import health
 from engine.providers.simulated.presence import check_in_at
@@ -65,7 +65,7 @@ class SimulatedProvider:
             for device in self._fleet():
                 yield CheckIn(device.external_id, device.facts)
 
-    async def report(self, orders: Sequence[Order], now: datetime) -> Sequence[Report]:
+    async def report(self, orders: Sequence[Order], now: datetime) -> Sequence[InstallReport]:
         """Every step up to `now` that the orders do not know yet, in the order of time."""
         found = [step for order in orders for step in self._news(order, now)]
         return sorted(found, key=lambda step: step.at)
@@ -79,14 +79,14 @@ class SimulatedProvider:
             return None
         return health(external_id, kb, installed_at, now, seed=self._seed, faults=self._faults)
 
-    def _news(self, order: Order, now: datetime) -> Sequence[Report]:
+    def _news(self, order: Order, now: datetime) -> Sequence[InstallReport]:
         life = script(order, self._seed, self._faults)
         known = _position(life, order)
         news = [step for step in life[known + 1 :] if step.at <= now]
         return news or [_present(life, known, order, now)]
 
 
-def _position(life: Sequence[Report], order: Order) -> int:
+def _position(life: Sequence[InstallReport], order: Order) -> int:
     """The step that the order knows last, -1 for none.
 
     Facts can change under an install and with them its script; then the order stands after the last step that is not
@@ -101,13 +101,13 @@ def _position(life: Sequence[Report], order: Order) -> int:
     return max((index for index, step in enumerate(life[:-1]) if _RANK[step.state] <= rank), default=-1)
 
 
-def _present(life: Sequence[Report], known: int, order: Order, now: datetime) -> Report:
+def _present(life: Sequence[InstallReport], known: int, order: Order, now: datetime) -> InstallReport:
     """The state that the order knows, with what has moved inside it and when the next step comes."""
     if known + 1 >= len(life):
         return replace(life[-1], at=now)
     later = life[known + 1]
     if known < 0:
-        return Report(order.install_id, now, order.state, order.stage, 0, later.at)
+        return InstallReport(order.install_id, now, order.state, order.stage, 0, later.at)
     step = life[known]
     progress = step.progress
     span = (later.at - step.at).total_seconds()
@@ -115,4 +115,4 @@ def _present(life: Sequence[Report], known: int, order: Order, now: datetime) ->
         # The next step's progress is reached by that step only.
         room = max(later.progress - step.progress - 1, 0)
         progress += int(room * min(max((now - step.at).total_seconds() / span, 0.0), 1.0))
-    return Report(order.install_id, now, order.state, order.stage, progress, later.at)
+    return InstallReport(order.install_id, now, order.state, order.stage, progress, later.at)

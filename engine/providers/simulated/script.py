@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from engine.model.build import OsBuild, Platform
 from engine.model.model import DeviceFacts, FormFactor, InstallAction, InstallState, VbsState, Window
-from engine.providers.base import Order, Report
+from engine.providers.base import InstallReport, Order
 from engine.providers.simulated.draws import between, pick, share, spread, words
 from engine.providers.simulated.faults import Faults
 from engine.providers.simulated.presence import Absence, in_maintenance_window, is_dark, on_from
@@ -120,7 +120,7 @@ _UNINSTALL_FAILURES = spread(
 )
 
 
-def script(order: Order, seed: int, faults: Faults) -> tuple[Report, ...]:
+def script(order: Order, seed: int, faults: Faults) -> tuple[InstallReport, ...]:
     """Every step of the order's life, the last one final.
 
     A function of seed, device, release, action, attempt and time of request, and of facts that an install does not
@@ -176,13 +176,13 @@ def _chance(order: Order, faults: Faults) -> float:
     return faults.failure_share if order.attempt <= 1 else faults.retry_failure_share
 
 
-def _never(order: Order) -> tuple[Report, ...]:
+def _never(order: Order) -> tuple[InstallReport, ...]:
     """The life of an order to a device that has left: it waits, and then it is given up."""
     begins_at = _begin(order)
     ends_at = begins_at + GIVE_UP_AFTER
     return (
-        Report(order.install_id, begins_at, S.QUEUED, NO_CHECK_IN, 0, ends_at),
-        Report(order.install_id, ends_at, S.FAILED, NO_CHECK_IN, 0, None, TIMED_OUT),
+        InstallReport(order.install_id, begins_at, S.QUEUED, NO_CHECK_IN, 0, ends_at),
+        InstallReport(order.install_id, ends_at, S.FAILED, NO_CHECK_IN, 0, None, TIMED_OUT),
     )
 
 
@@ -246,11 +246,11 @@ class _Life:
             state, last.stage if failed else DONE, last.progress if failed else 100, error_code=error_code, build=build
         )
 
-    def reports(self) -> tuple[Report, ...]:
+    def reports(self) -> tuple[InstallReport, ...]:
         """The steps, each with the time of the next."""
         later = [step.at for step in self._steps[1:]]
         return tuple(
-            Report(
+            InstallReport(
                 self._order.install_id,
                 step.at,
                 step.state,

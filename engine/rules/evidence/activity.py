@@ -77,7 +77,7 @@ class ActorCount(Struct, frozen=True):
     last_at: datetime
 
 
-class Stretch(Struct, frozen=True):
+class ActivitySpan(Struct, frozen=True):
     """One day or month of the period."""
 
     begins: date
@@ -131,13 +131,13 @@ class ActivityReport(Struct, frozen=True):
     lists: tuple[DecisionList, ...]
     by_month: bool
     """Whether `stretches` are months; else days."""
-    stretches: tuple[Stretch, ...]
+    stretches: tuple[ActivitySpan, ...]
     open_failures: int
     """As of now, whatever the period."""
     chain: ChainState
 
     @property
-    def eventful(self) -> tuple[Stretch, ...]:
+    def eventful(self) -> tuple[ActivitySpan, ...]:
         """The stretches in which something happened."""
         return tuple(each for each in self.stretches if each.is_eventful)
 
@@ -226,7 +226,7 @@ class DayCount(Struct, frozen=True):
 
 def stretches(
     since: datetime, until: datetime, decisions: dict[date, int], counts: Iterable[DayCount]
-) -> tuple[bool, tuple[Stretch, ...]]:
+) -> tuple[bool, tuple[ActivitySpan, ...]]:
     """The period day by day, or month by month where it is long, empty ones too; and whether they are months."""
     first = since.astimezone(UTC).date()
     last = (until.astimezone(UTC) - timedelta(microseconds=1)).date()
@@ -245,7 +245,7 @@ def stretches(
     for count in counts:
         _add(sums, begins(count.day), count.what, count.number)
     names = ("decisions", "installed", "uninstalled", "failed", "opened", "closed")
-    return by_month, tuple(Stretch(day, *(found.get(name, 0) for name in names)) for day, found in sums.items())
+    return by_month, tuple(ActivitySpan(day, *(found.get(name, 0) for name in names)) for day, found in sums.items())
 
 
 def _add(sums: dict[date, dict[str, int]], begins: date, what: str, number: int) -> None:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from msgspec import Struct
 from msgspec.structs import replace
 
-from engine.model.causes import WAITS, Cause, Retry
+from engine.model.causes import WAITS, Cause, RetryWorth
 from engine.model.errors import BadInput
 from engine.rules.failures.facilities import origin_of, twin_of
 
@@ -37,7 +37,7 @@ class ErrorKnowledge(Struct, frozen=True):
     meaning: str
     remedy: str
     cause: Cause
-    retry: Retry
+    retry: RetryWorth
     retry_after: str
     """What a retry waits for, in words (a key of `causes.WAITS`); "" where a retry is of no use."""
     source: str
@@ -57,9 +57,9 @@ class ErrorKnowledge(Struct, frozen=True):
     @property
     def retry_text(self) -> str:
         """``yes, after an hour``, ``after the repair`` or ``no``."""
-        if self.retry is Retry.NO:
+        if self.retry is RetryWorth.NO:
             return "no"
-        return f"{'yes, ' if self.retry is Retry.YES else ''}after {self.retry_after}"
+        return f"{'yes, ' if self.retry is RetryWorth.YES else ''}after {self.retry_after}"
 
 
 def code_text(code: int) -> str:
@@ -161,10 +161,10 @@ def _entry(row: object, place: str) -> ErrorKnowledge:
     if not isinstance(judgement, list) or not set(judgement) <= set(_FIELDS):
         raise _damaged("Names of fields are expected.", f"{place}.judgement")
     try:
-        cause, retry = Cause(row["cause"]), Retry(row["retry"])
+        cause, retry = Cause(row["cause"]), RetryWorth(row["retry"])
     except ValueError as error:
         raise _damaged(f"{error}.", place) from None
-    if (row["retry_after"] in WAITS) is (retry is Retry.NO):
+    if (row["retry_after"] in WAITS) is (retry is RetryWorth.NO):
         raise _damaged(f"{row['retry_after']!r} does not go with retry {retry}.", f"{place}.retry_after")
     try:
         code = parse_code(row["code"])

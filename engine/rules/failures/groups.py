@@ -11,7 +11,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from engine.model.causes import Cause, Retry
+from engine.model.causes import Cause, RetryWorth
 from engine.rules.failures.errorcodes import ErrorKnowledge, code_text, explain
 from engine.rules.failures.factors import BaseRates, CommonFactor, FactorRules, common_factors
 
@@ -46,7 +46,7 @@ class FailureGroup(Struct, frozen=True):
     symbol: str
     meaning: str
     remedy: str
-    retry: Retry
+    retry: RetryWorth
     retry_after: str
     known: bool
     """False where the code is not in the table and its cause is a guess."""

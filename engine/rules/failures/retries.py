@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from engine.model.causes import WAITS, Retry
+from engine.model.causes import WAITS, RetryWorth
 from engine.rules.failures.errorcodes import explain
 
-RETRY_LIMITS: Mapping[Retry, int] = {Retry.YES: 5, Retry.AFTER_FIX: 3, Retry.NO: 1}
+RETRY_LIMITS: Mapping[RetryWorth, int] = {RetryWorth.YES: 5, RetryWorth.AFTER_FIX: 3, RetryWorth.NO: 1}
 """Attempts in all, the first included, after which a person must look at the device."""
 
 _LONGEST_WAIT = timedelta(days=1)
@@ -43,11 +43,11 @@ def retry_decision(
     knowledge = explain(code)
     made = max(1, attempts)
     limit = RETRY_LIMITS[knowledge.retry]
-    if knowledge.retry is Retry.NO:
+    if knowledge.retry is RetryWorth.NO:
         return RetryDecision(False, None, f"It would end the same. {knowledge.remedy}")
     if made >= limit:
         return RetryDecision(False, None, f"It failed {made} times, {limit} is the limit. Escalate it.")
-    if knowledge.retry is Retry.AFTER_FIX and not repaired:
+    if knowledge.retry is RetryWorth.AFTER_FIX and not repaired:
         return RetryDecision(
             False, None, f"It fails again before {knowledge.retry_after}. {knowledge.remedy}", knowledge.retry_after
         )

@@ -13,7 +13,7 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from engine.model.causes import Cause, Retry
+from engine.model.causes import Cause, RetryWorth
 from engine.rules.failures.cases import Escalation, FailureCase, KnownProblem
 from engine.rules.failures.errorcodes import code_text
 from engine.rules.failures.factors import CommonFactor
@@ -122,7 +122,7 @@ def view_groups(
                     group, first_failed_at=min([group.first_failed_at, *(case.times.failed_at for case in mine)])
                 ),
                 sla=group_sla(mine, now, targets) or _unknown(group),
-                retry=retry_outlook(mine, now, group.retry_after if group.retry is Retry.AFTER_FIX else ""),
+                retry=retry_outlook(mine, now, group.retry_after if group.retry is RetryWorth.AFTER_FIX else ""),
                 escalations=tuple(
                     each for each, members in escalations if each.code == group.code or not members.isdisjoint(devices)
                 ),

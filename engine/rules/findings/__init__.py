@@ -3,22 +3,22 @@
 `engine.evidence.scanners` brings the facts together and calls it. A finding stands unless something proves otherwise.
 """
 
-from engine.rules.findings.device import Failure, Seen, Step, TargetDevice, history
+from engine.rules.findings.device import Failure, InstallStep, Seen, TargetDevice, history
 from engine.rules.findings.judge import Judge
-from engine.rules.findings.judgement import Evidence, FindingVerdict, Judgement, Proof, Reconciled, Why
+from engine.rules.findings.judgement import FindingVerdict, Judgement, LevelSource, Proof, Reconciled, Why
 from engine.rules.findings.words import VERDICT_WORDS, next_step, proof_words, reason, scanner_name
 
 __all__ = [
     "VERDICT_WORDS",
-    "Evidence",
     "Failure",
     "FindingVerdict",
+    "InstallStep",
     "Judge",
     "Judgement",
+    "LevelSource",
     "Proof",
     "Reconciled",
     "Seen",
-    "Step",
     "TargetDevice",
     "Why",
     "history",

@@ -8,10 +8,10 @@ from datetime import datetime
 from msgspec import Struct
 
 from engine.model.build import Architecture, OsBuild, Platform
-from engine.rules.findings.judgement import Evidence
+from engine.rules.findings.judgement import LevelSource
 
 
-class Step(Struct, frozen=True):
+class InstallStep(Struct, frozen=True):
     """A finished install or uninstall of this console."""
 
     id: int
@@ -49,7 +49,7 @@ class TargetDevice(Struct, frozen=True):
     build: OsBuild | None
     restart_pending: bool
     last_seen_at: datetime | None
-    steps: tuple[Step, ...] = ()
+    steps: tuple[InstallStep, ...] = ()
     """Oldest first."""
     seen: tuple[Seen, ...] = ()
     """Oldest first."""
@@ -63,7 +63,7 @@ class Reached(Struct, frozen=True):
     at: datetime | None
     build: OsBuild | None
     companions: frozenset[int]
-    evidence: Evidence
+    evidence: LevelSource
     install_id: int | None = None
 
 
@@ -77,24 +77,24 @@ def history(device: TargetDevice, companions: frozenset[int]) -> tuple[Reached, 
     first = device.steps[0] if device.steps else None
     seen_before = first is not None and any(each.at <= first.requested_at for each in device.seen)
     if first is not None and first.build_before is not None and not seen_before:
-        found.append(Reached(first.requested_at, first.build_before, beside, Evidence.BEFORE_INSTALL, first.id))
+        found.append(Reached(first.requested_at, first.build_before, beside, LevelSource.BEFORE_INSTALL, first.id))
     for event in _in_order(device.steps, device.seen):
         build = found[-1].build if found else None
         if isinstance(event, Seen):
-            reached = Reached(event.at, event.build, beside, Evidence.SEEN)
+            reached = Reached(event.at, event.build, beside, LevelSource.SEEN)
         else:
             if event.kb in companions:
                 beside = beside - {event.kb} if event.is_uninstall else beside | {event.kb}
             build = event.build_after or build
-            reached = Reached(event.finished_at, build, beside, Evidence.INSTALL, event.id)
+            reached = Reached(event.finished_at, build, beside, LevelSource.INSTALL, event.id)
         if not found or (reached.build, reached.companions) != (found[-1].build, found[-1].companions):
             found.append(reached)
     if device.build is not None and (not found or found[-1].build != device.build):
-        found.append(Reached(device.last_seen_at, device.build, beside, Evidence.CHECK_IN))
+        found.append(Reached(device.last_seen_at, device.build, beside, LevelSource.CHECK_IN))
     return tuple(found)
 
 
-def _in_order(steps: Iterable[Step], seen: Iterable[Seen]) -> list[Step | Seen]:
+def _in_order(steps: Iterable[InstallStep], seen: Iterable[Seen]) -> list[InstallStep | Seen]:
     """An install and a check-in of the same moment: the install first, for it tells more."""
-    events: list[Step | Seen] = [*steps, *seen]
+    events: list[InstallStep | Seen] = [*steps, *seen]
     return sorted(events, key=lambda each: (each.at, 1) if isinstance(each, Seen) else (each.finished_at, 0))

@@ -14,11 +14,11 @@ from msgspec.structs import replace
 
 from engine.catalog import Levels
 from engine.catalog.calendar import next_baseline
-from engine.catalog.closing import Closing, Closings, Route, Standing
+from engine.catalog.closing import Closing, Closings, Level, Route
 from engine.model.build import Platform
 from engine.model.model import Release, ReleaseKind, Track
 from engine.rules.findings.device import Reached, TargetDevice, history
-from engine.rules.findings.judgement import Evidence, FindingVerdict, Judgement, Proof, Why
+from engine.rules.findings.judgement import FindingVerdict, Judgement, LevelSource, Proof, Why
 
 _WHY = {
     Route.HOTPATCH: Why.HOTPATCH,
@@ -32,7 +32,7 @@ class Known(Struct, frozen=True):
     """A device with the levels it has stood at, ready to be asked about any CVE."""
 
     device: TargetDevice
-    levels: tuple[tuple[Reached, Standing], ...]
+    levels: tuple[tuple[Reached, Level], ...]
     """Oldest first."""
     track: Track
 
@@ -133,14 +133,14 @@ class Judge:
             next_baseline_at=self._next_baseline(platform),
         )
 
-    def _since(self, cve: str, known: Known) -> tuple[Reached, Standing, bool]:
+    def _since(self, cve: str, known: Known) -> tuple[Reached, Level, bool]:
         """The level since which the CVE has been closed without a break, and whether it is known to be open before."""
         for place in range(len(known.levels) - 1, 0, -1):
             if cve not in known.levels[place - 1][1].closings:
                 return (*known.levels[place], True)
         return (*known.levels[0], False)
 
-    def _proof(self, closing: Closing, reached: Reached, standing: Standing) -> Proof:
+    def _proof(self, closing: Closing, reached: Reached, standing: Level) -> Proof:
         shown = closing.release if closing.route is Route.COMPANION else standing.running
         release = shown or closing.release
         twin = self._twin(release)
@@ -154,7 +154,7 @@ class Judge:
             baseline_kb=standing.baseline.kb if standing.baseline else None,
             at=reached.at,
             evidence=reached.evidence,
-            install_id=reached.install_id if reached.evidence is not Evidence.SEEN else None,
+            install_id=reached.install_id if reached.evidence is not LevelSource.SEEN else None,
         )
 
     # --- open ---------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ class Why(StrEnum):
     NOT_FOR_PLATFORM = "not-for-platform"
 
 
-class Evidence(StrEnum):
+class LevelSource(StrEnum):
     """From where it is known when a device came to its level."""
 
     INSTALL = "install-record"
@@ -76,7 +76,7 @@ class Evidence(StrEnum):
     @property
     def is_exact(self) -> bool:
         """Whether the time is when it came, not only by when it was there."""
-        return self is Evidence.INSTALL
+        return self is LevelSource.INSTALL
 
 
 class Proof(Struct, frozen=True):
@@ -92,7 +92,7 @@ class Proof(Struct, frozen=True):
     baseline_kb: int | None
     at: datetime | None
     """When; None where no time is known at all."""
-    evidence: Evidence
+    evidence: LevelSource
     install_id: int | None
 
 

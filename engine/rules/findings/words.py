@@ -8,7 +8,7 @@ from datetime import datetime
 from engine.catalog.closing import Route
 from engine.model.build import kb_text
 from engine.model.model import Track
-from engine.rules.findings.judgement import Evidence, FindingVerdict, Judgement, Proof, Why
+from engine.rules.findings.judgement import FindingVerdict, Judgement, LevelSource, Proof, Why
 
 _SCANNERS = {"nessus": "Nessus", "qualys": "Qualys", "defender": "Microsoft Defender"}
 
@@ -71,10 +71,10 @@ def _since(proof: Proof) -> str:
         return "When it came is not known."
     at = _time(proof.at)
     return {
-        Evidence.INSTALL: f"Installed {at}, install record {proof.install_id}.",
-        Evidence.BEFORE_INSTALL: f"It was there by {at}, when install {proof.install_id} found it.",
-        Evidence.SEEN: f"The device first told this build {at}.",
-        Evidence.CHECK_IN: f"The device told this build {at}; nothing says since when.",
+        LevelSource.INSTALL: f"Installed {at}, install record {proof.install_id}.",
+        LevelSource.BEFORE_INSTALL: f"It was there by {at}, when install {proof.install_id} found it.",
+        LevelSource.SEEN: f"The device first told this build {at}.",
+        LevelSource.CHECK_IN: f"The device told this build {at}; nothing says since when.",
     }[proof.evidence]
 
 

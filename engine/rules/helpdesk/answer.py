@@ -21,7 +21,7 @@ from engine.rules.failures import Escalation, FailureCase, KnownProblem
 from engine.rules.failures.errorcodes import code_text, explain
 from engine.rules.helpdesk.facts import device_facts
 from engine.rules.helpdesk.restarts import (
-    Restart,
+    RestartNotice,
     RestartReason,
     uninstalled,
     why_install_restarts,
@@ -94,7 +94,7 @@ class _Standing(Struct, frozen=True):
     """The release that would protect it; None when it is protected, or nobody knows."""
     protected: bool | None
     need: RestartNeed
-    restart: Restart | None
+    restart: RestartNotice | None
 
 
 def answer(
@@ -176,13 +176,13 @@ def _restart(
     months: Sequence[MonthPlan],
     active: Install | None,
     due: Release | None,
-) -> tuple[RestartNeed, Restart | None]:
+) -> tuple[RestartNeed, RestartNotice | None]:
     if active is not None and active.state is InstallState.RESTART_PENDING:
         return RestartNeed.WAITING, why_install_restarts(active, detail, readiness, levels, months)
     if detail.facts.restart_pending:
         if due is not None and due.restart_required:
             return RestartNeed.WAITING, why_release_restarts(due, detail, readiness, levels, months)
-        return RestartNeed.WAITING, Restart(
+        return RestartNeed.WAITING, RestartNotice(
             RestartReason.OTHER,
             "Windows asks for a restart, but not for an update of this console: another installation may need it.",
         )

@@ -37,7 +37,7 @@ class RestartReason(StrEnum):
     """Something that is not an update of this console."""
 
 
-class Restart(Struct, frozen=True):
+class RestartNotice(Struct, frozen=True):
     """A reason in words."""
 
     reason: RestartReason
@@ -50,11 +50,11 @@ def why_install_restarts(
     readiness: Readiness,
     levels: Levels | None,
     months: Sequence[MonthPlan],
-) -> Restart:
+) -> RestartNotice:
     """Why an install that waits for a restart, or ends in one, needs it."""
     if install.action is InstallAction.UNINSTALL:
         reason = f" ({plain(install.reason)})" if install.reason else ""
-        return Restart(
+        return RestartNotice(
             RestartReason.UNINSTALLED, f"{kb_text(install.kb)} is being uninstalled{reason}, and that takes a restart."
         )
     return why_release_restarts(_release(install.kb, levels), detail, readiness, levels, months)
@@ -66,43 +66,43 @@ def why_release_restarts(
     readiness: Readiness,
     levels: Levels | None,
     months: Sequence[MonthPlan],
-) -> Restart:
+) -> RestartNotice:
     """Why the device gets this release, which restarts it, instead of a hotpatch."""
     if release is None or levels is None or levels.baseline is None:
-        return Restart(RestartReason.OTHER, "The update that it takes is no hotpatch, and restarts it.")
+        return RestartNotice(RestartReason.OTHER, "The update that it takes is no hotpatch, and restarts it.")
     if release.kind.is_baseline and not _is_late(levels):
         return _baseline_month(release)
     if (removed := uninstalled(detail, levels)) is not None:
         back = _until_next_baseline(months)
-        return Restart(
+        return RestartNotice(
             RestartReason.UNINSTALLED,
             f"The hotpatch {kb_text(removed.kb)} was uninstalled ({plain(removed.reason) or 'no reason given'}). "
             f"It takes ordinary updates with restarts{back}.",
         )
     if detail.track is Track.BEHIND:
-        return Restart(
+        return RestartNotice(
             RestartReason.MISSED_BASELINE,
             f"It missed {release_words(levels.baseline)}, and catches up with a restart.",
         )
     return why_not_hotpatched(detail, readiness, months)
 
 
-def why_not_hotpatched(detail: DeviceDetail, readiness: Readiness, months: Sequence[MonthPlan]) -> Restart:
+def why_not_hotpatched(detail: DeviceDetail, readiness: Readiness, months: Sequence[MonthPlan]) -> RestartNotice:
     """Why the device takes ordinary updates, where it has the current baseline."""
     words = ", ".join(readiness.reasons) or "reason unknown"
     if readiness.reason_ids == (CheckId.TRACK,) or (detail.track is Track.LCU and readiness.verdict is Verdict.READY):
-        return Restart(
+        return RestartNotice(
             RestartReason.OFF_TRACK,
             "It took a cumulative update outside the hotpatch track, and takes ordinary updates with restarts"
             f"{_until_next_baseline(months)}.",
         )
     if readiness.verdict is Verdict.UNKNOWN:
-        return Restart(
+        return RestartNotice(
             RestartReason.READINESS_UNKNOWN,
             f"Whether it is ready for hotpatches is not known ({words}); unless it is, it takes the ordinary update, "
             "with a restart.",
         )
-    return Restart(
+    return RestartNotice(
         RestartReason.NOT_READY,
         f"It is not ready for hotpatches: {words}. So it takes the ordinary update, with a restart.",
     )
@@ -120,14 +120,14 @@ def uninstalled(detail: DeviceDetail, levels: Levels) -> Install | None:
     return None
 
 
-def _baseline_month(release: Release) -> Restart:
+def _baseline_month(release: Release) -> RestartNotice:
     if release.kind is ReleaseKind.UNPLANNED_BASELINE:
-        return Restart(
+        return RestartNotice(
             RestartReason.UNPLANNED_BASELINE,
             f"No hotpatch was published for {month(release.month)}: that month's update is a baseline, and restarts "
             "every device.",
         )
-    return Restart(
+    return RestartNotice(
         RestartReason.BASELINE_MONTH,
         f"This is a baseline month: the update of {month(release.month)} restarts every device, hotpatched ones too.",
     )

@@ -12,14 +12,14 @@ from engine.model.build import kb_text
 from engine.model.intents import Approve, Plan, Refusal, Withdraw
 from engine.model.model import Approval, Release
 from engine.rules.plans.candidates import plural
-from engine.rules.rollout.gates import Standing
+from engine.rules.rollout.gates import RingStanding
 
 
 class ApproveFacts(Struct, frozen=True):
     """What is known about the release and the rings before the approval."""
 
     releases: Sequence[Release]
-    standings: Sequence[Standing]
+    standings: Sequence[RingStanding]
     """The chosen rings, as they would stand once it is approved."""
     already: frozenset[str]
     """Names of rings with an approval in force."""
@@ -56,7 +56,7 @@ def plan_approve(intent: Approve, facts: ApproveFacts, now: datetime, change_num
     )
 
 
-def _ring_step(standing: Standing, now: datetime) -> str:
+def _ring_step(standing: RingStanding, now: datetime) -> str:
     facts = standing.facts
     if standing.opens_at is None or standing.opens_at <= now:
         when = "at once"
@@ -73,7 +73,7 @@ def _ring_step(standing: Standing, now: datetime) -> str:
     )
 
 
-def _refusal(name: str, intent: Approve, chosen: Sequence[Standing]) -> Refusal | None:
+def _refusal(name: str, intent: Approve, chosen: Sequence[RingStanding]) -> Refusal | None:
     what = f"{name} is not approved."
     if not intent.reason.strip():
         return Refusal(what, "An approval needs a reason.", 'Say why: --reason "..."')
@@ -84,7 +84,7 @@ def _refusal(name: str, intent: Approve, chosen: Sequence[Standing]) -> Refusal 
     return None
 
 
-def _warnings(name: str, chosen: Sequence[Standing], facts: ApproveFacts, *, restart: bool) -> tuple[str, ...]:
+def _warnings(name: str, chosen: Sequence[RingStanding], facts: ApproveFacts, *, restart: bool) -> tuple[str, ...]:
     found = []
     not_ready = sum(each.facts.counts.not_ready for each in chosen)
     if facts.second_person:

@@ -14,7 +14,15 @@ from engine.rules.readiness.licences import (
     licence_of_sku,
     licences,
 )
-from engine.rules.readiness.model import Audience, Check, CheckResult, Readiness, ReadinessSettings, Rule, Stage
+from engine.rules.readiness.model import (
+    Audience,
+    Check,
+    CheckResult,
+    CheckRule,
+    Readiness,
+    ReadinessSettings,
+    ReadinessStage,
+)
 from engine.rules.readiness.rules import RULES, reason_words, rules_for
 
 __all__ = [
@@ -27,11 +35,11 @@ __all__ = [
     "Check",
     "CheckId",
     "CheckResult",
+    "CheckRule",
     "Licence",
     "Readiness",
     "ReadinessSettings",
-    "Rule",
-    "Stage",
+    "ReadinessStage",
     "age_words",
     "assess",
     "best_licence",

@@ -10,7 +10,16 @@ from msgspec.structs import replace
 
 from engine.model.model import STALE_REASON, CheckId, DeviceFacts, Verdict
 from engine.rules.readiness.checks import NOT_TOLD
-from engine.rules.readiness.model import Check, CheckResult, Context, Finding, Readiness, ReadinessSettings, Rule, Stage
+from engine.rules.readiness.model import (
+    Check,
+    CheckFinding,
+    CheckResult,
+    CheckRule,
+    Context,
+    Readiness,
+    ReadinessSettings,
+    ReadinessStage,
+)
 from engine.rules.readiness.rules import reason_words, rules_for
 
 if TYPE_CHECKING:
@@ -35,8 +44,8 @@ def assess(
     return Readiness(
         verdict=verdict_for(finding.result for _, finding in judged),
         checks=tuple(_check(rule, finding, facts, stale=stale) for rule, finding in judged),
-        eligible=_stage(judged, Stage.ELIGIBLE),
-        enrolled=_stage(judged, Stage.ENROLLED),
+        eligible=_stage(judged, ReadinessStage.ELIGIBLE),
+        enrolled=_stage(judged, ReadinessStage.ENROLLED),
         reasons=tuple(reason_words(each) for each in reason_ids),
         reason_ids=reason_ids,
         stale_at=None if stale or facts.last_seen_at is None else facts.last_seen_at + settings.max_age,
@@ -82,7 +91,9 @@ def age_words(age: timedelta) -> str:
     return f"{hours // 24} days ago"
 
 
-def _with_age(rule: Rule, finding: Finding, facts: DeviceFacts, now: datetime, *, stale: bool) -> Finding:
+def _with_age(
+    rule: CheckRule, finding: CheckFinding, facts: DeviceFacts, now: datetime, *, stale: bool
+) -> CheckFinding:
     """Turn a judgement on an old volatile fact into "unknown", and say how old it is."""
     judged = finding.result in (CheckResult.MET, CheckResult.NOT_MET)
     if not (stale and rule.volatile and judged):
@@ -92,10 +103,10 @@ def _with_age(rule: Rule, finding: Finding, facts: DeviceFacts, now: datetime, *
         if facts.last_seen_at is None
         else f"as of {age_words(now - facts.last_seen_at)}"
     )
-    return Finding(CheckResult.UNKNOWN, f"{finding.found}, {seen}", finding.needed, finding.fix)
+    return CheckFinding(CheckResult.UNKNOWN, f"{finding.found}, {seen}", finding.needed, finding.fix)
 
 
-def _check(rule: Rule, finding: Finding, facts: DeviceFacts, *, stale: bool) -> Check:
+def _check(rule: CheckRule, finding: CheckFinding, facts: DeviceFacts, *, stale: bool) -> Check:
     fix = ""
     if finding.result is CheckResult.NOT_MET:
         fix = finding.fix or rule.fix
@@ -113,7 +124,7 @@ def _check(rule: Rule, finding: Finding, facts: DeviceFacts, *, stale: bool) -> 
     )
 
 
-def _reason_ids(judged: list[tuple[Rule, Finding]], *, stale: bool) -> Iterable[str]:
+def _reason_ids(judged: list[tuple[CheckRule, CheckFinding]], *, stale: bool) -> Iterable[str]:
     """What is not met first. Old facts are one reason, not six: ``stale?`` stands for all of them."""
     for rule, finding in judged:
         if finding.result is CheckResult.NOT_MET:
@@ -130,7 +141,7 @@ def _reason_ids(judged: list[tuple[Rule, Finding]], *, stale: bool) -> Iterable[
         yield STALE_REASON
 
 
-def _stage(judged: list[tuple[Rule, Finding]], stage: Stage) -> bool | None:
+def _stage(judged: list[tuple[CheckRule, CheckFinding]], stage: ReadinessStage) -> bool | None:
     results = [finding.result for rule, finding in judged if rule.stage is stage]
     if not results:
         return None

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from engine.model.build import Architecture, Platform
 from engine.model.model import DeviceFacts, Management, PolicyState, Subscription, Track, VbsState
 from engine.rules.readiness.licences import eligible_titles, licences
-from engine.rules.readiness.model import CheckResult, Context, Finding
+from engine.rules.readiness.model import CheckFinding, CheckResult, Context
 from engine.rules.readiness.values import (
     CHPE,
     CLIENT_MANAGEMENT,
@@ -34,148 +34,148 @@ NOT_TOLD = "not told"
 """What a check has found where the fact was never told."""
 
 
-def os_version(facts: DeviceFacts, _context: Context) -> Finding:
+def os_version(facts: DeviceFacts, _context: Context) -> CheckFinding:
     if facts.platform is None:
         if facts.build is None:
-            return Finding(_UNKNOWN, NOT_TOLD)
+            return CheckFinding(_UNKNOWN, NOT_TOLD)
         known = facts.build.number in HOTPATCHABLE_NUMBERS
-        return Finding(_UNKNOWN if known else _UNMET, f"Windows build {facts.build}")
+        return CheckFinding(_UNKNOWN if known else _UNMET, f"Windows build {facts.build}")
     if facts.build is not None and facts.build.number != facts.platform.build_number:
-        return Finding(_UNKNOWN, f"{facts.platform.label}, but build {facts.build}")
-    return Finding(_MET, facts.platform.label)
+        return CheckFinding(_UNKNOWN, f"{facts.platform.label}, but build {facts.build}")
+    return CheckFinding(_MET, facts.platform.label)
 
 
-def build_floor(facts: DeviceFacts, _context: Context) -> Finding:
+def build_floor(facts: DeviceFacts, _context: Context) -> CheckFinding:
     floors = FLOORS.get(facts.platform) if facts.platform else None
     if floors is None:
-        return Finding(_NOT_APPLICABLE, "every build")
+        return CheckFinding(_NOT_APPLICABLE, "every build")
     exact = floors.get(facts.architecture) if facts.architecture else None
     lowest, highest = exact or min(floors.values()), exact or max(floors.values())
     one = lowest == highest
     needed = f"{lowest} or later" if one else f"{lowest} (x64) or {highest} (Arm64), or later"
     if facts.build is None:
-        return Finding(_UNKNOWN, NOT_TOLD, needed)
+        return CheckFinding(_UNKNOWN, NOT_TOLD, needed)
     if facts.build < lowest:
-        return Finding(_UNMET, str(facts.build), needed)
-    return Finding(_MET if facts.build >= highest else _UNKNOWN, str(facts.build), needed)
+        return CheckFinding(_UNMET, str(facts.build), needed)
+    return CheckFinding(_MET if facts.build >= highest else _UNKNOWN, str(facts.build), needed)
 
 
-def edition(facts: DeviceFacts, _context: Context) -> Finding:
+def edition(facts: DeviceFacts, _context: Context) -> CheckFinding:
     platform = facts.platform or Platform.WIN11_24H2
     needed, fix = _EDITION_WORDS[platform]
     if not facts.edition:
-        return Finding(_UNKNOWN, NOT_TOLD, needed)
+        return CheckFinding(_UNKNOWN, NOT_TOLD, needed)
     kind = edition_class(facts.edition)
     result = EDITION[platform].get(kind, _UNKNOWN)
     if kind is EditionClass.PRO and result is _MET:
-        return Finding(result, f"{facts.edition}; Microsoft's pages differ on Pro, the licence decides", needed)
+        return CheckFinding(result, f"{facts.edition}; Microsoft's pages differ on Pro, the licence decides", needed)
     found = facts.edition if result is not _UNKNOWN else f"{facts.edition}, which no rule names"
-    return Finding(result, found, needed, fix)
+    return CheckFinding(result, found, needed, fix)
 
 
-def licence(facts: DeviceFacts, _context: Context) -> Finding:
+def licence(facts: DeviceFacts, _context: Context) -> CheckFinding:
     if not facts.licence:
-        return Finding(_UNKNOWN, NOT_TOLD)
+        return CheckFinding(_UNKNOWN, NOT_TOLD)
     known = licences().get(facts.licence)
     if known is None:
-        return Finding(_UNKNOWN, f"{facts.licence}, which is not in the list of licences")
+        return CheckFinding(_UNKNOWN, f"{facts.licence}, which is not in the list of licences")
     result = {True: _MET, False: _UNMET, None: _UNKNOWN}[known.eligible]
-    return Finding(result, known.title, fix=f"Assign one of these to the primary user: {eligible_titles()}.")
+    return CheckFinding(result, known.title, fix=f"Assign one of these to the primary user: {eligible_titles()}.")
 
 
-def architecture(facts: DeviceFacts, _context: Context) -> Finding:
+def architecture(facts: DeviceFacts, _context: Context) -> CheckFinding:
     if facts.architecture is None:
-        return Finding(_UNKNOWN, NOT_TOLD)
-    return Finding(_MET, {Architecture.X64: "x64", Architecture.ARM64: "Arm64"}[facts.architecture])
+        return CheckFinding(_UNKNOWN, NOT_TOLD)
+    return CheckFinding(_MET, {Architecture.X64: "x64", Architecture.ARM64: "Arm64"}[facts.architecture])
 
 
-def management(facts: DeviceFacts, _context: Context) -> Finding:
+def management(facts: DeviceFacts, _context: Context) -> CheckFinding:
     return _by_value(CLIENT_MANAGEMENT, facts.management, _MANAGED_BY[facts.management])
 
 
-def policy_allows(facts: DeviceFacts, context: Context) -> Finding:
+def policy_allows(facts: DeviceFacts, context: Context) -> CheckFinding:
     result = policy(context.settings).get(facts.policy, _UNKNOWN)
     name = f" in {facts.policy_name}" if facts.policy_name else ""
     if facts.policy is PolicyState.NO_POLICY:
         default = {_MET: "Allow", _UNMET: "Block"}.get(result, "not known (Microsoft Graph does not tell it)")
-        return Finding(result, f"in no quality update policy; tenant default {default}")
+        return CheckFinding(result, f"in no quality update policy; tenant default {default}")
     words = {PolicyState.ALLOW: f"Allow{name}", PolicyState.BLOCK: f"Block{name}"}
-    return Finding(result, words.get(facts.policy, NOT_TOLD))
+    return CheckFinding(result, words.get(facts.policy, NOT_TOLD))
 
 
-def connection(facts: DeviceFacts, _context: Context) -> Finding:
+def connection(facts: DeviceFacts, _context: Context) -> CheckFinding:
     path = _path(facts)
     needed, fix = _CONNECTION_WORDS[path]
     return _by_value(CONNECTION[path], facts.management, _MANAGED_BY[facts.management], needed, fix)
 
 
-def subscription(facts: DeviceFacts, _context: Context) -> Finding:
+def subscription(facts: DeviceFacts, _context: Context) -> CheckFinding:
     path = _path(facts)
     result = SUBSCRIPTION[path].get(facts.subscription, _UNKNOWN)
     if result is _NOT_APPLICABLE:
-        return Finding(result, "included with Azure Edition")
+        return CheckFinding(result, "included with Azure Edition")
     fix = _PENDING_FIX if facts.subscription is Subscription.PENDING else ""
     if not fix and path is ServerPath.AZURE_EDITION:
         fix = _AZURE_EDITION_SWITCH
     words = NOT_TOLD if facts.subscription is Subscription.UNKNOWN else facts.subscription.replace("-", " ")
-    return Finding(result, words, fix=fix)
+    return CheckFinding(result, words, fix=fix)
 
 
-def vbs(facts: DeviceFacts, _context: Context) -> Finding:
+def vbs(facts: DeviceFacts, _context: Context) -> CheckFinding:
     if facts.platform is Platform.SERVER_2022:
-        return Finding(_NOT_APPLICABLE, "not needed on Server 2022")
+        return CheckFinding(_NOT_APPLICABLE, "not needed on Server 2022")
     fix = _VBS_NOT_RUNNING_FIX if facts.vbs is VbsState.NOT_RUNNING else ""
     return _by_value(VBS, facts.vbs, _VBS_WORDS[facts.vbs], fix=fix)
 
 
-def chpe(facts: DeviceFacts, _context: Context) -> Finding:
+def chpe(facts: DeviceFacts, _context: Context) -> CheckFinding:
     if facts.architecture is Architecture.X64:
-        return Finding(_NOT_APPLICABLE, "x64 has no CHPE")
+        return CheckFinding(_NOT_APPLICABLE, "x64 has no CHPE")
     if facts.architecture is None:
-        return Finding(_NOT_APPLICABLE, "decided once the processor is known")
+        return CheckFinding(_NOT_APPLICABLE, "decided once the processor is known")
     return _by_value(CHPE, facts.chpe, facts.chpe if facts.chpe in CHPE else NOT_TOLD)
 
 
-def baseline(facts: DeviceFacts, context: Context) -> Finding:
+def baseline(facts: DeviceFacts, context: Context) -> CheckFinding:
     current = context.levels.baseline if context.levels else None
     if current is None:
-        return Finding(_UNKNOWN, NOT_TOLD if facts.build is None else f"{facts.build}, and no baseline is known")
+        return CheckFinding(_UNKNOWN, NOT_TOLD if facts.build is None else f"{facts.build}, and no baseline is known")
     stands_at = f"{current.name} ({current.build})" if current.build else current.name
     needed = f"{stands_at} or later"
     fix = f"Install {stands_at} with a restart; the month's hotpatch follows without one."
     if facts.build is None:
-        return Finding(_UNKNOWN, NOT_TOLD, needed, fix)
+        return CheckFinding(_UNKNOWN, NOT_TOLD, needed, fix)
     track = track_of(facts, context)
     if track is Track.UNKNOWN:
         at_least = (
             current.build is not None and facts.build.number == current.build.number and facts.build >= current.build
         )
-        return Finding(_MET if at_least else _UNKNOWN, str(facts.build), needed, fix)
-    return Finding(_UNMET if track is Track.BEHIND else _MET, str(facts.build), needed, fix)
+        return CheckFinding(_MET if at_least else _UNKNOWN, str(facts.build), needed, fix)
+    return CheckFinding(_UNMET if track is Track.BEHIND else _MET, str(facts.build), needed, fix)
 
 
-def on_track(facts: DeviceFacts, context: Context) -> Finding:
+def on_track(facts: DeviceFacts, context: Context) -> CheckFinding:
     if baseline(facts, context).result is not _MET:
-        return Finding(_NOT_APPLICABLE, "decided once the baseline is in")
+        return CheckFinding(_NOT_APPLICABLE, "decided once the baseline is in")
     beyond = context.levels is not None and context.levels.is_beyond(facts.build)
     unknown = "newer than every release that the catalog knows" if beyond else "no release is known with this build"
     words, result = {
         Track.HOTPATCH: ("on the baseline or a hotpatch of it", _MET),
         Track.LCU: ("on a cumulative update newer than the baseline", _UNMET),
     }.get(track_of(facts, context), (unknown, _UNKNOWN))
-    return Finding(result, f"{facts.build}, {words}")
+    return CheckFinding(result, f"{facts.build}, {words}")
 
 
-def end_of_service(facts: DeviceFacts, context: Context) -> Finding:
+def end_of_service(facts: DeviceFacts, context: Context) -> CheckFinding:
     if facts.platform is None:
-        return Finding(_NOT_APPLICABLE, "")
+        return CheckFinding(_NOT_APPLICABLE, "")
     kind = edition_class(facts.edition)
     result, last = service_end(facts.platform, kind, context.now.date())
     if result is _NOT_APPLICABLE:
-        return Finding(result, "no date applies")
+        return CheckFinding(result, "no date applies")
     if last is None:
-        return Finding(result, "depends on the edition")
-    return Finding(result, f"updates until {last}" if result is _MET else f"updates ended on {last}")
+        return CheckFinding(result, "depends on the edition")
+    return CheckFinding(result, f"updates until {last}" if result is _MET else f"updates ended on {last}")
 
 
 def track_of(facts: DeviceFacts, context: Context) -> Track:
@@ -189,8 +189,10 @@ def _path(facts: DeviceFacts) -> ServerPath:
     return server_path(facts.platform or Platform.SERVER_2025, edition_class(facts.edition))
 
 
-def _by_value(results: Mapping[str, CheckResult], value: str, found: str, needed: str = "", fix: str = "") -> Finding:
-    return Finding(results.get(value, _UNKNOWN), found, needed, fix)
+def _by_value(
+    results: Mapping[str, CheckResult], value: str, found: str, needed: str = "", fix: str = ""
+) -> CheckFinding:
+    return CheckFinding(results.get(value, _UNKNOWN), found, needed, fix)
 
 
 _MANAGED_BY = {

@@ -41,7 +41,7 @@ def _document() -> Any:
     return json.loads((files("data") / "licences.json").read_text("utf-8"))
 
 
-class Plan(Struct, frozen=True):
+class LicencePlan(Struct, frozen=True):
     """A service plan inside a licence, as Microsoft Graph tells it."""
 
     title: str
@@ -58,10 +58,10 @@ class Assigned(Struct, frozen=True):
 
 
 @cache
-def plans() -> Mapping[str, Plan]:
+def plans() -> Mapping[str, LicencePlan]:
     """The service plans that matter here, by their id in lower case."""
     return {
-        key.casefold(): Plan(row["title"], row["carries"] in ("windows", "autopatch", "deployment"))
+        key.casefold(): LicencePlan(row["title"], row["carries"] in ("windows", "autopatch", "deployment"))
         for key, row in _document()["plans"].items()
     }
 

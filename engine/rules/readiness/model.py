@@ -33,7 +33,7 @@ class Audience(StrEnum):
     EVERY_DEVICE = "every device"
 
 
-class Stage(StrEnum):
+class ReadinessStage(StrEnum):
     """What a prerequisite decides: whether a device could take hotpatches, is set up for them, takes them now."""
 
     ELIGIBLE = "eligible"
@@ -64,7 +64,7 @@ class Context(Struct, frozen=True):
     settings: ReadinessSettings
 
 
-class Finding(Struct, frozen=True):
+class CheckFinding(Struct, frozen=True):
     """What a rule's function makes of one device. "" for `needed` and `fix` means the words of the rule."""
 
     result: CheckResult
@@ -73,13 +73,13 @@ class Finding(Struct, frozen=True):
     fix: str = ""
 
 
-class Rule(Struct, frozen=True):
+class CheckRule(Struct, frozen=True):
     """One prerequisite, declared once; screens, commands, documents and the bulk SQL read it from here."""
 
     id: CheckId
     title: str
     audience: Audience
-    stage: Stage
+    stage: ReadinessStage
     volatile: bool
     """Whether the fact changes in daily life, so that an old one is not believed."""
     needed: str
@@ -92,7 +92,7 @@ class Rule(Struct, frozen=True):
     unmet: str
     """In two or three words, for lists: ``VBS off``."""
     unknown: str
-    find: Callable[[DeviceFacts, Context], Finding]
+    find: Callable[[DeviceFacts, Context], CheckFinding]
 
 
 class Check(Struct, frozen=True):

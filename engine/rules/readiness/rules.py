@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from engine.model.model import STALE_REASON, CheckId, DeviceFacts
 from engine.rules.readiness import checks
-from engine.rules.readiness.model import Audience, Rule, Stage
+from engine.rules.readiness.model import Audience, CheckRule, ReadinessStage
 
 _HOTPATCH_PAGE = "Microsoft Learn: Hotpatch updates (Windows Autopatch)"
 _ARC_PAGE = "Microsoft Learn: Enable Hotpatch for Azure Arc-enabled servers"
@@ -15,12 +15,12 @@ _SERVER_PAGE = "Microsoft Learn: Hotpatch for Windows Server"
 _RELEASE_PAGE = "Microsoft Learn: Windows 11 release information"
 _CALENDAR = "MSRC security update guide, calendar of the platform"
 
-RULES: tuple[Rule, ...] = (
-    Rule(
+RULES: tuple[CheckRule, ...] = (
+    CheckRule(
         CheckId.OS_VERSION,
         "Windows version",
         Audience.EVERY_DEVICE,
-        Stage.ELIGIBLE,
+        ReadinessStage.ELIGIBLE,
         volatile=False,
         needed="Windows 11 24H2 or 25H2; Windows Server 2025, or 2022 Azure Edition",
         fix="Upgrade to Windows 11 24H2 or 25H2 (in a baseline month the device stays on the hotpatch track), "
@@ -31,11 +31,11 @@ RULES: tuple[Rule, ...] = (
         unknown="Windows version unknown",
         find=checks.os_version,
     ),
-    Rule(
+    CheckRule(
         CheckId.BUILD_FLOOR,
         "First hotpatchable build",
         Audience.EVERY_DEVICE,
-        Stage.READY,
+        ReadinessStage.READY,
         volatile=True,
         needed="26100.2033 on x64, 26100.4929 on Arm64, 26100.1742 on Server 2025, or later",
         fix="Install the current baseline with a restart.",
@@ -45,11 +45,11 @@ RULES: tuple[Rule, ...] = (
         unknown="build unknown",
         find=checks.build_floor,
     ),
-    Rule(
+    CheckRule(
         CheckId.EDITION,
         "Edition",
         Audience.EVERY_DEVICE,
-        Stage.ELIGIBLE,
+        ReadinessStage.ELIGIBLE,
         volatile=False,
         needed="Enterprise or Education (Pro where the licence permits); on servers Datacenter: Azure Edition, "
         "or Standard or Datacenter 2025 with Azure Arc",
@@ -60,11 +60,11 @@ RULES: tuple[Rule, ...] = (
         unknown="edition unknown",
         find=checks.edition,
     ),
-    Rule(
+    CheckRule(
         CheckId.LICENCE,
         "Licence",
         Audience.CLIENTS,
-        Stage.ELIGIBLE,
+        ReadinessStage.ELIGIBLE,
         volatile=True,
         needed="a licence with hotpatch rights",
         fix="Assign the primary user a licence with hotpatch rights.",
@@ -75,11 +75,11 @@ RULES: tuple[Rule, ...] = (
         unknown="licence unknown",
         find=checks.licence,
     ),
-    Rule(
+    CheckRule(
         CheckId.ARCHITECTURE,
         "Processor",
         Audience.CLIENTS,
-        Stage.ELIGIBLE,
+        ReadinessStage.ELIGIBLE,
         volatile=False,
         needed="x64 or Arm64",
         fix="Hotpatches exist for x64 and Arm64 only.",
@@ -89,11 +89,11 @@ RULES: tuple[Rule, ...] = (
         unknown="processor unknown",
         find=checks.architecture,
     ),
-    Rule(
+    CheckRule(
         CheckId.MANAGEMENT,
         "Management",
         Audience.CLIENTS,
-        Stage.ENROLLED,
+        ReadinessStage.ENROLLED,
         volatile=False,
         needed="enrolled in Microsoft Intune",
         fix="Enrol the device in Microsoft Intune. Clients get hotpatches from Windows Update through a Windows "
@@ -104,11 +104,11 @@ RULES: tuple[Rule, ...] = (
         unknown="management unknown",
         find=checks.management,
     ),
-    Rule(
+    CheckRule(
         CheckId.POLICY,
         "Quality update policy",
         Audience.CLIENTS,
-        Stage.ENROLLED,
+        ReadinessStage.ENROLLED,
         volatile=True,
         needed="a Windows quality update policy with hotpatch on Allow, or none while the tenant's default is Allow",
         fix='In Intune put the device in a Windows quality update policy with "When available, apply without '
@@ -121,11 +121,11 @@ RULES: tuple[Rule, ...] = (
         unknown="policy unknown",
         find=checks.policy_allows,
     ),
-    Rule(
+    CheckRule(
         CheckId.CONNECTION,
         "Azure connection",
         Audience.SERVERS,
-        Stage.ENROLLED,
+        ReadinessStage.ENROLLED,
         volatile=False,
         needed="Azure or Azure Local for Azure Edition, else Azure Arc",
         fix="Connect the server to Azure Arc with the Azure Connected Machine agent.",
@@ -135,11 +135,11 @@ RULES: tuple[Rule, ...] = (
         unknown="connection unknown",
         find=checks.connection,
     ),
-    Rule(
+    CheckRule(
         CheckId.SUBSCRIPTION,
         "Hotpatch enablement",
         Audience.SERVERS,
-        Stage.ENROLLED,
+        ReadinessStage.ENROLLED,
         volatile=True,
         needed="hotpatching enabled for the machine in Azure Arc; included with Azure Edition",
         fix="In Azure Arc open the machine's Hotpatch page and confirm (by API: licenseProfiles/default with the "
@@ -151,11 +151,11 @@ RULES: tuple[Rule, ...] = (
         unknown="enablement unknown",
         find=checks.subscription,
     ),
-    Rule(
+    CheckRule(
         CheckId.VBS,
         "Virtualization-based security",
         Audience.EVERY_DEVICE,
-        Stage.READY,
+        ReadinessStage.READY,
         volatile=True,
         needed="running (2)",
         fix="Turn VBS on with the policy CSP VirtualizationBasedTechnology or DeviceGuard/"
@@ -168,11 +168,11 @@ RULES: tuple[Rule, ...] = (
         unknown="VBS unknown",
         find=checks.vbs,
     ),
-    Rule(
+    CheckRule(
         CheckId.CHPE,
         "CHPE on Arm64",
         Audience.CLIENTS,
-        Stage.READY,
+        ReadinessStage.READY,
         volatile=True,
         needed="disabled (HotPatchRestrictions = 1)",
         fix=r"Set HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management, DWORD "
@@ -185,11 +185,11 @@ RULES: tuple[Rule, ...] = (
         unknown="CHPE unknown",
         find=checks.chpe,
     ),
-    Rule(
+    CheckRule(
         CheckId.BASELINE,
         "Current baseline",
         Audience.EVERY_DEVICE,
-        Stage.READY,
+        ReadinessStage.READY,
         volatile=True,
         needed="the platform's newest baseline or later",
         fix="Install the current baseline with a restart; the month's hotpatch follows without one.",
@@ -199,11 +199,11 @@ RULES: tuple[Rule, ...] = (
         unknown="baseline unknown",
         find=checks.baseline,
     ),
-    Rule(
+    CheckRule(
         CheckId.TRACK,
         "Hotpatch track",
         Audience.EVERY_DEVICE,
-        Stage.READY,
+        ReadinessStage.READY,
         volatile=True,
         needed="the baseline or a hotpatch of it, no newer cumulative update",
         fix="Nothing brings it back sooner: it takes cumulative updates with restarts until the next baseline and is "
@@ -215,11 +215,11 @@ RULES: tuple[Rule, ...] = (
         unknown="track unknown",
         find=checks.on_track,
     ),
-    Rule(
+    CheckRule(
         CheckId.END_OF_SERVICE,
         "End of service",
         Audience.CLIENTS,
-        Stage.READY,
+        ReadinessStage.READY,
         volatile=False,
         needed="a Windows version that still gets updates",
         fix="Upgrade to a newer Windows 11 version; in a baseline month the device stays on the hotpatch track.",
@@ -246,7 +246,7 @@ def reason_words(reason_id: str) -> str:
     return _WORDS.get(reason_id, reason_id)
 
 
-def rules_for(facts: DeviceFacts) -> tuple[Rule, ...]:
+def rules_for(facts: DeviceFacts) -> tuple[CheckRule, ...]:
     """The rules that are about this device. Without a platform only the Windows version can be judged."""
     if facts.platform is None:
         return _WITHOUT_PLATFORM

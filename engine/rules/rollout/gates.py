@@ -74,7 +74,7 @@ class ConditionState(StrEnum):
     FAILING = "failing"
 
 
-class Condition(Struct, frozen=True):
+class GateTest(Struct, frozen=True):
     """One condition of a gate."""
 
     name: str
@@ -86,7 +86,7 @@ class Condition(Struct, frozen=True):
 class GateVerdict(Struct, frozen=True):
     """What a ring's gate says to the ring after it."""
 
-    conditions: tuple[Condition, ...]
+    conditions: tuple[GateTest, ...]
     holds_at: datetime | None
     """When time alone will make it hold; None when it holds already or needs more than time."""
 
@@ -95,7 +95,7 @@ class GateVerdict(Struct, frozen=True):
         return all(each.state is ConditionState.HOLDS for each in self.conditions)
 
     @property
-    def failing(self) -> Condition | None:
+    def failing(self) -> GateTest | None:
         return next((each for each in self.conditions if each.state is ConditionState.FAILING), None)
 
 
@@ -124,7 +124,7 @@ class RingFacts(Struct, frozen=True):
     """What the tenant has not taken yet, in words; "" when nothing."""
 
 
-class Standing(Struct, frozen=True):
+class RingStanding(Struct, frozen=True):
     """A ring's facts with what follows from them."""
 
     facts: RingFacts
@@ -154,7 +154,7 @@ def judge_gate(facts: RingFacts, now: datetime) -> GateVerdict:
     """
     gate, counts = facts.ring.gate, facts.counts
     if counts.offerable == 0:
-        nothing = Condition("devices", "at least one", "none to offer it to", ConditionState.HOLDS)
+        nothing = GateTest("devices", "at least one", "none to offer it to", ConditionState.HOLDS)
         return GateVerdict((nothing,), None)
     installed = _installed_condition(gate, counts, facts)
     failed = _failed_condition(gate, facts)
@@ -166,10 +166,10 @@ def judge_gate(facts: RingFacts, now: datetime) -> GateVerdict:
     return GateVerdict(conditions, soak_ends if only_soak else None)
 
 
-def _installed_condition(gate: Gate, counts: RingCounts, facts: RingFacts) -> Condition:
+def _installed_condition(gate: Gate, counts: RingCounts, facts: RingFacts) -> GateTest:
     share = counts.installed / counts.offerable
     holds = facts.share_reached_at is not None or counts.installed >= sample_needed(gate, counts)
-    return Condition(
+    return GateTest(
         "installed",
         f"at least {gate.min_installed_share:.0%}",
         f"{share:.0%} ({counts.installed} of {counts.offerable})",
@@ -177,12 +177,12 @@ def _installed_condition(gate: Gate, counts: RingCounts, facts: RingFacts) -> Co
     )
 
 
-def _failed_condition(gate: Gate, facts: RingFacts) -> Condition:
+def _failed_condition(gate: Gate, facts: RingFacts) -> GateTest:
     ended = facts.succeeded + facts.failed
     share = facts.failed / ended if ended else 0.0
     too_many = share > gate.max_failed_share
     state = ConditionState.FAILING if too_many and ended >= gate.min_sample else ConditionState.HOLDS
-    return Condition(
+    return GateTest(
         "failed",
         f"at most {gate.max_failed_share:.0%} of {gate.min_sample} or more",
         f"{share:.0%} ({facts.failed} of {ended})",
@@ -190,43 +190,43 @@ def _failed_condition(gate: Gate, facts: RingFacts) -> Condition:
     )
 
 
-def _soak_condition(gate: Gate, facts: RingFacts, now: datetime) -> tuple[Condition, datetime | None]:
+def _soak_condition(gate: Gate, facts: RingFacts, now: datetime) -> tuple[GateTest, datetime | None]:
     needed = f"{gate.soak_hours} h after the share is reached"
     if gate.soak_hours == 0:
-        return Condition("soak", "none", "none needed", ConditionState.HOLDS), None
+        return GateTest("soak", "none", "none needed", ConditionState.HOLDS), None
     if facts.share_reached_at is None:
-        return Condition("soak", needed, "not begun", ConditionState.WAITING), None
+        return GateTest("soak", needed, "not begun", ConditionState.WAITING), None
     ends = facts.share_reached_at + timedelta(hours=gate.soak_hours)
     passed = now - facts.share_reached_at
     state = ConditionState.HOLDS if now >= ends else ConditionState.WAITING
     hours = int(passed.total_seconds() // 3600)
-    return Condition("soak", needed, f"{hours} h", state), ends
+    return GateTest("soak", needed, f"{hours} h", state), ends
 
 
-def _health_condition(gate: Gate, facts: RingFacts) -> tuple[Condition, ...]:
+def _health_condition(gate: Gate, facts: RingFacts) -> tuple[GateTest, ...]:
     """No condition where nothing is known of health; it fails only on what a comparison has shown."""
     health = facts.health
     if not gate.judge_health or health is None:
         return ()
     needed = "patched devices fare like those not patched"
     if health.anomalies:
-        return (Condition("health", needed, "; ".join(health.anomalies), ConditionState.FAILING),)
+        return (GateTest("health", needed, "; ".join(health.anomalies), ConditionState.FAILING),)
     compared = f"{health.patched} patched with {health.control} not patched"
     value = f"nothing stands out, {compared}" if health.is_judged else f"too few to judge, {compared}"
-    return (Condition("health", needed, value, ConditionState.HOLDS),)
+    return (GateTest("health", needed, value, ConditionState.HOLDS),)
 
 
-def standings(released_at: datetime, rings: Sequence[RingFacts], now: datetime) -> tuple[Standing, ...]:
+def standings(released_at: datetime, rings: Sequence[RingFacts], now: datetime) -> tuple[RingStanding, ...]:
     """Each ring's standing towards one release, first ring first.
 
     The gate before a ring is that of the nearest earlier ring that the release is approved for or open in:
     a ring nobody approved it for cannot hold the others up.
     """
-    found: list[Standing] = []
-    before: Standing | None = None
+    found: list[RingStanding] = []
+    before: RingStanding | None = None
     for facts in rings:
         moment = opens_at(released_at, facts.ring, facts.approval) if facts.approval else None
-        standing = Standing(facts, moment, judge_gate(facts, now), "")
+        standing = RingStanding(facts, moment, judge_gate(facts, now), "")
         standing = replace(standing, waits_for=_waits_for(standing, before, now))
         found.append(standing)
         if facts.approval is not None or facts.opened_at is not None:
@@ -234,7 +234,7 @@ def standings(released_at: datetime, rings: Sequence[RingFacts], now: datetime) 
     return tuple(found)
 
 
-def _waits_for(standing: Standing, before: Standing | None, now: datetime) -> str:
+def _waits_for(standing: RingStanding, before: RingStanding | None, now: datetime) -> str:
     facts = standing.facts
     if facts.opened_at is not None:
         return ""
@@ -254,7 +254,7 @@ def _waits_for(standing: Standing, before: Standing | None, now: datetime) -> st
     return ""
 
 
-def next_change_at(found: Sequence[Standing], now: datetime) -> datetime | None:
+def next_change_at(found: Sequence[RingStanding], now: datetime) -> datetime | None:
     """The next time at which time alone may open a ring; None when none will."""
     moments: list[datetime] = []
     for index, standing in enumerate(found):

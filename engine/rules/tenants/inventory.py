@@ -21,7 +21,7 @@ RESTARTS_UNTOLD = "Graph does not report restarts"
 """Microsoft Graph has no member for a device's start, nor for a restart that is pending."""
 
 
-class Stage(StrEnum):
+class PullStage(StrEnum):
     """The stages of a pull, in their order. Each is walked in bounded steps."""
 
     DEVICES = "devices"
@@ -36,7 +36,7 @@ class Stage(StrEnum):
     DONE = "done"
 
 
-ORDER = tuple(Stage)
+ORDER = tuple(PullStage)
 
 
 class Cursor(Struct, frozen=True):
@@ -62,7 +62,7 @@ class Cursor(Struct, frozen=True):
         return replace(self, next_link=link, since_mark=self.since_mark + 1)
 
 
-class Tally(Struct, frozen=True):
+class PullTally(Struct, frozen=True):
     """What a pull has counted."""
 
     left_out: int = 0
@@ -74,7 +74,7 @@ class Tally(Struct, frozen=True):
     faults: Mapping[str, str] | None = None
     """Stage → why it could not be read whole, in words."""
 
-    def with_fault(self, stage: Stage, words: str) -> Tally:
+    def with_fault(self, stage: PullStage, words: str) -> PullTally:
         """The first fault of a stage stands for those that follow."""
         return replace(self, faults={stage.value: words, **(self.faults or {})})
 
@@ -84,12 +84,12 @@ class Pull(Struct, frozen=True):
 
     provider: str
     number: int
-    stage: Stage
+    stage: PullStage
     cursor: Cursor
-    tally: Tally
+    tally: PullTally
     begun_at: datetime
 
-    def at(self, stage: Stage) -> Pull:
+    def at(self, stage: PullStage) -> Pull:
         """The same pull at the beginning of a stage."""
         return replace(self, stage=stage, cursor=Cursor(), tally=replace(self.tally, done=0, total=0))
 
@@ -105,10 +105,10 @@ class Freshness(Struct, frozen=True):
     """When the newest pull that was taken over was finished; None before the first."""
     oldest_fact_at: datetime | None
     """When the oldest fact that it stands on was read."""
-    stage: Stage
+    stage: PullStage
     begun_at: datetime
     """When the pull under way, or else the last one, began."""
-    tally: Tally
+    tally: PullTally
     moved_at: datetime
     """When its last step was kept."""
     problem: str = ""
@@ -119,7 +119,7 @@ class Freshness(Struct, frozen=True):
     """Some process pulls now."""
 
 
-def where(stage: Stage, done: int, total: int) -> str:
+def where(stage: PullStage, done: int, total: int) -> str:
     """How far a pull is, in words: ``details 400 of 1,200``."""
     if total:
         return f"{stage} {done:,} of {total:,}"
@@ -212,7 +212,7 @@ def why_not_whole(picture: TenantPicture) -> str:
     return f"Whom {', '.join(vague[:3])} is assigned to is not told whole." if vague else ""
 
 
-class Told(Struct, frozen=True):
+class ToldFacts(Struct, frozen=True):
     """All that a tenant has told of one device, as it was kept."""
 
     intune_id: str
@@ -245,9 +245,9 @@ def cursor_from_text(text: str) -> Cursor:
     return Cursor(**json.loads(text or "{}"))
 
 
-def tally_to_text(tally: Tally) -> str:
+def tally_to_text(tally: PullTally) -> str:
     return json.dumps({key: value for key, value in asdict(tally).items() if value})
 
 
-def tally_from_text(text: str) -> Tally:
-    return Tally(**json.loads(text or "{}"))
+def tally_from_text(text: str) -> PullTally:
+    return PullTally(**json.loads(text or "{}"))

@@ -25,7 +25,7 @@ class Course(StrEnum):
     """A word that is new here, or that says nothing about the course; it is shown as it is."""
 
 
-class Outcome(Struct, frozen=True):
+class RequestOutcome(Struct, frozen=True):
     """One row of a report about a device."""
 
     source: str

@@ -26,7 +26,7 @@ _COMPARED = (
 )
 
 
-class Difference(Struct, frozen=True):
+class RingDifference(Struct, frozen=True):
     """One value that is not what it was."""
 
     field: str
@@ -90,16 +90,16 @@ def free_name(wanted: str, provider: str, taken: Collection[str]) -> str:
     return name if number == 1 else f"{name} {number}"
 
 
-def differences(before: TenantRing, after: TenantRing) -> tuple[Difference, ...]:
+def differences(before: TenantRing, after: TenantRing) -> tuple[RingDifference, ...]:
     """What a tenant tells now that it did not before."""
     return tuple(
-        Difference(field, name, getattr(before, field), getattr(after, field))
+        RingDifference(field, name, getattr(before, field), getattr(after, field))
         for field, name in _COMPARED
         if getattr(before, field) != getattr(after, field)
     )
 
 
-def not_ours(found: Iterable[Difference], expected: TenantRing) -> tuple[Difference, ...]:
+def not_ours(found: Iterable[RingDifference], expected: TenantRing) -> tuple[RingDifference, ...]:
     """Without what our own requests explain; `expected` is the ring once all of them have arrived."""
     return tuple(each for each in found if getattr(expected, each.field) != each.after)
 

@@ -17,7 +17,7 @@ from engine.providers.graph.details import details as details_of
 from engine.providers.graph.licences import user_licences
 from engine.rules.readiness import licence_by_plans
 from engine.rules.tenants.inventory import Cursor, Pull
-from engine.tenants.pull.reading import NOT_FOR_US, Work, without_stage
+from engine.tenants.pull.reading import NOT_FOR_US, PullWork, without_stage
 
 AT_ONCE = 200
 """Devices or users a step: ten batches, which travel side by side."""
@@ -62,7 +62,7 @@ class _Came(Struct):
         return None
 
 
-async def details(work: Work) -> Pull:
+async def details(work: PullWork) -> Pull:
     """Details of devices that have synced since theirs were read."""
     pull, inventory = work.pull, work.store.tenant_inventory
     pull = _counted(pull, lambda: inventory.count_wanting_details(work.provider, pull.number))
@@ -90,7 +90,7 @@ async def details(work: Work) -> Pull:
     return moved
 
 
-async def licences(work: Work) -> Pull:
+async def licences(work: PullWork) -> Pull:
     """Licences of primary users, each user once, where those that are known have grown old."""
     pull, inventory = work.pull, work.store.tenant_inventory
     since = pull.begun_at - LICENCES_HOLD
@@ -137,7 +137,7 @@ def _behind(pull: Pull, came: _Came, after: str) -> Pull:
     return replace(pull, cursor=cursor, tally=tally)
 
 
-def _end(work: Work, pull: Pull, refusal: ProviderError | None = None) -> Pull:
+def _end(work: PullWork, pull: Pull, refusal: ProviderError | None = None) -> Pull:
     moved = pull.at_next() if refusal is None else without_stage(pull, refusal)
     with work.keeping(moved):
         pass

@@ -15,11 +15,11 @@ from engine.providers.graph.devices import device_pages, read_device
 from engine.providers.graph.enrolment import enrolment_pages, read_asset
 from engine.providers.graph.members import member_pages, read_member
 from engine.providers.graph.rings import read_rings
-from engine.rules.tenants.inventory import Cursor, Pull, Stage, assignments_of, why_not_whole
+from engine.rules.tenants.inventory import Cursor, Pull, PullStage, assignments_of, why_not_whole
 from engine.rules.tenants.model import TenantPicture
 from engine.tenants.pull.reading import (
     NOT_FOR_US,
-    Work,
+    PullWork,
     behind_page,
     from_the_top,
     is_stale_link,
@@ -31,7 +31,7 @@ from engine.tenants.pull.reading import (
 PICTURE = msgspec.json.Decoder(TenantPicture)
 
 
-async def devices(work: Work) -> Pull:
+async def devices(work: PullWork) -> Pull:
     """One page of the list of devices. It is always walked whole: that is how deleted devices are noticed."""
     pull, inventory = work.pull, work.store.tenant_inventory
     try:
@@ -59,7 +59,7 @@ async def devices(work: Work) -> Pull:
     return moved
 
 
-async def enrolment(work: Work) -> Pull:
+async def enrolment(work: PullWork) -> Pull:
     """One page of the update service's list of devices."""
     pull, inventory = work.pull, work.store.tenant_inventory
     try:
@@ -86,19 +86,19 @@ async def enrolment(work: Work) -> Pull:
     return moved
 
 
-async def rings(work: Work) -> Pull:
+async def rings(work: PullWork) -> Pull:
     """All rings and policies of the tenant and whom they are assigned to; what is not told stays as it was."""
     pull = work.pull
     try:
         picture = await read_rings(work.client, work.now)
     except NOT_FOR_US as error:
-        beyond = without_stage(pull, error, Stage.COMPOSE)
+        beyond = without_stage(pull, error, PullStage.COMPOSE)
         with work.keeping(beyond):
             work.store.tenant_pulls.read_whole(work.provider, policies=False)
         return beyond
     tally = pull.tally
     if picture.untold:
-        tally = tally.with_fault(Stage.RINGS, " ".join(picture.untold))
+        tally = tally.with_fault(PullStage.RINGS, " ".join(picture.untold))
     moved = replace(pull, tally=tally).at_next()
     with work.keeping(moved):
         work.store.tenant_reach.keep_assignments(work.provider, picture.told, assignments_of(picture))
@@ -107,7 +107,7 @@ async def rings(work: Work) -> Pull:
     return moved
 
 
-async def members(work: Work) -> Pull:
+async def members(work: PullWork) -> Pull:
     """One page of the members of one group."""
     pull, reach = work.pull, work.store.tenant_reach
     group = pull.cursor.group or reach.next_group(work.provider, pull.number)
@@ -134,7 +134,7 @@ async def members(work: Work) -> Pull:
     return moved
 
 
-def _without_group(work: Work, error: ProviderError) -> Pull:
+def _without_group(work: PullWork, error: ProviderError) -> Pull:
     """A group that is gone has no members; one that may not be read makes its policies unknown."""
     pull, reach, group = work.pull, work.store.tenant_reach, work.pull.cursor.group
     if is_stale_link(error, pull.cursor) or not isinstance(error, NOT_FOR_US):
@@ -157,7 +157,7 @@ def _behind(pull: Pull, page: Page) -> Pull:
     return pull if page.next_link else pull.at_next()
 
 
-def _anew(work: Work, error: ProviderError) -> Pull:
+def _anew(work: PullWork, error: ProviderError) -> Pull:
     """The list from its beginning, where a kept link has gone stale or its pages go in a circle.
 
     Raises:
@@ -168,12 +168,12 @@ def _anew(work: Work, error: ProviderError) -> Pull:
     if not (circles or is_stale_link(error, pull.cursor)):
         raise error
     if not may_restart(pull):
-        with work.keeping(pull.at(Stage.DONE)):  # the next pull begins with the first stage again
+        with work.keeping(pull.at(PullStage.DONE)):  # the next pull begins with the first stage again
             pass
         raise error
     anew = from_the_top(pull)
-    if pull.stage is Stage.MEMBERS:
+    if pull.stage is PullStage.MEMBERS:
         return anew
     return replace(
-        anew, tally=replace(anew.tally, done=0, left_out=0 if pull.stage is Stage.DEVICES else pull.tally.left_out)
+        anew, tally=replace(anew.tally, done=0, left_out=0 if pull.stage is PullStage.DEVICES else pull.tally.left_out)
     )

@@ -17,11 +17,11 @@ from engine.model.clock import Clock
 from engine.model.errors import LeaseHeld, ProviderError, Refused
 from engine.model.intents import Actor, Role
 from engine.rules.plans.permissions import may_take_in
-from engine.rules.tenants.inventory import Pull, Stage, where
+from engine.rules.tenants.inventory import Pull, PullStage, where
 from engine.store import Store
 from engine.tenants.pull import batches, lists, reports
 from engine.tenants.pull.composing import compose
-from engine.tenants.pull.reading import Work
+from engine.tenants.pull.reading import PullWork
 
 if TYPE_CHECKING:
     from engine.providers.graph.client import GraphClient
@@ -31,21 +31,21 @@ BROKEN_OFF_HOLDS = timedelta(hours=24)
 READ_HOLDS = timedelta(hours=1)
 """So long a pull that was read and not taken over, as by a dry run, is as good as a new one."""
 
-_STEPS: Mapping[Stage, Callable[[Work], Awaitable[Pull]]] = {
-    Stage.DEVICES: lists.devices,
-    Stage.DETAILS: batches.details,
-    Stage.ENROLMENT: lists.enrolment,
-    Stage.LICENCES: batches.licences,
-    Stage.RINGS: lists.rings,
-    Stage.MEMBERS: lists.members,
-    Stage.REPORTS: reports.reports,
+_STEPS: Mapping[PullStage, Callable[[PullWork], Awaitable[Pull]]] = {
+    PullStage.DEVICES: lists.devices,
+    PullStage.DETAILS: batches.details,
+    PullStage.ENROLMENT: lists.enrolment,
+    PullStage.LICENCES: batches.licences,
+    PullStage.RINGS: lists.rings,
+    PullStage.MEMBERS: lists.members,
+    PullStage.REPORTS: reports.reports,
 }
 
 
 class PullProgress(Struct, frozen=True):
     """How far a pull has come."""
 
-    stage: Stage
+    stage: PullStage
     done: int
     """Within the stage."""
     total: int
@@ -83,7 +83,7 @@ class TenantIntake:
         self._check()
         pull = self._claimed(provider)
         try:
-            while pull.stage is not Stage.COMPOSE and not (dry_run and reports.asks_for_exports(pull)):
+            while pull.stage is not PullStage.COMPOSE and not (dry_run and reports.asks_for_exports(pull)):
                 waited = await self._sit_out(pull, client)
                 pull = await self._one_step(pull, client, waited=waited)
                 if progress is not None:
@@ -102,11 +102,11 @@ class TenantIntake:
         """
         self._check()
         pull = self._claimed(provider)
-        if pull.stage is not Stage.COMPOSE:
+        if pull.stage is not PullStage.COMPOSE:
             return await self._one_step(pull, client, waited=False)
         compose(self._store, self._actor, pull, self._now(), dry_run=False, remove_gone=False)
         self.release(provider)
-        return pull.at(Stage.DONE)
+        return pull.at(PullStage.DONE)
 
     def waits_until(self, pull: Pull) -> datetime | None:
         """When the next step has something to do, where a stage waits for the service; None when it has now."""
@@ -139,14 +139,14 @@ class TenantIntake:
         return pull
 
     def _is_over(self, pull: Pull, now: datetime) -> bool:
-        if pull.stage in (Stage.REPORTS, Stage.COMPOSE):
+        if pull.stage in (PullStage.REPORTS, PullStage.COMPOSE):
             moved_at = self._store.tenant_pulls.moved_at(pull.provider) or pull.begun_at
             return now - moved_at > READ_HOLDS
-        return pull.stage is Stage.DONE or now - pull.begun_at > BROKEN_OFF_HOLDS
+        return pull.stage is PullStage.DONE or now - pull.begun_at > BROKEN_OFF_HOLDS
 
     async def _one_step(self, pull: Pull, client: GraphClient, *, waited: bool) -> Pull:
         try:
-            return await _STEPS[pull.stage](Work(self._store, client, pull, self._now(), waited))
+            return await _STEPS[pull.stage](PullWork(self._store, client, pull, self._now(), waited))
         except ProviderError as error:
             with self._store.transaction():
                 self._store.tenant_pulls.note_problem(pull.provider, error, self._now())

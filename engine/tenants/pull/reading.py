@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from engine.model.errors import Denied, Gone, NotOffered, ProviderError
 from engine.providers.graph.answers import AnswerUnusable, GraphError
 from engine.providers.graph.client import Page
-from engine.rules.tenants.inventory import Cursor, Pull, Stage
+from engine.rules.tenants.inventory import Cursor, Pull, PullStage
 from engine.store import Store
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _STALE = frozenset({400, 404, 410})
 """Statuses with which a kept link is refused when the service has forgotten it."""
 
 
-class Work(Struct, frozen=True):
+class PullWork(Struct, frozen=True):
     """What a step works on."""
 
     store: Store
@@ -90,7 +90,7 @@ def may_restart(pull: Pull) -> bool:
     return pull.cursor.restarts < MOST_RESTARTS
 
 
-def without_stage(pull: Pull, error: ProviderError, then: Stage | None = None) -> Pull:
+def without_stage(pull: Pull, error: ProviderError, then: PullStage | None = None) -> Pull:
     """The pull behind a stage that the tenant will not tell; the report says so."""
     noted = replace(pull, tally=pull.tally.with_fault(pull.stage, words_of(error)))
     return noted.at_next() if then is None else noted.at(then)

@@ -19,13 +19,13 @@ from engine.providers.graph.alerts import ALERTS, ALERTS_AT_ONCE, EXPORTS, Expor
 from engine.providers.graph.answers import GraphError
 from engine.providers.graph.exported import exported_rows
 from engine.providers.graph.reports import ExportJob, begin_export, fetch, find_export, look_at, of_policy, table
-from engine.rules.tenants.inventory import Cursor, Pull, Stage, Tally
+from engine.rules.tenants.inventory import Cursor, Pull, PullStage, PullTally
 from engine.rules.tenants.model import PolicyKind
-from engine.rules.tenants.outcomes import Outcome
+from engine.rules.tenants.outcomes import RequestOutcome
 from engine.store import Store
 from engine.store.tenant_outcomes import Export, ExportState
 from engine.tenants.pull.lists import PICTURE
-from engine.tenants.pull.reading import Work, words_of
+from engine.tenants.pull.reading import PullWork, words_of
 
 LOOKS = 12
 """So often a pull looks for each export whether it is ready; what takes longer is fetched by the next one."""
@@ -47,7 +47,7 @@ _EXPORTS = "exports"
 """Stands in the cursor's `mark` once alerts have been read."""
 
 
-async def reports(work: Work) -> Pull:
+async def reports(work: PullWork) -> Pull:
     """One bounded piece: a page of alerts, or one export asked for, looked at or fetched.
 
     Where the service, or the storage that holds a file, does not answer, the inventory is taken over without reports.
@@ -58,7 +58,7 @@ async def reports(work: Work) -> Pull:
         return _kept(work, replace(work.pull, tally=_noted(work.pull, error)).at_next())
 
 
-async def _piece(work: Work) -> Pull:
+async def _piece(work: PullWork) -> Pull:
     policies = policies_of(work)
     if not asks_for_exports(work.pull):
         policy = next((each for each in policies if each >= work.pull.cursor.group), "")
@@ -70,7 +70,7 @@ async def _piece(work: Work) -> Pull:
     return await _exports(work, policies)
 
 
-def policies_of(work: Work) -> list[str]:
+def policies_of(work: PullWork) -> list[str]:
     """Ids of the tenant's policies that reports are about, in order."""
     kept = work.store.tenant_pulls.picture(work.provider)
     if not kept:
@@ -81,7 +81,7 @@ def policies_of(work: Work) -> list[str]:
 
 def asks_for_exports(pull: Pull) -> bool:
     """Whether alerts have been read and exports come next."""
-    return pull.stage is Stage.REPORTS and pull.cursor.mark == _EXPORTS
+    return pull.stage is PullStage.REPORTS and pull.cursor.mark == _EXPORTS
 
 
 def waits_until(store: Store, pull: Pull, now: datetime) -> datetime | None:
@@ -94,7 +94,7 @@ def waits_until(store: Store, pull: Pull, now: datetime) -> datetime | None:
 # --- alerts -----------------------------------------------------------------------------------------
 
 
-async def _alerts(work: Work, policy: str, policies: list[str]) -> Pull:
+async def _alerts(work: PullWork, policy: str, policies: list[str]) -> Pull:
     """One page of a policy's alerts. A report that the tenant will not give costs itself alone."""
     pull, store = work.pull, work.store.tenant_outcomes
     skip = int(pull.cursor.after or 0) if pull.cursor.group == policy else 0
@@ -123,7 +123,7 @@ async def _alerts(work: Work, policy: str, policies: list[str]) -> Pull:
 # --- exports ----------------------------------------------------------------------------------------
 
 
-async def _exports(work: Work, policies: list[str]) -> Pull:
+async def _exports(work: PullWork, policies: list[str]) -> Pull:
     known = {(each.policy, each.report): each for each in work.store.tenant_outcomes.exports(work.provider)}
     for policy in policies:
         for report in EXPORTS.values():
@@ -141,14 +141,14 @@ async def _exports(work: Work, policies: list[str]) -> Pull:
     return await _look(work, first)
 
 
-async def _ask(work: Work, policy: str, report: ExportedReport) -> Pull:
+async def _ask(work: PullWork, policy: str, report: ExportedReport) -> Pull:
     asking = Export(policy, report.name, ExportState.ASKING, work.now, work.now)
     with work.keeping(work.pull):
         work.store.tenant_outcomes.save_export(work.provider, asking)
     return await _begin(work, asking, report)
 
 
-async def _begin(work: Work, export: Export, report: ExportedReport) -> Pull:
+async def _begin(work: PullWork, export: Export, report: ExportedReport) -> Pull:
     try:
         job = await begin_export(work.client, report.name, of_policy(export.policy), report.columns)
     except _LATER as error:
@@ -160,7 +160,7 @@ async def _begin(work: Work, export: Export, report: ExportedReport) -> Pull:
     return _save(work, work.pull, _begun(work, export, job))
 
 
-async def _look(work: Work, export: Export) -> Pull:
+async def _look(work: PullWork, export: Export) -> Pull:
     report = EXPORTS.get(export.report)
     if report is None:
         return _save(work, work.pull, replace(export, state=ExportState.FAILED, next_at=work.now))
@@ -186,7 +186,7 @@ async def _look(work: Work, export: Export) -> Pull:
     return _save(work, replace(work.pull, cursor=cursor), looked)
 
 
-async def _take(work: Work, export: Export, report: ExportedReport, job: ExportJob) -> Pull:
+async def _take(work: PullWork, export: Export, report: ExportedReport, job: ExportJob) -> Pull:
     """Fetch the file, read it, keep all of it at once."""
     store = work.store.tenant_outcomes
     done = replace(export, state=ExportState.DONE, next_at=work.now)
@@ -203,7 +203,7 @@ async def _take(work: Work, export: Export, report: ExportedReport, job: ExportJ
     return work.pull
 
 
-def _outcomes(file: IO[bytes], report: ExportedReport, policy: str) -> Iterator[Outcome]:
+def _outcomes(file: IO[bytes], report: ExportedReport, policy: str) -> Iterator[RequestOutcome]:
     file.seek(0)
     for row in exported_rows(file):
         outcome = read_exported(report, row, policy)
@@ -211,7 +211,7 @@ def _outcomes(file: IO[bytes], report: ExportedReport, policy: str) -> Iterator[
             yield outcome
 
 
-def _failed(work: Work, export: Export, error: ProviderError) -> Pull:
+def _failed(work: PullWork, export: Export, error: ProviderError) -> Pull:
     moved = replace(work.pull, tally=_noted(work.pull, error))
     if isinstance(error, _NEVER):
         moved = moved.at_next()
@@ -219,7 +219,7 @@ def _failed(work: Work, export: Export, error: ProviderError) -> Pull:
     return _save(work, moved, replace(export, state=ExportState.FAILED, next_at=work.now, said=said))
 
 
-def _begun(work: Work, export: Export, job: ExportJob) -> Export:
+def _begun(work: PullWork, export: Export, job: ExportJob) -> Export:
     return replace(export, state=ExportState.BEGUN, job=job.id, next_at=work.now + _wait(0))
 
 
@@ -227,7 +227,7 @@ def _wait(looks: int) -> timedelta:
     return timedelta(seconds=_WAITS[looks] if looks < len(_WAITS) else 60)
 
 
-def _long_ago(work: Work) -> datetime:
+def _long_ago(work: PullWork) -> datetime:
     """So that it is asked for again at once."""
     return work.now - _HOLDS
 
@@ -235,23 +235,23 @@ def _long_ago(work: Work) -> datetime:
 # --- keeping ----------------------------------------------------------------------------------------
 
 
-def _noted(pull: Pull, error: ProviderError) -> Tally:
-    return pull.tally.with_fault(Stage.REPORTS, words_of(error))
+def _noted(pull: Pull, error: ProviderError) -> PullTally:
+    return pull.tally.with_fault(PullStage.REPORTS, words_of(error))
 
 
-def _save(work: Work, moved: Pull, export: Export) -> Pull:
+def _save(work: PullWork, moved: Pull, export: Export) -> Pull:
     with work.keeping(moved):
         work.store.tenant_outcomes.save_export(work.provider, export)
     return moved
 
 
-def _kept(work: Work, moved: Pull) -> Pull:
+def _kept(work: PullWork, moved: Pull) -> Pull:
     with work.keeping(moved):
         pass
     return moved
 
 
-def _over(work: Work) -> Pull:
+def _over(work: PullWork) -> Pull:
     with work.keeping(moved := work.pull.at_next()):
         work.store.tenant_outcomes.keep_policies(work.provider, policies_of(work))
     return moved
