@@ -33,7 +33,7 @@ class Activity(Struct, frozen=True):
 
 def read_active(engine: Engine, limit: int) -> tuple[ActiveInstall, ...]:
     """Installs under way, those that move before those that wait for their device."""
-    return tuple(sorted(engine.reads.active(limit), key=lambda row: row.state in _WAITING))
+    return tuple(sorted(engine.reads.rollout.active(limit), key=lambda row: row.state in _WAITING))
 
 
 def read_activity(engine: Engine, filter_text: str, wanted: int) -> Activity:
@@ -46,7 +46,7 @@ def read_activity(engine: Engine, filter_text: str, wanted: int) -> Activity:
     ended = False
     page_size = _PAGE if filter else wanted + 1
     while not ended and len(found) <= wanted and scanned < SCANNED:
-        page = engine.reads.audit(page_size, before)
+        page = engine.reads.activity.audit(page_size, before)
         found += [row for row in page if activity_filter.matches(filter, row)]
         scanned += len(page)
         ended = len(page) < page_size

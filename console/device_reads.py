@@ -53,18 +53,18 @@ def read_device(engine: Engine, device_id: int) -> DeviceReport:
         NotFound: it is gone.
     """
     reads = engine.reads
-    detail = reads.device(device_id)
+    detail = reads.devices.detail(device_id)
     platform = detail.facts.platform
-    levels = reads.levels().get(platform) if platform is not None else None
+    levels = reads.releases.levels().get(platform) if platform is not None else None
     hotpatch = levels.current_hotpatch() if levels is not None else None
-    standings = reads.ring_progress(hotpatch.kb) if hotpatch is not None else ()
+    standings = reads.rollout.ring_progress(hotpatch.kb) if hotpatch is not None else ()
     return DeviceReport(
         detail=detail,
-        answer=reads.answer(device_id),
-        readiness=reads.readiness(device_id),
+        answer=reads.devices.answer(device_id),
+        readiness=reads.devices.readiness(device_id),
         levels=levels,
         progress=next((each for each in standings if each.ring.name == detail.ring), None),
-        next_baseline=reads.next_baseline(platform) if platform is not None else None,
+        next_baseline=reads.releases.next_baseline(platform) if platform is not None else None,
         now=engine.now(),
     )
 
@@ -74,7 +74,7 @@ def read_open_cves(engine: Engine, detail: DeviceDetail) -> tuple[Cve, ...]:
     facts = detail.facts
     if facts.platform is None or facts.architecture is None:
         return ()
-    return engine.reads.catalog().open_cves(facts.platform, facts.architecture, facts.build, engine.now())
+    return engine.reads.releases.catalog().open_cves(facts.platform, facts.architecture, facts.build, engine.now())
 
 
 def what_next(report: DeviceReport) -> list[Next]:

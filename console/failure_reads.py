@@ -36,7 +36,7 @@ def read_failed_installs(engine: Engine, text: str) -> Failed:
     """Ask for everything the screen shows under a filter."""
     from engine.rules.failures.runbooks import runbook
 
-    views = engine.reads.failure_views(text)
+    views = engine.reads.failures.views(text)
     own = config_path().parent / "runbooks"
     books = {}
     for cause in {view.cause for view in views}:
@@ -44,9 +44,9 @@ def read_failed_installs(engine: Engine, text: str) -> Failed:
             books[cause.value] = runbook(cause, own)
         except EngineError:
             books[cause.value] = runbook(cause)  # a spoilt file of the organisation is told by `hotpatch doctor`
-    rings = tuple(row.ring.name for row in engine.reads.rings())
-    rows = engine.reads.failures(text)
+    rings = tuple(row.ring.name for row in engine.reads.rollout.rings())
+    rows = engine.reads.failures.open(text)
     open_failures = {(row.device_id, row.kb) for row in rows}
-    active = {(each.device_id, each.kb): each for each in engine.reads.active(_MOST_ACTIVE)} if rows else {}
+    active = {(each.device_id, each.kb): each for each in engine.reads.rollout.active(_MOST_ACTIVE)} if rows else {}
     under_way = {key: each for key, each in active.items() if key in open_failures}
     return Failed(views, rows, books, rings, under_way)

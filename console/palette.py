@@ -130,7 +130,7 @@ class ConsoleProvider(Provider):
 
     async def _kbs(self) -> list[Entry]:
         try:
-            rows = await self._console.background.fetch(lambda engine: engine.reads.releases())
+            rows = await self._console.background.fetch(lambda engine: engine.reads.releases.all())
         except EngineError:
             return []
         found: dict[str, Entry] = {}
@@ -166,7 +166,7 @@ class DeviceProvider(Provider):
             return
         try:
             rows = await self._console.background.fetch(
-                lambda engine: engine.reads.search(text, _DEVICES_SHOWN), slow=True
+                lambda engine: engine.reads.devices.search(text, _DEVICES_SHOWN), slow=True
             )
         except EngineError:
             return

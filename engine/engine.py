@@ -101,14 +101,14 @@ class Engine(Safekeeping):
             path=str(self._store.path),
             now=self._clock.now(),
             change_number=self._store.state.change_number(),
-            devices=self.reads.device_total(DeviceQuery()),
+            devices=self.reads.devices.total(DeviceQuery()),
             actor=self._actor.name,
             role=self._role,
             read_only=self._read_only,
             demo=self.demo.clock() if self.demo else None,
             scenario=demo.scenario if demo else "",
             driver=self._store.lease.holder(),
-            tenants=tuple(replace(each, note=self._note_of(each.provider)) for each in self.reads.ages()),
+            tenants=tuple(replace(each, note=self._note_of(each.provider)) for each in self.reads.tenants.ages()),
         )
 
     def _note_of(self, name: str) -> str:

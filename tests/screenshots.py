@@ -37,7 +37,7 @@ async def _roll_out(path: Path) -> None:
         _carry_out(engine, Approve(CLIENT_HOTPATCH, (), "Bench and printers tested"))
         _carry_out(engine, Approve(SERVER_HOTPATCHES[0], ("Test", "First", "Fast"), "Pilot servers agreed"))
         await engine.run_until_idle(until=engine.now() + timedelta(days=4, hours=9))
-        done = next(engine.reads.each_device(DeviceQuery("ring:first protected:yes platform:win11-24h2")))
+        done = next(engine.reads.devices.each(DeviceQuery("ring:first protected:yes platform:win11-24h2")))
         _carry_out(engine, Uninstall(CLIENT_HOTPATCH, Target(ids=(done.id,)), "Label printer stopped", After.LCU))
         await engine.run_until_idle(until=engine.now() + timedelta(minutes=40))
         engine.demo.step(timedelta(minutes=12))

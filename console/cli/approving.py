@@ -64,8 +64,8 @@ def approvals(session: Session, kb: int | None) -> int:
     with session.engine() as engine:
         now = engine.now()
         if kb is not None:
-            engine.reads.release(kb)
-        rows = engine.reads.approvals(kb)
+            engine.reads.releases.of_kb(kb)
+        rows = engine.reads.rollout.approvals(kb)
         if session.as_json:
             output.document([documents.approval(each, now) for each in rows])
         elif rows:
@@ -158,7 +158,7 @@ def policy(context: click.Context, session: Session) -> int | None:
     if context.invoked_subcommand is not None:
         return None
     with session.engine() as engine:
-        found = engine.reads.policy()
+        found = engine.reads.rollout.policy()
     if session.as_json:
         output.document(documents.policy(found))
         return ExitCode.DONE

@@ -41,7 +41,7 @@ def verify(session: Session, file: Path | None, head_text: str) -> int:
     outside = _head(head_text)
     if file is None:
         with session.engine() as engine:
-            check = engine.reads.audit_check(outside, _show_progress)
+            check = engine.reads.activity.audit_check(outside, _show_progress)
     else:
         from engine.safekeeping.audit_lines import read_lines, verify_lines
 
@@ -66,7 +66,7 @@ def export(session: Session, file: Path, since: str) -> int:
     only when it is complete, and never replaces another; without one, or with -, the lines go to the output.
     """
     with session.engine() as engine:
-        lines = engine.reads.audit_lines(utc_moment(since) if since else None, _show_progress)
+        lines = engine.reads.activity.audit_lines(utc_moment(since) if since else None, _show_progress)
         if str(file) == "-":
             for line in lines:
                 output.raw(line)

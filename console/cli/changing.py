@@ -80,7 +80,7 @@ def _delivered(engine: Engine, done: Outcome) -> tuple[Receipt, ...]:
     import asyncio
 
     asyncio.run(engine.deliver())
-    return engine.reads.these_requests(done.requests)
+    return engine.reads.tenants.these_requests(done.requests)
 
 
 def _told(receipts: Sequence[Receipt]) -> ExitCode:

@@ -126,7 +126,7 @@ def _state(session: Session) -> Iterator[DoctorCheck]:
 
 
 def _lease(engine: Engine, driver: str) -> DoctorCheck:
-    waiting = len(engine.reads.active(1))
+    waiting = len(engine.reads.rollout.active(1))
     if driver:
         return DoctorCheck("work", Result.OK, f"driven by {driver}")
     if waiting:
@@ -137,7 +137,7 @@ def _lease(engine: Engine, driver: str) -> DoctorCheck:
 
 
 def _audit(engine: Engine) -> DoctorCheck:
-    check = engine.reads.audit_check()
+    check = engine.reads.activity.audit_check()
     if check.broken is not None:
         fix = "Compare with a backup; somebody wrote to the file by other means."
         return DoctorCheck("audit", Result.ATTENTION, check.broken.why, fix)
@@ -145,7 +145,7 @@ def _audit(engine: Engine) -> DoctorCheck:
 
 
 def _backup(engine: Engine, now: datetime) -> DoctorCheck:
-    made_at = engine.reads.last_backup()
+    made_at = engine.reads.activity.last_backup()
     if made_at is None:
         return DoctorCheck("backup", Result.NOTE, "none was made yet", "Make one: hotpatch backup FILE")
     return DoctorCheck("backup", Result.OK, f"the last was made {text.until(made_at, now)}")
@@ -154,7 +154,7 @@ def _backup(engine: Engine, now: datetime) -> DoctorCheck:
 def _catalog(engine: Engine, now: datetime) -> DoctorCheck:
     from engine.catalog.calendar import last_document_month
 
-    newest = max((row.release.month for row in engine.reads.releases()), default="")
+    newest = max((row.release.month for row in engine.reads.releases.all()), default="")
     expected = last_document_month(now)
     if not newest:
         return DoctorCheck("catalog", Result.ATTENTION, "no releases", "Fetch them: hotpatch catalog sync")

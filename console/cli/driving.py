@@ -61,7 +61,7 @@ def run(session: Session, until_idle: bool, seconds: float | None, until: dateti
                     "steps": steps,
                     "now": documents.iso(engine.now()),
                     "ended_early": driver.stopped,
-                    "active": len(engine.reads.active(100_000)),
+                    "active": len(engine.reads.rollout.active(100_000)),
                     "attention": [documents.attention(each) for each in attention],
                 }
             )

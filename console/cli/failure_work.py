@@ -79,7 +79,7 @@ def escalate(
 def escalations(session: Session, every: bool) -> int:
     """Who has been given which failures, and until when. Ends with 3 when one is overdue."""
     with session.engine() as engine:
-        rows, now = engine.reads.escalations(open_only=not every), engine.now()
+        rows, now = engine.reads.failures.escalations(open_only=not every), engine.now()
         if session.as_json:
             output.document([documents.escalation(each, now) for each in rows])
         elif rows:
@@ -111,7 +111,7 @@ def known_problem(context: click.Context, session: Session) -> int | None:
     if context.invoked_subcommand is not None:
         return None
     with session.engine() as engine:
-        rows = engine.reads.known_problems()
+        rows = engine.reads.failures.known_problems()
         if session.as_json:
             output.document([documents.known_problem(each) for each in rows])
         elif rows:

@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 def failures(session: Session, words: tuple[str, ...]) -> int:
     """Open failures grouped by cause and code: what their devices share, the next step, by when, who has it."""
     with session.engine() as engine:
-        views, now = engine.reads.failure_views(filter_text(words)), engine.now()
+        views, now = engine.reads.failures.views(filter_text(words)), engine.now()
         if session.as_json:
-            as_of = documents.as_of(engine.reads.ages())
+            as_of = documents.as_of(engine.reads.tenants.ages())
             output.document([documents.failure_group(each, now) | {"as_of": as_of} for each in views])
             return ExitCode.DONE
         if not views:
             diagnostics.note("No open failure matches.")
             return ExitCode.DONE
         output.table(FAILURE_GROUPS, views, now, session.style)
-        ages = engine.reads.ages()
+        ages = engine.reads.tenants.ages()
         diagnostics.notes(data_ages.notes(ages, (each.provider for each in ages), now))
         for view in views:
             output.line()

@@ -50,9 +50,9 @@ def devices(
         raise BadInput("--csv and --json exclude each other.", "", "Choose one.")
     query = _query(words, view, sort_key, session)
     with session.engine() as engine:
-        rows = engine.reads.each_device(query)
+        rows = engine.reads.devices.each(query)
         if session.as_json:
-            as_of = documents.as_of(engine.reads.ages())
+            as_of = documents.as_of(engine.reads.tenants.ages())
             output.documents(documents.device_row(row, as_of) for row in islice(rows, limit or None))
         elif as_csv:
             from console.export import csv_lines
@@ -80,10 +80,10 @@ def _query(words: tuple[str, ...], view: str | None, sort_key: str, session: Ses
 
 def _table(session: Session, engine: Engine, query: DeviceQuery, limit: int | None) -> None:
     most = TABLE_LIMIT if limit is None else limit
-    rows = list(islice(engine.reads.each_device(query), most or None))
+    rows = list(islice(engine.reads.devices.each(query), most or None))
     output.table(columns.DEVICES, rows, engine.now(), session.style)
-    diagnostics.notes(data_ages.notes(engine.reads.ages(), (each.tenant for each in rows), engine.now()))
-    total = engine.reads.device_total(query) if most and len(rows) == most else len(rows)
+    diagnostics.notes(data_ages.notes(engine.reads.tenants.ages(), (each.tenant for each in rows), engine.now()))
+    total = engine.reads.devices.total(query) if most and len(rows) == most else len(rows)
     if total > len(rows):
         diagnostics.note(f"{len(rows):,} of {total:,} devices. All of them: --limit 0")
     else:
@@ -104,7 +104,7 @@ _SHARES: tuple[Column[tuple[str, int, int]], ...] = (
 def readiness(session: Session) -> int:
     """Where devices are lost on the way to hotpatches: eligible, enrolled, ready; and for which reasons."""
     with session.engine() as engine:
-        found = documents.totals(engine.reads.counts())
+        found = documents.totals(engine.reads.devices.counts())
         reasons = _reasons(engine)
         if session.as_json:
             output.document(
@@ -131,7 +131,7 @@ def readiness(session: Session) -> int:
 def _reasons(engine: Engine) -> list[tuple[str, int]]:
     """Why devices are not ready, the commonest first; a device may have several reasons."""
     found: dict[str, int] = {}
-    for row in engine.reads.each_device(DeviceQuery("readiness:not-ready,unknown")):
+    for row in engine.reads.devices.each(DeviceQuery("readiness:not-ready,unknown")):
         for reason in row.reasons:
             found[reason] = found.get(reason, 0) + 1
     return sorted(found.items(), key=lambda each: (-each[1], each[0]))

@@ -73,15 +73,15 @@ def device(session: Session, name: str, form: str | None) -> int:
     answer: readiness check by check, and its history.
     """
     with session.engine() as engine:
-        detail = engine.reads.find_device(name)
+        detail = engine.reads.devices.find(name)
         if form is not None:
-            _print_ticket(engine.reads.ticket(detail.id), "json" if session.as_json else form)
+            _print_ticket(engine.reads.devices.ticket(detail.id), "json" if session.as_json else form)
             return ExitCode.DONE
         told = _Told(
             detail,
-            engine.reads.readiness(detail.id),
-            engine.reads.answer(detail.id),
-            engine.reads.cases_of(detail.id),
+            engine.reads.devices.readiness(detail.id),
+            engine.reads.devices.answer(detail.id),
+            engine.reads.failures.of_device(detail.id),
             _open_cves(engine, detail),
         )
         if session.as_json:
@@ -105,7 +105,7 @@ def _open_cves(engine: Engine, detail: DeviceDetail) -> tuple[Cve, ...]:
     facts = detail.facts
     if facts.platform is None or facts.architecture is None:
         return ()
-    return engine.reads.catalog().open_cves(facts.platform, facts.architecture, facts.build, engine.now())
+    return engine.reads.releases.catalog().open_cves(facts.platform, facts.architecture, facts.build, engine.now())
 
 
 def _show_device(session: Session, told: _Told, now: datetime) -> None:

@@ -47,9 +47,9 @@ def status(session: Session) -> int:
 
 
 def _status(engine: Engine, attention: tuple[Attention, ...]) -> documents.Document:
-    found = documents.totals(engine.reads.counts())
+    found = documents.totals(engine.reads.devices.counts())
     restarts = _next_restarts(engine)
-    providers = engine.reads.providers()
+    providers = engine.reads.tenants.providers()
     waiting = sum(each.waiting for each in providers)
     return {
         **documents.state_info(engine.info()),
@@ -59,14 +59,15 @@ def _status(engine: Engine, attention: tuple[Attention, ...]) -> documents.Docum
         "platforms": found.platforms,
         "states": found.states,
         "tracks": found.tracks,
-        "compliance": [documents.compliance(each) for each in engine.reads.compliance()],
+        "compliance": [documents.compliance(each) for each in engine.reads.evidence.compliance()],
         "active": _active(found) - waiting,
         "requested": waiting,
         "providers": [documents.plain(each) for each in providers],
         "failures": found.states.get(DeviceState.FAILED, 0),
         "attention": [documents.attention(each) for each in attention],
         "next_restart": [
-            {"platform": platform, "at": documents.iso(engine.reads.next_baseline(platform))} for platform in restarts
+            {"platform": platform, "at": documents.iso(engine.reads.releases.next_baseline(platform))}
+            for platform in restarts
         ],
     }
 
@@ -78,14 +79,14 @@ def _active(found: documents.FleetSums) -> int:
 
 def _next_restarts(engine: Engine) -> list[Platform]:
     """The platforms that the fleet has, in their order."""
-    present = {each.platform for each in engine.reads.counts()}
+    present = {each.platform for each in engine.reads.devices.counts()}
     return [platform for platform in Platform if platform in present]
 
 
 def _show(session: Session, engine: Engine, attention: tuple[Attention, ...]) -> None:
     info, now, style = engine.info(), engine.now(), session.style
-    found = documents.totals(engine.reads.counts())
-    providers = engine.reads.providers()
+    found = documents.totals(engine.reads.devices.counts())
+    providers = engine.reads.tenants.providers()
     waiting = sum(each.waiting for each in providers)
     requested = [("Requested", f"{text.plural(waiting, 'device')}, each acts at its next scan")] if waiting else []
     demo = ""
@@ -106,7 +107,7 @@ def _show(session: Session, engine: Engine, attention: tuple[Attention, ...]) ->
         style,
     )
     output.line()
-    output.table(COMPLIANCE, engine.reads.compliance(), now, style)
+    output.table(COMPLIANCE, engine.reads.evidence.compliance(), now, style)
     output.line()
     for each in attention:
         output.line(f"{each.text}", _URGENCIES[each.urgency], style)
@@ -117,7 +118,7 @@ def _show(session: Session, engine: Engine, attention: tuple[Attention, ...]) ->
 def _restart_words(engine: Engine) -> list[str]:
     by_moment: dict[str, list[str]] = {}
     for platform in _next_restarts(engine):
-        at = text.moment_long(engine.reads.next_baseline(platform))
+        at = text.moment_long(engine.reads.releases.next_baseline(platform))
         by_moment.setdefault(at, []).append(text.platform_short(platform))
     if len(by_moment) == 1:
         return list(by_moment)
@@ -132,8 +133,8 @@ def _restart_words(engine: Engine) -> list[str]:
 def activity(session: Session, limit: int) -> int:
     """What is under way, and who did what, when and why: the audit, newest first."""
     with session.engine() as engine:
-        active = engine.reads.active(limit)
-        audit = engine.reads.audit(limit)
+        active = engine.reads.rollout.active(limit)
+        audit = engine.reads.activity.audit(limit)
         if session.as_json:
             output.document(
                 {

@@ -178,7 +178,7 @@ def list_providers(session: Session) -> int:
     """The providers of this state file, and what can be done through each."""
     with session.engine() as engine:
         rows, now = engine.provider_desk().providers(), engine.now()
-        standings = {each.name: each for each in engine.reads.providers()}
+        standings = {each.name: each for each in engine.reads.tenants.providers()}
     if session.as_json:
         output.document([_facts(row) | {"standing": documents.plain(standings.get(row.name))} for row in rows])
     elif rows:

@@ -65,9 +65,9 @@ def recovery(session: Session, kb: int | None) -> int:
     """
     with session.engine() as engine:
         if kb is None:
-            found = engine.reads.recoveries()
+            found = engine.reads.rollout.recoveries()
         else:
-            latest = engine.reads.recovery(kb)
+            latest = engine.reads.rollout.recovery(kb)
             found = () if latest is None else (latest,)
         now = engine.now()
     if session.as_json:
@@ -135,7 +135,7 @@ def hold(session: Session, kb: int | None, release: int | None, filter_text: str
 def holds(session: Session) -> int:
     """Safeguard holds in force: what is withheld from which devices, since when and why."""
     with session.engine() as engine:
-        rows = engine.reads.safeguards()
+        rows = engine.reads.rollout.safeguards()
         if session.as_json:
             output.document([documents.hold(each) for each in rows])
         elif rows:

@@ -41,7 +41,7 @@ def releases(session: Session, platform: str | None, everything: bool) -> int:
     with session.engine() as engine:
         rows = [
             row
-            for row in engine.reads.releases(companions=everything)
+            for row in engine.reads.releases.all(companions=everything)
             if platform is None or row.release.platform == platform
         ]
         if session.as_json:
@@ -60,8 +60,8 @@ def releases(session: Session, platform: str | None, everything: bool) -> int:
 def release(session: Session, kb: int) -> int:
     """One release: for each platform what it fixes, its twin, and what it leaves open against the twin."""
     with session.engine() as engine:
-        rows = engine.reads.release(kb)
-        catalog = engine.reads.catalog()
+        rows = engine.reads.releases.of_kb(kb)
+        catalog = engine.reads.releases.catalog()
         found = []
         for row in rows:
             per = {
@@ -74,7 +74,9 @@ def release(session: Session, kb: int) -> int:
             output.document(
                 {
                     "kb": rows[0].release.name,
-                    "approvals": [documents.approval(each, engine.now()) for each in engine.reads.approvals(kb)],
+                    "approvals": [
+                        documents.approval(each, engine.now()) for each in engine.reads.rollout.approvals(kb)
+                    ],
                     "platforms": [documents.coverage(row, own, per) for row, own, per in found],
                 }
             )
@@ -137,14 +139,14 @@ def calendar(session: Session, platform: str | None, year: int | None, as_ics: b
     with session.engine() as engine:
         now = engine.now()
         shown_year = year or now.year
-        plans = {each: engine.reads.year_plan(each, shown_year) for each in wanted}
+        plans = {each: engine.reads.releases.year_plan(each, shown_year) for each in wanted}
         if as_ics:
             from engine.catalog.ics import calendar_ics
 
             both = (plan for each in plans.values() for plan in each)
             output.raw(calendar_ics(both, now).decode("utf-8"))
             return ExitCode.DONE
-        nexts = {each: engine.reads.next_baseline(each) for each in wanted}
+        nexts = {each: engine.reads.releases.next_baseline(each) for each in wanted}
         if session.as_json:
             output.document([_year(each, shown_year, plans[each], documents.iso(nexts[each])) for each in wanted])
             return ExitCode.DONE

@@ -42,11 +42,11 @@ def rings(context: click.Context, session: Session, kb: int | None) -> int | Non
     if context.invoked_subcommand is not None:
         return None
     with session.engine() as engine:
-        rows = engine.reads.rings()
-        progress = engine.reads.ring_progress(kb)
+        rows = engine.reads.rollout.rings()
+        progress = engine.reads.rollout.ring_progress(kb)
         late, health = _late(engine, progress), _health(engine, progress)
         if session.as_json:
-            output.document(documents.rings(rows, progress, late, health, documents.as_of(engine.reads.ages())))
+            output.document(documents.rings(rows, progress, late, health, documents.as_of(engine.reads.tenants.ages())))
         else:
             now, style = engine.now(), session.style
             output.table(columns.RINGS, rows, now, style)
@@ -57,7 +57,7 @@ def rings(context: click.Context, session: Session, kb: int | None) -> int | Non
             for words in (each for row in rows for each in tenant_lines(row, now)):
                 output.line(words)
             tenants = (row.tenant.provider for row in rows if row.tenant is not None)
-            diagnostics.notes(data_ages.notes(engine.reads.ages(), tenants, now))
+            diagnostics.notes(data_ages.notes(engine.reads.tenants.ages(), tenants, now))
             diagnostics.notes(_notes(engine, late, health))
         urgent = [each for each in engine.reads.attention() if each.urgency is Urgency.NOW and each.screen == "rings"]
     if not session.as_json:
@@ -113,12 +113,12 @@ def tenant_lines(row: RingRow, now: datetime) -> list[str]:
 def _late(engine: Engine, progress: Sequence[RingProgress]) -> tuple[LateDevice, ...]:
     """Devices past their deadline; releases that no ring has opened for have none."""
     kbs = dict.fromkeys(each.kb for each in progress if each.opened_at is not None)
-    return tuple(each for kb in kbs for each in engine.reads.late_devices(kb, limit=_ALL))
+    return tuple(each for kb in kbs for each in engine.reads.rollout.late_devices(kb, limit=_ALL))
 
 
 def _health(engine: Engine, progress: Sequence[RingProgress]) -> tuple[HealthRow, ...]:
     kbs = dict.fromkeys(each.kb for each in progress if each.opened_at is not None)
-    return tuple(row for kb in kbs for row in engine.reads.health(kb))
+    return tuple(row for kb in kbs for row in engine.reads.rollout.health(kb))
 
 
 def _notes(engine: Engine, late: Sequence[LateDevice], health: Sequence[HealthRow]) -> list[str]:
@@ -126,7 +126,7 @@ def _notes(engine: Engine, late: Sequence[LateDevice], health: Sequence[HealthRo
     found = [f"Health of ring {row.ring} with {text.kb(row.kb)}: {words}" for row in health for words in row.anomalies]
     if late:
         found.append(f"{text.plural(len(late), 'device')} past the deadline. Who, and why: hotpatch rings overdue")
-    conflicts = len(engine.reads.ring_conflicts(_ALL))
+    conflicts = len(engine.reads.rollout.ring_conflicts(_ALL))
     if conflicts:
         found.append(f"Claimed by other rings too: {text.plural(conflicts, 'device')}. See: hotpatch rings conflicts")
     return found
@@ -142,9 +142,11 @@ def overdue(session: Session, kb: int | None, every: bool) -> int:
     Ends with 3 when there are any past it.
     """
     with session.engine() as engine:
-        progress = engine.reads.ring_progress(kb)
+        progress = engine.reads.rollout.ring_progress(kb)
         kbs = dict.fromkeys(each.kb for each in progress if each.opened_at is not None)
-        rows = [row for one in kbs for row in engine.reads.late_devices(one, overdue_only=not every, limit=_ALL)]
+        rows = [
+            row for one in kbs for row in engine.reads.rollout.late_devices(one, overdue_only=not every, limit=_ALL)
+        ]
         if session.as_json:
             output.document([documents.late_device(each) for each in rows])
         elif rows:
@@ -162,7 +164,7 @@ def conflicts(session: Session) -> int:
     Each is in one ring all the same: where it was placed by hand, else the first that claims it.
     """
     with session.engine() as engine:
-        rows = engine.reads.ring_conflicts(_ALL)
+        rows = engine.reads.rollout.ring_conflicts(_ALL)
         if session.as_json:
             output.document([documents.ring_conflict(each) for each in rows])
         elif rows:
@@ -251,5 +253,7 @@ def set_ring(session: Session, /, name: str, reason: str, hotpatch: str | None, 
 def _changed_gate(session: Session, name: str, given: Mapping[str, Any]) -> Gate | None:
     """The ring's gate with what was given; None for a ring that does not exist, which the plan then says."""
     with session.engine() as engine:
-        found = [row.ring for row in engine.reads.rings() if row.ring.name.casefold() == name.strip().casefold()]
+        found = [
+            row.ring for row in engine.reads.rollout.rings() if row.ring.name.casefold() == name.strip().casefold()
+        ]
     return replace(found[0].gate, **given) if found else None

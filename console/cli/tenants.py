@@ -68,7 +68,7 @@ def requests(context: click.Context, session: Session, most: int, bodies: bool) 
     if context.invoked_subcommand is not None:
         return None
     with session.engine() as engine:
-        rows, now = engine.reads.requests(most), engine.now()
+        rows, now = engine.reads.tenants.requests(most), engine.now()
     if session.as_json:
         output.document([documents.receipt(each) for each in rows])
     elif not rows:

@@ -76,7 +76,7 @@ def make(engine: Engine, request: ReportRequest, progress: Progress | None = Non
     if request.kind == "cost":
         from console.reports import cost
 
-        costs = engine.reads.cost_report(
+        costs = engine.reads.evidence.cost_report(
             _months(request, engine.now()),
             request.filter,
             rates=request.rates,
@@ -86,7 +86,7 @@ def make(engine: Engine, request: ReportRequest, progress: Progress | None = Non
     from console.reports import compliance
 
     months, told = _months(request, engine.now()), _counting("Reading evidence", progress)
-    found = engine.reads.compliance_report(months, request.filter, progress=told)
+    found = engine.reads.evidence.compliance_report(months, request.filter, progress=told)
     return Made(found, compliance.build(found, origin))
 
 
@@ -119,19 +119,19 @@ def _open_stream(engine: Engine, request: ReportRequest, progress: Progress | No
 
         since, until = _moments(request, engine.now())
         wanted = _wanted(request.filter)
-        return decision_stream(row for row in engine.reads.each_decision(since, until) if wanted(row))
+        return decision_stream(row for row in engine.reads.activity.each_decision(since, until) if wanted(row))
     from console.reports.readiness import device_stream
 
     _refuse_period(request)
-    found = engine.reads.readiness_report(request.filter, progress)
-    return device_stream(engine.reads.each_restarting(request.filter, found.next_releases), engine.now())
+    found = engine.reads.evidence.readiness_report(request.filter, progress)
+    return device_stream(engine.reads.evidence.each_restarting(request.filter, found.next_releases), engine.now())
 
 
 def _make_readiness(engine: Engine, request: ReportRequest, origin: ReportOrigin, progress: Progress | None) -> Made:
     from console.reports import readiness
 
     _refuse_period(request)
-    found = engine.reads.readiness_report(request.filter, progress)
+    found = engine.reads.evidence.readiness_report(request.filter, progress)
     return Made(found, readiness.build(found, origin))
 
 
@@ -139,7 +139,7 @@ def _make_activity(engine: Engine, request: ReportRequest, origin: ReportOrigin,
     from console.reports import activity
 
     since, until = _moments(request, engine.now())
-    found = engine.reads.activity_report(since, until, request.filter, _wanted(request.filter), progress)
+    found = engine.reads.activity.report(since, until, request.filter, _wanted(request.filter), progress)
     return Made(found, activity.build(found, origin))
 
 
@@ -168,7 +168,7 @@ def _origin(engine: Engine) -> ReportOrigin:
         state=Path(info.path).name,
         change_number=info.change_number,
         is_demo=info.demo is not None,
-        freshness=tuple(_fresh(each, info.now) for each in engine.reads.freshness()),
+        freshness=tuple(_fresh(each, info.now) for each in engine.reads.devices.freshness()),
         program=program,
     )
 

@@ -49,7 +49,11 @@ def read_year(engine: Engine, platform: Platform, year: int | None) -> YearFacts
     now = engine.now()
     chosen = now.year if year is None else year
     return YearFacts(
-        platform, chosen, engine.reads.year_plan(platform, chosen), engine.reads.next_baseline(platform), now
+        platform,
+        chosen,
+        engine.reads.releases.year_plan(platform, chosen),
+        engine.reads.releases.next_baseline(platform),
+        now,
     )
 
 

@@ -64,7 +64,7 @@ class ComplianceScreen(PartsScreen):
 
     def load(self) -> None:
         self._asked_in = self._hour()
-        self.ask_steadily("compliance", lambda engine: engine.reads.compliance_report(), self._keep, slow=True)
+        self.ask_steadily("compliance", lambda engine: engine.reads.evidence.compliance_report(), self._keep, slow=True)
 
     def _hour(self) -> str:
         return f"{self.shell.present():%Y-%m-%d %H}"

@@ -87,7 +87,7 @@ class DeviceList(DeviceVerbs):
         table.set_reactive(FleetTable.sort, self._state.sort)
         table.set_reactive(FleetTable.descending, self._state.descending)
         table.chosen = self._state.columns
-        self.ask("rings", lambda engine: tuple(row.ring.name for row in engine.reads.rings()), self._keep_rings)
+        self.ask("rings", lambda engine: tuple(row.ring.name for row in engine.reads.rollout.rings()), self._keep_rings)
         self._list_changed()
         if self._arriving:
             self.arrive(self._arriving)
@@ -108,14 +108,14 @@ class DeviceList(DeviceVerbs):
 
     def _ask_total(self) -> None:
         query = self.query_now
-        self.ask("total", lambda engine: engine.reads.device_total(query), self.table.show_total, slow=True)
+        self.ask("total", lambda engine: engine.reads.devices.total(query), self.table.show_total, slow=True)
 
     @on(PageWanted)
     def _ask_page(self, message: PageWanted) -> None:
         query, stretches, serial = self.query_now, message.stretches, message.serial
 
         def read(engine: Engine) -> list[tuple[tuple[DeviceRow, ...], int]]:
-            pages = [engine.reads.device_page(query, each.anchor, each.limit) for each in stretches]
+            pages = [engine.reads.devices.page(query, each.anchor, each.limit) for each in stretches]
             return [(page.rows, page.first) for page in pages]
 
         self.ask("page", read, partial(self.table.show_pages, serial))
@@ -126,7 +126,7 @@ class DeviceList(DeviceVerbs):
         if row_id is not None:
             self.ask(
                 "position",
-                lambda engine: engine.reads.device_position(query, row_id),
+                lambda engine: engine.reads.devices.position(query, row_id),
                 partial(self.table.show_position, serial),
                 slow=True,
             )
@@ -296,7 +296,7 @@ class DeviceList(DeviceVerbs):
         query = self.query_now
 
         def matching(engine: Engine) -> tuple[int, ...]:
-            page = engine.reads.device_page
+            page = engine.reads.devices.page
             found = ((each, page(query, Anchor(AnchorKind.AT, each), 1).rows) for each in ids)
             return tuple(each for each, rows in found if rows and rows[0].id == each)
 

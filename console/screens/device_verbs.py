@@ -82,7 +82,7 @@ class DeviceVerbs(ConsoleScreen):
         if (target := await self.chosen()) is None:
             return
         try:
-            rings = await self.shell.background.fetch(lambda engine: engine.reads.rings())
+            rings = await self.shell.background.fetch(lambda engine: engine.reads.rollout.rings())
         except EngineError as error:
             self.shell.say_error(error)
             return
@@ -99,7 +99,7 @@ class DeviceVerbs(ConsoleScreen):
 
     async def _choose_release(self, title: str, *, hotpatches_only: bool) -> int | None:
         try:
-            rows = await self.shell.background.fetch(lambda engine: engine.reads.releases())
+            rows = await self.shell.background.fetch(lambda engine: engine.reads.releases.all())
         except EngineError as error:
             self.shell.say_error(error)
             return None

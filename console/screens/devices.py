@@ -198,7 +198,7 @@ class DevicesScreen(DeviceList):
     @work(exclusive=True, group="ticket")
     async def _copy_ticket(self, device_id: int, name: str) -> None:
         try:
-            ticket = await self.shell.background.fetch(lambda engine: engine.reads.ticket(device_id))
+            ticket = await self.shell.background.fetch(lambda engine: engine.reads.devices.ticket(device_id))
         except EngineError as error:
             self.shell.say_error(error)
         else:
@@ -227,7 +227,7 @@ class DevicesScreen(DeviceList):
         try:
             rows = await self.shell.background.fetch(
                 lambda engine: write_list(
-                    path, columns, engine.reads.each_device(query), now, state=Path(engine.info().path)
+                    path, columns, engine.reads.devices.each(query), now, state=Path(engine.info().path)
                 ),
                 slow=True,
             )

@@ -53,7 +53,7 @@ class FailureVerbs(DeviceVerbs):
         platforms = {row.platform for row in rows}
 
         def ask_baseline(engine: Engine) -> datetime:
-            return max(engine.reads.next_baseline(platform) for platform in platforms)
+            return max(engine.reads.releases.next_baseline(platform) for platform in platforms)
 
         try:
             baseline = await self.shell.background.fetch(ask_baseline)

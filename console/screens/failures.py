@@ -311,7 +311,7 @@ class FailuresScreen(FailureVerbs, FilterLine, SteadyScreen):
     @work(exclusive=True, group="ticket")
     async def _copy_ticket(self, row: FailureRow) -> None:
         try:
-            ticket = await self.shell.background.fetch(lambda engine: engine.reads.ticket(row.device_id))
+            ticket = await self.shell.background.fetch(lambda engine: engine.reads.devices.ticket(row.device_id))
         except EngineError as error:
             self.shell.say_error(error)
         else:

@@ -70,19 +70,20 @@ class OverviewTotals(Struct, frozen=True):
 
 def read_totals(engine: Engine) -> OverviewTotals:
     """Counts, rings, calendar, and what goes on."""
-    counts = engine.reads.counts()
+    counts = engine.reads.devices.counts()
     present = {each.platform for each in counts}
     platforms = [platform for platform in Platform if platform in present]
     year = engine.now().year
     return OverviewTotals(
         counts=counts,
-        progress=engine.reads.ring_progress(),
+        progress=engine.reads.rollout.ring_progress(),
         plans={
-            each: (*engine.reads.year_plan(each, year - 1), *engine.reads.year_plan(each, year)) for each in platforms
+            each: (*engine.reads.releases.year_plan(each, year - 1), *engine.reads.releases.year_plan(each, year))
+            for each in platforms
         },
-        next_baselines={each: engine.reads.next_baseline(each) for each in platforms},
+        next_baselines={each: engine.reads.releases.next_baseline(each) for each in platforms},
         active=read_active(engine, _ACTIVE_READ)[:_LATELY_READ],
-        audit=engine.reads.audit(_LATELY_READ),
+        audit=engine.reads.activity.audit(_LATELY_READ),
     )
 
 
@@ -142,7 +143,9 @@ class OverviewScreen(PartsScreen):
     def load(self) -> None:
         self.ask_steadily("totals", read_totals, self._keep_totals)
         self.ask_steadily("attention", lambda engine: engine.reads.attention(), self._keep_attention, slow=True)
-        self.ask_steadily("compliance", lambda engine: engine.reads.compliance(), self._keep_compliance, slow=True)
+        self.ask_steadily(
+            "compliance", lambda engine: engine.reads.evidence.compliance(), self._keep_compliance, slow=True
+        )
 
     def _keep_totals(self, found: OverviewTotals) -> None:
         self._totals = found
@@ -151,7 +154,9 @@ class OverviewScreen(PartsScreen):
         # What months looked like changes slowly, and is the dearest question in a large fleet: it comes last.
         if self._trend_asked != (hour := f"{self.shell.present():%Y-%m-%d %H}"):
             self._trend_asked = hour
-            self.ask_steadily("trend", lambda engine: engine.reads.compliance_trend(), self._keep_trend, slow=True)
+            self.ask_steadily(
+                "trend", lambda engine: engine.reads.evidence.compliance_trend(), self._keep_trend, slow=True
+            )
 
     def _ask_why(self, counts: Sequence[Count]) -> None:
         """Reasons and causes take longer to read in a large fleet: only when the totals say that they have changed."""
@@ -162,11 +167,11 @@ class OverviewScreen(PartsScreen):
         )
         if unready != self._unready:
             self._unready = unready
-            self.ask_steadily("reasons", lambda engine: engine.reads.reasons(), self._keep_reasons, slow=True)
+            self.ask_steadily("reasons", lambda engine: engine.reads.devices.reasons(), self._keep_reasons, slow=True)
         failed = sorted((each.ring, str(each.platform), each.devices) for each in counts if each.state == "failed")
         if failed != self._failed:
             self._failed = failed
-            self.ask_steadily("causes", lambda engine: engine.reads.failure_groups(), self._keep_groups, slow=True)
+            self.ask_steadily("causes", lambda engine: engine.reads.failures.groups(), self._keep_groups, slow=True)
 
     def _keep_attention(self, found: tuple[Attention, ...]) -> None:
         self._attention = found

@@ -50,7 +50,7 @@ def read_listed(engine: Engine) -> Listed:
     """Ask for the list, and for what waits."""
     reads = engine.reads
     waiting = frozenset(each.filter for each in reads.attention() if each.screen == "releases")
-    return Listed(reads.releases(), reads.approvals(), waiting)
+    return Listed(reads.releases.all(), reads.rollout.approvals(), waiting)
 
 
 def key_of(row: ReleaseRow) -> Key:
@@ -174,7 +174,7 @@ class ReleasesScreen(RolloutVerbs):
             release = row.release
 
             def read(engine: Engine) -> Coverage:
-                return engine.reads.catalog().coverage(release)
+                return engine.reads.releases.catalog().coverage(release)
 
             self.ask("coverage", read, self._keep_coverage)
             return

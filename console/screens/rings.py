@@ -49,19 +49,19 @@ class Rollout(Struct, frozen=True):
 def read_rollout(engine: Engine) -> Rollout:
     """Ask for the rings of every release that is under way."""
     progress: dict[int, list[RingProgress]] = {}
-    for row in engine.reads.ring_progress():
+    for row in engine.reads.rollout.ring_progress():
         progress.setdefault(row.kb, []).append(row)
     found: dict[int, list[ReleaseRow]] = {}
-    for release in engine.reads.releases():
+    for release in engine.reads.releases.all():
         if release.release.kb in progress:
             found.setdefault(release.release.kb, []).append(release)
     newest = sorted(found, key=lambda kb: max(each.release.released_at for each in found[kb]), reverse=True)
     return Rollout(
         {kb: tuple(found[kb]) for kb in newest},
         {kb: tuple(rows) for kb, rows in progress.items()},
-        engine.reads.approvals(),
-        engine.reads.stops(),
-        engine.reads.recoveries(),
+        engine.reads.rollout.approvals(),
+        engine.reads.rollout.stops(),
+        engine.reads.rollout.recoveries(),
     )
 
 

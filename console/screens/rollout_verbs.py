@@ -71,7 +71,7 @@ class RolloutVerbs(SteadyScreen):
             return
         try:
             rows, progress = await self.shell.background.fetch(
-                lambda engine: (engine.reads.release(kb), engine.reads.ring_progress(kb))
+                lambda engine: (engine.reads.releases.of_kb(kb), engine.reads.rollout.ring_progress(kb))
             )
         except EngineError as error:
             self.shell.say_error(error)
@@ -88,7 +88,7 @@ class RolloutVerbs(SteadyScreen):
         if kb is None:
             return
         try:
-            found = await self.shell.background.fetch(lambda engine: engine.reads.approvals(kb))
+            found = await self.shell.background.fetch(lambda engine: engine.reads.rollout.approvals(kb))
         except EngineError as error:
             self.shell.say_error(error)
             return
@@ -109,7 +109,7 @@ class RolloutVerbs(SteadyScreen):
     async def verb_pause(self) -> None:
         """Lift a pause or halt that concerns what the cursor stands on, or pause it."""
         try:
-            stops = await self.shell.background.fetch(lambda engine: engine.reads.stops())
+            stops = await self.shell.background.fetch(lambda engine: engine.reads.rollout.stops())
         except EngineError as error:
             self.shell.say_error(error)
             return

@@ -1,4 +1,4 @@
-"""Brings together what the help desk's answer about a device stands on; `Reads` calls it. Never writes."""
+"""Brings together what the help desk's answer about a device stands on; `reads.devices` calls it. Never writes."""
 
 from __future__ import annotations
 

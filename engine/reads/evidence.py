@@ -1,49 +1,40 @@
-"""The questions about proof, as part of `Reads`: compliance over time, and what hotpatching cost and saved."""
+"""The questions about proof: readiness over the fleet, compliance over time, and what hotpatching cost and saved.
+
+Each report is read from one state of the file, so that its figures agree with each other.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from engine.model.build import Platform
-from engine.model.clock import Clock
-from engine.model.records.fleet import Compliance, Count
+from engine.model.records.fleet import Compliance, DeviceQuery, DeviceRow
 from engine.model.records.reports import Mark
-from engine.store import Store
+from engine.reads.devices import DeviceReads
+from engine.reads.room import Room, tell
 
 if TYPE_CHECKING:
     from engine.model.records.reports import ComplianceReport, CostReport, Period, ReleaseCompliance
+    from engine.rules.evidence.activity import Progress
     from engine.rules.evidence.rates import Rate
+    from engine.rules.readiness.summary import NextRelease, ReadinessReport
 
 TREND_MONTHS = 12
+_SITES_SHOWN = 25
+_SAMPLE = 20
 
 
-class _Counting(Protocol):
-    """What the questions here ask of the others."""
+class EvidenceReads(Room, frozen=True):
+    """Readiness, compliance and cost."""
 
-    @property
-    def store(self) -> Store: ...
-
-    @property
-    def clock(self) -> Clock: ...
-
-    def counts(self) -> tuple[Count, ...]: ...
-
-
-class EvidenceReads:
-    """Compliance and cost."""
-
-    __slots__ = ()
-
-    store: Store
-    clock: Clock
-
-    def compliance(self: _Counting) -> tuple[Compliance, ...]:
+    def compliance(self) -> tuple[Compliance, ...]:
         """Protection against the newest month: all platforms together, then each; the marks by the same evidence as
         `compliance_report`."""
         from engine.evidence.evidence import Evidence
 
-        counts = self.counts()
+        counts = DeviceReads(self.store, self.clock).counts()
         rows = []
         for release in Evidence(self.store, self.clock.now()).present():
             for each in release.platforms:
@@ -105,6 +96,63 @@ class EvidenceReads:
         from engine.evidence.costing import Costing
 
         return Costing(self.store, self.clock.now()).report(period, filter, tuple(rates), progress)
+
+    def readiness_report(self, filter: str = "", progress: Progress | None = None) -> ReadinessReport:
+        """Readiness of the devices that a filter matches, as it stands now.
+
+        Raises:
+            BadInput: the filter cannot be read.
+        """
+        from engine.rules.readiness import summary
+        from engine.store.filter_sql import compile_text
+        from engine.store.summaries import reason_sets, verdict_cells, verdicts_by_site
+
+        now, connection = self.clock.now(), self.store.connection
+        condition = compile_text(filter, now)
+        with self.store.snapshot():
+            tell(progress, "Counting devices", 0, 3)
+            names = {ring.id: ring.name for ring in self.store.rollout.rings()}
+            cells = verdict_cells(connection, condition, names)
+            tell(progress, "Counting sites", 1, 3)
+            sites, others = verdicts_by_site(connection, condition, _SITES_SHOWN)
+            tell(progress, "Counting reasons", 2, 3)
+            reasons = summary.explain_reasons(reason_sets(connection, condition))
+            by_platform = {
+                name: summary.sum_verdicts(name, (each for each in cells if each.platform == name))
+                for name in (*Platform, "")
+            }
+            releases = tuple(
+                summary.next_release(platform, now, by_platform[platform])
+                for platform in Platform
+                if by_platform[platform].devices
+            )
+            sample = tuple(islice(self.each_restarting(filter, releases), _SAMPLE))
+        rings = [
+            summary.sum_verdicts(name, (each for each in cells if each.ring == name)) for name in (*names.values(), "")
+        ]
+        return summary.ReadinessReport(
+            made_at=now,
+            filter=filter,
+            total=summary.sum_verdicts("", cells),
+            rings=tuple(each for each in rings if each.devices),
+            platforms=tuple(each for each in by_platform.values() if each.devices),
+            sites=sites,
+            other_sites=others,
+            reasons=reasons,
+            next_releases=releases,
+            without_platform=by_platform[""].devices,
+            restarting=sample,
+        )
+
+    def each_restarting(self, filter: str, releases: tuple[NextRelease, ...]) -> Iterator[DeviceRow]:
+        """Every device that a filter matches and that restarts at its platform's next release, platform by platform.
+
+        Raises:
+            BadInput: the filter cannot be read.
+        """
+        for release in releases:
+            query = DeviceQuery(f"{filter} {release.restarting_filter}".strip())
+            yield from self.store.devices.each(query, self.clock.now())
 
 
 def _newest_of_each(rows: Sequence[Compliance]) -> list[Compliance]:

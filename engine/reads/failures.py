@@ -1,53 +1,29 @@
-"""The questions about failures and the help desk, as part of `Reads`; never writes."""
+"""The questions about failures: what has failed, why, who deals with it and until when."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from engine.model.build import kb_text
-from engine.model.clock import Clock
-from engine.model.records.fleet import DeviceDetail, FailureRow
-from engine.store import Store
+from engine.model.records.fleet import FailureRow
+from engine.reads.room import Room
 
 if TYPE_CHECKING:
     from engine.rules.failures import (
         CauseSummary,
         Escalation,
-        Exclusion,
         FailureCase,
         FailureGroup,
         FailureGroupView,
         KnownProblem,
         SlaSummary,
     )
-    from engine.rules.helpdesk import HelpDeskAnswer, Ticket
-    from engine.rules.readiness import Readiness
     from engine.situation.failures import Failures
 
 
-class _DeviceReads(Protocol):
-    """What the questions here ask of the others."""
-
-    @property
-    def store(self) -> Store: ...
-
-    @property
-    def clock(self) -> Clock: ...
-
-    def device(self, device_id: int) -> DeviceDetail: ...
-
-    def readiness(self, device_id: int) -> Readiness: ...
-
-
-class FailureReads:
+class FailureReads(Room, frozen=True):
     """What has failed, what is done about it, and by when."""
 
-    __slots__ = ()
-
-    store: Store
-    clock: Clock
-
-    def failures(self, filter: str = "") -> tuple[FailureRow, ...]:
+    def open(self, filter: str = "") -> tuple[FailureRow, ...]:
         """Open failures of the devices that a filter matches, newest first.
 
         Raises:
@@ -58,7 +34,7 @@ class FailureReads:
         condition = compile_text(filter, self.clock.now())
         return self.store.installs.failures(condition.where, tuple(condition.params))
 
-    def failure_groups(self, filter: str = "", *, common: bool = True) -> tuple[FailureGroup, ...]:
+    def groups(self, filter: str = "", *, common: bool = True) -> tuple[FailureGroup, ...]:
         """Open failures grouped by cause and code, with what their devices share.
 
         Without `common` it is quick in any fleet: what devices share is found by counting everybody who attempted
@@ -69,7 +45,7 @@ class FailureReads:
         """
         return self._failures().groups(filter, common=common)
 
-    def failure_views(self, filter: str = "", *, common: bool = True) -> tuple[FailureGroupView, ...]:
+    def views(self, filter: str = "", *, common: bool = True) -> tuple[FailureGroupView, ...]:
         """The groups with service level, what a retry would do, owners and known problems.
 
         Raises:
@@ -77,7 +53,7 @@ class FailureReads:
         """
         return self._failures().views(filter, common=common)
 
-    def cause_summaries(self, filter: str = "") -> tuple[CauseSummary, ...]:
+    def causes(self, filter: str = "") -> tuple[CauseSummary, ...]:
         """Open failures by cause alone, with what their devices share whatever the code.
 
         Raises:
@@ -85,7 +61,7 @@ class FailureReads:
         """
         return self._failures().causes(filter)
 
-    def failure_cases(self, filter: str = "") -> tuple[FailureCase, ...]:
+    def cases(self, filter: str = "") -> tuple[FailureCase, ...]:
         """Open failures one by one, with their times and service levels, the latest first.
 
         Raises:
@@ -93,7 +69,7 @@ class FailureReads:
         """
         return self._failures().cases(filter)
 
-    def cases_of(self, device_id: int) -> tuple[FailureCase, ...]:
+    def of_device(self, device_id: int) -> tuple[FailureCase, ...]:
         """The open failures of a device."""
         return self._failures().of_device(device_id)
 
@@ -110,45 +86,6 @@ class FailureReads:
     def known_problems(self) -> tuple[KnownProblem, ...]:
         """Known problems in force, oldest first."""
         return self.store.problems.in_force()
-
-    def holds_on(self, device_id: int) -> tuple[str, ...]:
-        """Why releases are withheld from a device, in words: exclusions, and safeguard holds that cover it."""
-        now = self.clock.now()
-        covering = self.store.safeguards.covering(device_id, now)
-        return (
-            *(each.words for each in self.store.exclusions.of_device(device_id, now)),
-            *(
-                f"{kb_text(each.kb) if each.kb else 'Every release'}: {each.reason}, "
-                f"safeguard hold {each.id} by {each.held_by}"
-                for each in covering
-            ),
-        )
-
-    def exclusions(self, device_id: int) -> tuple[Exclusion, ...]:
-        """What is kept from a device now."""
-        return self.store.exclusions.of_device(device_id, self.clock.now())
-
-    def answer(self: _DeviceReads, device_id: int) -> HelpDeskAnswer:
-        """What a person with the device's user on the line says.
-
-        Raises:
-            NotFound: it is gone.
-        """
-        from engine.changes.helpdesk import Answers
-
-        answers = Answers(self.store, self.clock.now())
-        return answers.answer(self.device(device_id), self.readiness(device_id))
-
-    def ticket(self: _DeviceReads, device_id: int) -> Ticket:
-        """The same with facts, error, next step and timeline, to be copied.
-
-        Raises:
-            NotFound: it is gone.
-        """
-        from engine.changes.helpdesk import Answers
-
-        answers = Answers(self.store, self.clock.now())
-        return answers.ticket(self.device(device_id), self.readiness(device_id))
 
     def _failures(self) -> Failures:
         # Loaded on use: error knowledge and triage are no part of starting up.

@@ -1,26 +1,24 @@
-"""What a screen or a command may ask about recoveries, deadlines, holds, health and ring conflicts; never writes.
-
-`reads.Reads` stands on it, so that both fronts ask one door.
-"""
+"""The questions about the rollout: rings, approvals, installs, recoveries, deadlines, holds, health, ring conflicts."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from engine.model.clock import Clock
-from engine.model.model import STALE_REASON
-from engine.model.records.fleet import GateCondition, RingProgress
+from engine.model.model import STALE_REASON, Approval
+from engine.model.records.fleet import ActiveInstall, GateCondition, RingProgress, RingRow
 from engine.model.records.rollout import HandsRow, HealthRow, LateDevice, RecoveryProgress, RingConflict
+from engine.reads.devices import DeviceReads
+from engine.reads.room import Room
 from engine.rules.plans.holds import Hold
 from engine.rules.readiness import reason_words
 from engine.rules.rollout.approvals import SETTING, ApprovalPolicy, policy_from_text
 from engine.rules.rollout.deadlines import Lateness, deadline_of
 from engine.rules.rollout.gates import ConditionState, RingStanding
 from engine.situation.situation import Situation
-from engine.store import Store
 from engine.store.health import CONTROL
 from engine.store.late import MissingRow
 from engine.store.recovery import MemberRow, RecoveryRow
+from engine.store.rollout import StopRow
 
 _LIST = 200
 """Names that a read gives at most where it also counts."""
@@ -28,16 +26,42 @@ _SILENT_DAYS = 7
 """A device of a recovery that has not been heard from for so long needs hands."""
 
 
-class RolloutReads:
-    """The rollout's questions."""
+class RolloutReads(Room, frozen=True):
+    """Rings and what happens in them."""
 
-    __slots__ = ()
+    def rings(self) -> tuple[RingRow, ...]:
+        """Rings with their members, whatever the release."""
+        counts, tenancies = DeviceReads(self.store, self.clock).counts(), self._situation().tenancies
+        rows = []
+        for ring in self.store.rollout.rings():
+            mine = [each for each in counts if each.ring == ring.name]
+            rows.append(
+                RingRow(
+                    ring=ring,
+                    devices=sum(each.devices for each in mine),
+                    ready=sum(each.devices for each in mine if each.verdict == "ready"),
+                    protected=sum(each.devices for each in mine if each.protected),
+                    failed=sum(each.devices for each in mine if each.state == "failed"),
+                    active=sum(
+                        each.devices
+                        for each in mine
+                        if each.state in ("queued", "installing", "uninstalling", "restart-pending")
+                    ),
+                    tenant=tenancies.side(ring.id) if tenancies is not None else None,
+                )
+            )
+        return tuple(rows)
 
-    store: Store
-    clock: Clock
+    def approvals(self, kb: int | None = None) -> tuple[Approval, ...]:
+        return self.store.rollout.approvals(kb)
 
-    def _situation(self) -> Situation:
-        return Situation(self.store, self.clock.now())
+    def stops(self) -> tuple[StopRow, ...]:
+        """Pauses and halts that have not been lifted."""
+        return self.store.rollout.stops()
+
+    def active(self, limit: int = 200) -> tuple[ActiveInstall, ...]:
+        """Installs that are under way."""
+        return self.store.installs.active(limit)
 
     def ring_progress(self, kb: int | None = None) -> tuple[RingProgress, ...]:
         """How far releases have come, ring by ring: one release, or all that are current.

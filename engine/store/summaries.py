@@ -1,6 +1,6 @@
 """Sums over the fleet and its history for reports: readiness by group, what a period brought, how fresh the facts are.
 
-`reads.reports` calls it. Each question is one pass in SQLite; nothing is held but the sums.
+`reads.evidence` and `reads.activity` call it. Each question is one pass in SQLite; nothing is held but the sums.
 """
 
 from __future__ import annotations

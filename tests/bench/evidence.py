@@ -38,18 +38,21 @@ def measure(full: Fleet, small: Fleet) -> Section:
 
         installs = engine.reads.store.connection.execute("SELECT count(*) FROM install").fetchone()[0]
         lines = [
-            line("protection against the present month, as status and overview ask", lambda e: e.reads.compliance()),
-            line("compliance of every month, nothing kept yet", lambda e: e.reads.compliance_report()),
-            line("the same for one ring", lambda e: e.reads.compliance_report(None, "ring:fast")),
-            line("cost of every month", lambda e: e.reads.cost_report()),
+            line(
+                "protection against the present month, as status and overview ask",
+                lambda e: e.reads.evidence.compliance(),
+            ),
+            line("compliance of every month, nothing kept yet", lambda e: e.reads.evidence.compliance_report()),
+            line("the same for one ring", lambda e: e.reads.evidence.compliance_report(None, "ring:fast")),
+            line("cost of every month", lambda e: e.reads.evidence.cost_report()),
             line("keeping a month that has closed", lambda e: close_next(e.reads.store, e.now())),
         ]
         for each in (engine, base):
             while close_next(each.reads.store, each.now()):
                 pass
         lines += [
-            line("the overview's trend, months kept", lambda e: e.reads.compliance_trend()),
-            line("compliance of every month, months kept", lambda e: e.reads.compliance_report()),
+            line("the overview's trend, months kept", lambda e: e.reads.evidence.compliance_trend()),
+            line("compliance of every month, months kept", lambda e: e.reads.evidence.compliance_report()),
         ]
     return Section(f"Evidence in {installs:,} installs, against {SMALL:,} devices", tuple(lines))
 

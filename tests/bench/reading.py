@@ -50,17 +50,28 @@ def _lines(engine: Engine, base: Engine, *, quick: bool) -> list[Line]:
         line("to the end", _rows(AnchorKind.END), often, _grows_little),
         _slowest_order(time_of, often),
         line(f"filter `{failed.filter}`: first rows", _rows(AnchorKind.TOP, failed), often),
-        line(f"filter `{failed.filter}`: count", lambda each: each.reads.device_total(failed), often),
+        line(f"filter `{failed.filter}`: count", lambda each: each.reads.devices.total(failed), often),
         line(f"search `{surname.filter}`: first rows", _rows(AnchorKind.TOP, surname), seldom, _quick_search),
-        line(f"search `{surname.filter}`: count", lambda each: each.reads.device_total(surname), seldom, _quick_search),
+        line(
+            f"search `{surname.filter}`: count", lambda each: each.reads.devices.total(surname), seldom, _quick_search
+        ),
         line("search without a match, the worst case", _rows(AnchorKind.TOP, nowhere), seldom, _quick_search),
-        line("fleet totals by ring, platform, readiness, state", lambda each: each.reads.counts(), often, _at_once),
+        line(
+            "fleet totals by ring, platform, readiness, state",
+            lambda each: each.reads.devices.counts(),
+            often,
+            _at_once,
+        ),
         line("overview: what waits for a person, asked first", _attention_afresh, max(seldom // 3, 1)),
         line("overview: what waits for a person, asked again", lambda each: each.reads.attention(), seldom),
-        line("overview: progress of the rings", lambda each: each.reads.ring_progress(), often),
+        line("overview: progress of the rings", lambda each: each.reads.rollout.ring_progress(), often),
         line("one device by name, with its history", _device_by("name"), often),
         line("one device by serial number", _device_by("serial"), often),
-        line("one device by a part of its name, without a match", lambda each: each.reads.search(_NOWHERE), seldom),
+        line(
+            "one device by a part of its name, without a match",
+            lambda each: each.reads.devices.search(_NOWHERE),
+            seldom,
+        ),
     ]
 
 
@@ -69,7 +80,7 @@ def _rows(kind: AnchorKind, query: DeviceQuery | None = None) -> Question:
 
     def ask(engine: Engine) -> object:
         device_id = _middle(engine) if kind in (AnchorKind.AFTER, AnchorKind.BEFORE) else 0
-        return engine.reads.device_page(wanted, Anchor(kind, device_id), ROWS)
+        return engine.reads.devices.page(wanted, Anchor(kind, device_id), ROWS)
 
     return ask
 
@@ -81,7 +92,7 @@ def _middle(engine: Engine) -> int:
     """A device in the middle of the list, looked up once."""
     path = str(engine.reads.store.path)
     if path not in _middles:
-        page = engine.reads.device_page(DeviceQuery(), Anchor(AnchorKind.NAME, name=_MIDDLE), 1)
+        page = engine.reads.devices.page(DeviceQuery(), Anchor(AnchorKind.NAME, name=_MIDDLE), 1)
         _middles[path] = page.rows[0].id
     return _middles[path]
 
@@ -94,7 +105,7 @@ def _attention_afresh(engine: Engine) -> object:
 
 def _device_by(fact: str) -> Question:
     def ask(engine: Engine) -> object:
-        return engine.reads.find_device(getattr(engine.reads.device(_middle(engine)).facts, fact))
+        return engine.reads.devices.find(getattr(engine.reads.devices.detail(_middle(engine)).facts, fact))
 
     return ask
 

@@ -59,8 +59,8 @@ def _write(state: Path, path: Path, findings: int) -> None:
     """Nessus's layout, host after host, each with CVEs of the last months."""
     dice = random.Random(20260513)
     with open_engine(state, read_only=True) as engine:
-        names = [row.name for row in engine.reads.each_device(DeviceQuery())]
-        cves = sorted({fix.cve for fix in engine.reads.catalog().fixes if fix.filed >= "2026-01"})
+        names = [row.name for row in engine.reads.devices.each(DeviceQuery())]
+        cves = sorted({fix.cve for fix in engine.reads.releases.catalog().fixes if fix.filed >= "2026-01"})
     each = max(findings // len(names), 1)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)

@@ -95,12 +95,12 @@ class FakeFleet:
         return sorted(rows, key=keys.get(query.sort, lambda row: (row.name, row.id)), reverse=query.descending)
 
 
-class FakeReads:
+class FakeDevices:
     def __init__(self, engine: FakeEngine) -> None:
         self._engine = engine
         self._fleet = engine.fleet
 
-    def device_page(self, query: DeviceQuery, at: Anchor, limit: int) -> DevicePage:
+    def page(self, query: DeviceQuery, at: Anchor, limit: int) -> DevicePage:
         self._engine.wait()
         if self._fleet.page_error is not None:
             raise self._fleet.page_error
@@ -118,24 +118,36 @@ class FakeReads:
         start = index + 1 if at.kind is AnchorKind.AFTER else index
         return DevicePage(tuple(rows[start : start + limit]), -1)
 
-    def device_total(self, query: DeviceQuery) -> int:
+    def total(self, query: DeviceQuery) -> int:
         return len(self._fleet.rows(query))
 
-    def device_position(self, query: DeviceQuery, device_id: int) -> int | None:
+    def position(self, query: DeviceQuery, device_id: int) -> int | None:
         return next((place for place, row in enumerate(self._fleet.rows(query)) if row.id == device_id), None)
 
-    def each_device(self, query: DeviceQuery) -> Iterator[DeviceRow]:
+    def each(self, query: DeviceQuery) -> Iterator[DeviceRow]:
         yield from self._fleet.rows(query)
-
-    def rings(self) -> tuple[Any, ...]:
-        return ()
-
-    def releases(self) -> tuple[Any, ...]:
-        return ()
 
     def search(self, text: str, limit: int = 20) -> tuple[DeviceRow, ...]:
         rows = self._fleet.rows(DeviceQuery())
         return tuple(row for row in rows if text.casefold() in row.name.casefold())[:limit]
+
+
+class FakeRollout:
+    def rings(self) -> tuple[Any, ...]:
+        return ()
+
+
+class FakeReleases:
+    def all(self) -> tuple[Any, ...]:
+        return ()
+
+
+class FakeReads:
+    def __init__(self, engine: FakeEngine) -> None:
+        self._fleet = engine.fleet
+        self.devices = FakeDevices(engine)
+        self.rollout = FakeRollout()
+        self.releases = FakeReleases()
 
     def setting(self, name: str) -> str | None:
         return self._fleet.settings.get(name)

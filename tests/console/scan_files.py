@@ -18,7 +18,7 @@ MAY, APRIL = "CVE-2026-35423", "CVE-2026-32159"
 def write_scan(state: Path, path: Path, *, bad: int = 1) -> Path:
     """Nessus's export of forty devices of the demo with two CVEs each, and what is beside servicing or unknown."""
     with open_engine(state) as engine:
-        names = [row.name for row in engine.reads.each_device(DeviceQuery("platform:win11-24h2"))][:40]
+        names = [row.name for row in engine.reads.devices.each(DeviceQuery("platform:win11-24h2"))][:40]
     rows = [Row(name, (MAY, APRIL), id=str(240_001 + place)) for place, name in enumerate(names)]
     rows += [
         Row("LON-LT-GHOST", (MAY,)),

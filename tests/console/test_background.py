@@ -61,7 +61,7 @@ class Stage:
 
     def ask_page(self, kind: str = "page") -> int:
         return self.background.ask(
-            self.pump, kind, lambda engine: engine.reads.device_page(DeviceQuery(), TOP, 3), lambda _: None
+            self.pump, kind, lambda engine: engine.reads.devices.page(DeviceQuery(), TOP, 3), lambda _: None
         )
 
 

@@ -18,7 +18,7 @@ READY = "ring:test readiness:ready platform:win11-24h2,win11-25h2"
 
 def ready_device(path: Path, filter_text: str = READY) -> str:
     with open_engine(path, read_only=True) as engine:
-        return next(engine.reads.each_device(DeviceQuery(filter_text))).name
+        return next(engine.reads.devices.each(DeviceQuery(filter_text))).name
 
 
 def audit(path: Path) -> list[dict[str, Any]]:

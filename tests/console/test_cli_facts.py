@@ -162,7 +162,7 @@ def test_failures_of_a_filter(prepared_demo: Path) -> None:
 
 
 def test_a_device_is_told_check_by_check(prepared_demo: Path, engine: Engine) -> None:
-    row = next(engine.reads.each_device(DeviceQuery("reason:vbs")))
+    row = next(engine.reads.devices.each(DeviceQuery("reason:vbs")))
     found = call("--db", prepared_demo, "device", row.name.lower(), "--json").document
 
     assert found["name"] == row.name
@@ -209,7 +209,7 @@ def test_a_filter_means_the_same_on_the_command_line(
 ) -> None:
     rows = call("--db", prepared_demo, "--json", "devices", *words).document
 
-    assert [row["name"] for row in rows] == [row.name for row in engine.reads.each_device(DeviceQuery(filter_text))]
+    assert [row["name"] for row in rows] == [row.name for row in engine.reads.devices.each(DeviceQuery(filter_text))]
 
 
 def test_views_are_filters_with_names(prepared_demo: Path) -> None:

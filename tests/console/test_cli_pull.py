@@ -115,7 +115,7 @@ def test_the_device_pane_says_it_too(db: Path) -> None:
 
     pull(db)
     with open_engine(db) as engine:
-        report = read_device(engine, engine.reads.find_device("PC-000009").id)
+        report = read_device(engine, engine.reads.devices.find("PC-000009").id)
     shown = str(device_paras(report, None))
     assert "Graph does not report CHPE" in shown
     assert "Graph does not report restarts" in shown

@@ -23,7 +23,7 @@ def scan(demo_state: Path, tmp_path: Path) -> Path:
 
 def audit_rows(state: Path) -> list[str]:
     with open_engine(state) as engine:
-        return [row.action for row in engine.reads.audit()]
+        return [row.action for row in engine.reads.activity.audit()]
 
 
 def test_people_see_counts_reasons_and_what_is_open(demo_state: Path, scan: Path) -> None:
@@ -116,7 +116,7 @@ def test_an_exception_list_holds_what_is_proven_and_the_audit_keeps_its_hash(
     assert (one["scanner"], one["made at"], one["expires"]) == ("Nessus", "2026-05-13T09:00:00Z", "2026-07-14")
     assert one["installed at"].endswith("Z")
     with open_engine(demo_state) as engine:
-        record = engine.reads.audit(1)[0]
+        record = engine.reads.activity.audit(1)[0]
     assert (record.action, record.details["file"]) == ("exceptions-export", "exceptions.csv")
     assert record.details["sha256"] == hashlib.sha256(raw).hexdigest()
     assert record.details["verdicts"] == verdicts

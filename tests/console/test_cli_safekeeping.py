@@ -25,7 +25,7 @@ def backup(demo_state: Path, tmp_path: Path) -> Path:
 
 def paused(state: Path) -> bool:
     with open_engine(state) as engine:
-        return bool(engine.reads.stops())
+        return bool(engine.reads.rollout.stops())
 
 
 def test_a_backup_as_json_and_what_doctor_says_of_it(demo_state: Path, tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_approvals_go_on_beside_a_backup(demo_state: Path, tmp_path: Path) -> No
         found = copying.backup(tmp_path / "one.backup", on_progress=decide)
         assert decided
         assert found.audit.records == 0
-        assert writing.reads.audit_check().records == 1
+        assert writing.reads.activity.audit_check().records == 1
 
 
 def test_a_broken_audit_is_kept_as_evidence_and_restored_only_by_force(demo_state: Path, tmp_path: Path) -> None:

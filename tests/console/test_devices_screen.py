@@ -185,8 +185,8 @@ async def test_the_pane_begins_with_the_answer_and_y_copies_its_ticket(
         name, device_id = d.cursor().name, d.cursor().id
         await d.press("y", "enter")
         with open_engine(demo_state) as engine:
-            answer = engine.reads.answer(device_id)
-            ticket = engine.reads.ticket(device_id).text()
+            answer = engine.reads.devices.answer(device_id)
+            ticket = engine.reads.devices.ticket(device_id).text()
         shown = " ".join(d.screen.query_one(TextPane).plain.split())
         assert shown.startswith(" ".join(answer.headline.split()))
         told = [answer.headline, answer.do_now, answer.what_next]

@@ -22,7 +22,7 @@ CODE = 0x800F0922
 
 def views_of(path: Path) -> tuple[FailureGroupView, ...]:
     with open_engine(path) as engine:
-        return engine.reads.failure_views()
+        return engine.reads.failures.views()
 
 
 def test_a_group_in_full(demo_state: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_cause_in_full_names_its_codes(demo_state: Path) -> None:
 
 def test_one_install_says_whether_it_may_be_tried_again(demo_state: Path) -> None:
     with open_engine(demo_state) as engine:
-        row = engine.reads.failures("error:0x800F0922")[0]
+        row = engine.reads.failures.open("error:0x800F0922")[0]
     yes = unwrapped(install_text(row, explain(CODE), RetryDecision(True, NOW, "Try 2 of 3."), NOW))
     no = unwrapped(install_text(row, explain(CODE), RetryDecision(False, None, "It failed 3 times."), NOW))
     assert "retry      ● may be tried now   Try 2 of 3." in yes
@@ -77,7 +77,7 @@ def test_one_install_says_whether_it_may_be_tried_again(demo_state: Path) -> Non
 
 def test_text_of_a_device_cannot_break_out(demo_state: Path) -> None:
     with open_engine(demo_state) as engine:
-        row = engine.reads.failures()[0]
+        row = engine.reads.failures.open()[0]
     nasty = replace(row, device_name="[red]PC\x1b]52;c;x\x07", model="[@click=app.quit]m[/]", driver="\u202edriver")
     paras = install_text(nasty, explain(CODE), RetryDecision(True, NOW, ""), NOW + timedelta(hours=1))
     text = lay_out(paras, 78)

@@ -24,7 +24,7 @@ BASELINE = datetime(2026, 7, 14, 17, tzinfo=UTC)
 
 def newest(path: Path) -> AuditRow:
     with open_engine(path) as engine:
-        return engine.reads.audit(1)[0]
+        return engine.reads.activity.audit(1)[0]
 
 
 def change_number(path: Path) -> int:
@@ -64,7 +64,7 @@ async def test_exclude_one_device_until_the_next_baseline_or_without_end(demo_st
         await d.press("j", "enter")
         row = d.cursor(INSTALLS)
         with open_engine(demo_state) as engine:
-            baseline = engine.reads.next_baseline(row.platform)
+            baseline = engine.reads.releases.next_baseline(row.platform)
         await d.press("x")
         assert d.shows(row.device_name)
         await answer(d, "Disk is replaced", "next baseline")
@@ -74,7 +74,7 @@ async def test_exclude_one_device_until_the_next_baseline_or_without_end(demo_st
         assert d.plan.intent == Exclude(Target(ids=(row.device_id,)), "Disk is replaced", KB, None)
         await d.confirm()
         with open_engine(demo_state) as engine:
-            assert [each.reason for each in engine.reads.exclusions(row.device_id)] == ["Disk is replaced"]
+            assert [each.reason for each in engine.reads.devices.exclusions(row.device_id)] == ["Disk is replaced"]
 
 
 async def test_an_end_that_is_no_day_is_asked_again(demo_state: Path) -> None:
@@ -95,7 +95,7 @@ async def test_escalate_the_whole_code_goes_by_its_name(demo_state: Path) -> Non
         found = newest(demo_state)
         assert (found.action, found.reason) == ("escalate", "Drivers")
         with open_engine(demo_state) as engine:
-            assert "Marta" in {each.owner for each in engine.reads.escalations()}
+            assert "Marta" in {each.owner for each in engine.reads.failures.escalations()}
 
 
 async def test_escalate_marked_devices_and_a_cause(demo_state: Path) -> None:
@@ -133,7 +133,7 @@ async def test_known_problem_of_a_code(demo_state: Path) -> None:
         await d.confirm()
         assert "known" in newest(demo_state).action
         with open_engine(demo_state) as engine:
-            assert "Reserved partition full" in {each.title for each in engine.reads.known_problems()}
+            assert "Reserved partition full" in {each.title for each in engine.reads.failures.known_problems()}
 
 
 async def test_known_problem_of_marked_devices_names_them(demo_state: Path) -> None:
@@ -147,7 +147,7 @@ async def test_known_problem_of_marked_devices_names_them(demo_state: Path) -> N
         assert all(name in intent.filter for name in names)
         parse(intent.filter)
         with open_engine(demo_state) as engine:
-            assert {row.device_name for row in engine.reads.failures(intent.filter)} == set(names)
+            assert {row.device_name for row in engine.reads.failures.open(intent.filter)} == set(names)
 
 
 async def test_known_problem_of_a_cause_asks_which_code(demo_state: Path) -> None:

@@ -87,11 +87,11 @@ async def test_at_80x24_device_ring_kb_stage_progress_and_age(demo_state: Path) 
 
 
 async def test_what_moves_stands_before_what_waits(demo_state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from engine.reads.reads import Reads
+    from engine.reads.rollout import RolloutReads
 
     waiting = [active(install_id=n, state=InstallState.QUEUED, progress=0) for n in (1, 2)]
     moving = [active(install_id=3), active(install_id=4, state=InstallState.DOWNLOADING)]
-    monkeypatch.setattr(Reads, "active", lambda *_: (*waiting, *moving))
+    monkeypatch.setattr(RolloutReads, "active", lambda *_: (*waiting, *moving))
     async with desk(demo_state, start="activity") as d:
         assert [row.install_id for row in d.rows("#active")] == [3, 4, 1, 2]
         assert "◐ drain old calls" in d.text()
@@ -243,10 +243,10 @@ async def test_copy_sends_the_command_and_the_record(demo_state: Path) -> None:
 
 
 async def test_a_hostile_record_on_the_screen(demo_state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from engine.reads.reads import Reads
+    from engine.reads.activity import ActivityReads
 
     hostile = "[@click=app.quit]x[/] \x1b[2J\u202e"
-    monkeypatch.setattr(Reads, "audit", lambda *_: (audit(summary=hostile, reason=hostile),))
+    monkeypatch.setattr(ActivityReads, "audit", lambda *_: (audit(summary=hostile, reason=hostile),))
     async with desk(demo_state, start="activity", size=LARGE) as d:
         await d.press("enter")
         assert "[@click=app.quit]x" in d.text()
@@ -267,12 +267,12 @@ def test_reading_says_whether_there_is_more(demo_state: Path) -> None:
 
 
 async def test_a_failed_read_says_so_in_words(demo_state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from engine.reads.reads import Reads
+    from engine.reads.activity import ActivityReads
 
     def fails(*_: object) -> None:
         raise StateUnusable("The state file is damaged.", "A page is not readable.", "Restore a backup.")
 
-    monkeypatch.setattr(Reads, "audit", fails)
+    monkeypatch.setattr(ActivityReads, "audit", fails)
     async with desk(demo_state, start="activity") as d:
         assert d.shows("The state file is damaged.", "Restore a backup.", "not read")
         await d.press("enter", "tab", "d", "escape")

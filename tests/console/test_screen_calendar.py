@@ -236,12 +236,12 @@ def test_a_file_that_cannot_be_written_says_why(tmp_path: Path) -> None:
 
 
 async def test_a_failed_read_says_so_in_words(demo_state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from engine.reads.reads import Reads
+    from engine.reads.releases import ReleaseReads
 
     def fails(*_: object) -> None:
         raise StateUnusable("The state file is damaged.", "A page is not readable.", "Restore a backup.")
 
-    monkeypatch.setattr(Reads, "year_plan", fails)
+    monkeypatch.setattr(ReleaseReads, "year_plan", fails)
     async with desk(demo_state, start="calendar") as d:
         assert d.shows("✗ The state file is damaged.", "Restore a backup.", "not read")
         await d.press("enter", "z", "left")

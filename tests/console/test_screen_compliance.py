@@ -39,7 +39,7 @@ async def test_it_says_what_the_engine_says(demo_state: Path, size: tuple[int, i
     async with desk(demo_state, start="overview", size=size) as d:
         await open_it(d)
         with open_engine(demo_state) as engine:
-            found = engine.reads.compliance_report()
+            found = engine.reads.evidence.compliance_report()
         assert d.title_line().startswith(" Compliance › May 2026")
         months = lines(d, "releases")[1:]
         assert [line[:8] for line in months[:8]] == [

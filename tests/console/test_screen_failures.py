@@ -30,7 +30,7 @@ TREE, INSTALLS = "#tree", "#installs"
 
 def views_of(path: Path) -> tuple[FailureGroupView, ...]:
     with open_engine(path) as engine:
-        return engine.reads.failure_views()
+        return engine.reads.failures.views()
 
 
 def without_failures(path: Path) -> None:

@@ -76,7 +76,7 @@ async def test_at_160x45_rings_of_every_release_and_every_platform(demo_state: P
 async def test_ring_numbers_are_those_of_the_engine(demo_state: Path) -> None:
     async with desk(demo_state, start="overview") as d:
         with open_engine(demo_state) as engine:
-            rows = engine.reads.ring_progress(CLIENT)
+            rows = engine.reads.rollout.ring_progress(CLIENT)
         shown = words(d, "rings")[1:6]
         for row, line in zip(rows, shown, strict=True):
             numbers = [row.installed, row.active, row.failed, row.pending, row.not_ready]
@@ -197,12 +197,12 @@ async def test_an_empty_fleet_says_what_to_do(tmp_path: Path) -> None:
 
 
 async def test_a_failed_read_says_so_in_words(demo_state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from engine.reads.reads import Reads
+    from engine.reads.devices import DeviceReads
 
     def fails(_: object) -> None:
         raise StateUnusable("The state file is damaged.", "A page is not readable.", "Restore a backup.")
 
-    monkeypatch.setattr(Reads, "counts", fails)
+    monkeypatch.setattr(DeviceReads, "counts", fails)
     async with desk(demo_state, start="overview") as d:
         assert d.shows("✗ The state file is damaged.", "not read")
 

@@ -206,7 +206,7 @@ async def test_export_writes_what_is_proven_and_is_recorded(
         await d.press("e", "enter")
         assert d.shows("There is such a file already")
     with open_engine(demo_state) as engine:
-        assert engine.reads.audit(1)[0].action == "exceptions-export"
+        assert engine.reads.activity.audit(1)[0].action == "exceptions-export"
 
 
 async def test_export_of_one_verdict_holds_that_one(

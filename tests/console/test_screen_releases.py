@@ -36,8 +36,8 @@ def details(d: Desk) -> str:
 
 def known(path: Path, kb: int) -> tuple[ReleaseRow, Coverage]:
     with open_engine(path) as engine:
-        row = engine.reads.release(kb)[0]
-        return row, engine.reads.catalog().coverage(row.release)
+        row = engine.reads.releases.of_kb(kb)[0]
+        return row, engine.reads.releases.catalog().coverage(row.release)
 
 
 def facts(row: ReleaseRow, coverage: Coverage, *approvals: Approval, waits: bool = False) -> str:

@@ -240,7 +240,7 @@ async def test_recovering_shows_its_restarts_before_anything_happens(demo_state:
 
 def recovered_devices(d: Desk) -> str:
     with open_engine(d.path) as engine:
-        found = engine.reads.recovery(CLIENT)
+        found = engine.reads.rollout.recovery(CLIENT)
     assert found is not None
     return f"{found.devices} devices"
 

@@ -97,11 +97,11 @@ def test_devices_and_escalations_go_by_it_too(demo_state: Path) -> None:
     times = SlaTimes(detect="90w", act="98w", fix="99w")
     targets = SlaSettings(times, times, times, times, times).targets()
     with open_engine(demo_state) as usual, open_engine(demo_state, targets=targets) as lenient:
-        cases = usual.reads.failure_cases()
+        cases = usual.reads.failures.cases()
         assert cases
-        for case, other in zip(cases, lenient.reads.failure_cases(), strict=True):
+        for case, other in zip(cases, lenient.reads.failures.cases(), strict=True):
             assert other.sla(lenient.now()).missed == ()
             assert other.sla(lenient.now()).due_at > case.sla(usual.now()).due_at
-            (mine, *_) = lenient.reads.cases_of(case.device_id)
+            (mine, *_) = lenient.reads.failures.of_device(case.device_id)
             assert mine.sla(lenient.now()).missed == ()
-        assert all(view.sla.overdue == 0 for view in lenient.reads.failure_views())
+        assert all(view.sla.overdue == 0 for view in lenient.reads.failures.views())

@@ -33,7 +33,7 @@ def carry_out(engine: Engine, intent: Intent) -> None:
 
 def ready(engine: Engine, count: int = 1, ring: str = "Test") -> list[DeviceRow]:
     query = DeviceQuery(f"ring:{ring} readiness:ready state:idle")
-    rows = [row for row in engine.reads.each_device(query) if row.platform in CLIENTS]
+    rows = [row for row in engine.reads.devices.each(query) if row.platform in CLIENTS]
     assert len(rows) >= count
     return rows[:count]
 

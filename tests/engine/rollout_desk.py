@@ -40,4 +40,4 @@ def approve(engine: Engine, *rings: str, kb: int = MAY) -> None:
 
 
 def devices(engine: Engine, filter_text: str) -> list[DeviceRow]:
-    return list(engine.reads.each_device(DeviceQuery(filter_text)))
+    return list(engine.reads.devices.each(DeviceQuery(filter_text)))

@@ -134,7 +134,7 @@ class Desk:
         return next(each for each in self.store.rollout.rings() if each.name == name)
 
     def audit(self, action: str) -> list[Any]:
-        return [each for each in self.engine.reads.audit(limit=500) if each.action == action]
+        return [each for each in self.engine.reads.activity.audit(limit=500) if each.action == action]
 
 
 async def desk(tenant: Tenant, folder: Path, *, writes: bool = True) -> Desk:

@@ -135,4 +135,4 @@ def corp(tenant: Tenant, empty_fleet: Path, tmp_path: Path, monkeypatch: pytest.
 
 def facts(corp: Puller, number: int) -> DeviceFacts:
     """What is known of a device of the played tenant."""
-    return corp.engine.reads.find_device(f"PC-{number:06d}").facts
+    return corp.engine.reads.devices.find(f"PC-{number:06d}").facts

@@ -71,8 +71,10 @@ def test_a_backup_is_the_whole_state_for_its_owner_alone(demo_state: Path, tmp_p
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert unfinished(tmp_path) == []
     with open_engine(target) as engine, open_engine(demo_state) as original:
-        assert [row.hash for row in engine.reads.audit()] == [row.hash for row in original.reads.audit()]
-        assert engine.reads.counts() == original.reads.counts()
+        assert [row.hash for row in engine.reads.activity.audit()] == [
+            row.hash for row in original.reads.activity.audit()
+        ]
+        assert engine.reads.devices.counts() == original.reads.devices.counts()
 
 
 def test_a_backup_while_others_write_is_one_picture_and_never_begins_anew(
@@ -108,8 +110,8 @@ def test_a_backup_while_others_write_is_one_picture_and_never_begins_anew(
     assert len(copied) > 5
     assert 1 <= found.audit.records <= written
     with open_engine(tmp_path / "one.backup") as engine:
-        assert engine.reads.audit_check().records == found.audit.records
-        assert engine.reads.audit()[0].summary == f"no. {found.audit.records - 1}"
+        assert engine.reads.activity.audit_check().records == found.audit.records
+        assert engine.reads.activity.audit()[0].summary == f"no. {found.audit.records - 1}"
 
 
 def test_an_existing_file_is_kept_unless_forced(demo_state: Path, tmp_path: Path) -> None:
@@ -284,8 +286,8 @@ def test_what_is_wrong_with_a_damaged_backup_is_told(demo_state: Path, backup: P
 
 def summaries(state: Path) -> list[str]:
     with open_engine(state) as engine:
-        assert engine.reads.audit_check().holds
-        return [row.action for row in reversed(engine.reads.audit())]
+        assert engine.reads.activity.audit_check().holds
+        return [row.action for row in reversed(engine.reads.activity.audit())]
 
 
 def test_a_restore_brings_back_what_was_and_keeps_what_is(demo_state: Path, backup: Path) -> None:
@@ -296,8 +298,8 @@ def test_a_restore_brings_back_what_was_and_keeps_what_is(demo_state: Path, back
     assert summaries(demo_state) == ["approve", "restore"]
     assert summaries(done.aside) == ["approve", "pause", "approve"]
     with open_engine(demo_state) as engine:
-        assert engine.reads.stops() == ()
-        record = engine.reads.audit()[0]
+        assert engine.reads.rollout.stops() == ()
+        record = engine.reads.activity.audit()[0]
         assert (record.actor, record.reason, record.seq) == ("mia", "wrong pause", done.seq)
         assert record.details["before"] != record.details["after"]
         assert engine.change_number() > change_number
@@ -328,7 +330,7 @@ def test_of_two_restores_at_once_the_second_keeps_what_the_first_has_made(
     assert done.aside == demo_state.with_name("demo.db.before-restore-2")
     assert aside.read_bytes() == b"of the first"
     with open_engine(demo_state) as engine:
-        assert engine.reads.audit()[0].details["kept as"] == "demo.db.before-restore-2"
+        assert engine.reads.activity.audit()[0].details["kept as"] == "demo.db.before-restore-2"
 
 
 def test_a_state_that_others_have_open_is_not_replaced(
@@ -337,7 +339,7 @@ def test_a_state_that_others_have_open_is_not_replaced(
     monkeypatch.setattr("engine.store.whole._PATIENCE", 0.05)
     for read_only in (False, True):
         with open_engine(demo_state, read_only=read_only) as engine:
-            engine.reads.counts()
+            engine.reads.devices.counts()
             with pytest.raises(LeaseHeld, match="in use"):
                 brought_back(backup, demo_state)
     assert summaries(demo_state) == ["approve", "pause", "approve"]

@@ -98,7 +98,7 @@ def agree(found: ComplianceReport, naive: NaiveRoute) -> None:
 
 def test_the_demo_by_two_routes(prepared_demo: Path) -> None:
     with open_engine(prepared_demo, read_only=True) as engine:
-        found = engine.reads.compliance_report()
+        found = engine.reads.evidence.compliance_report()
         agree(found, NaiveRoute(engine.reads.store.connection, engine.now()))
         assert found.devices == 500
         assert len(found.releases) == 8
@@ -108,14 +108,14 @@ def test_the_demo_by_two_routes(prepared_demo: Path) -> None:
 
 def test_what_the_overview_shows_is_the_same_truth(prepared_demo: Path) -> None:
     with open_engine(prepared_demo, read_only=True) as engine:
-        together, *platforms = engine.reads.compliance()
-        newest = engine.reads.compliance_report().releases[0]
+        together, *platforms = engine.reads.evidence.compliance()
+        newest = engine.reads.evidence.compliance_report().releases[0]
         assert [together.within_24h, together.within_5d, together.within_3w] == protected(newest.total)
         assert together.protected == newest.total.protected_now
         assert [each.platform for each in platforms] == [Platform(part.name) for part in newest.platforms]
-        trend = engine.reads.compliance_trend()
+        trend = engine.reads.evidence.compliance_trend()
         assert [(each.month, protected(each.total)) for each in trend] == [
-            (each.month, protected(each.total)) for each in engine.reads.compliance_report().releases
+            (each.month, protected(each.total)) for each in engine.reads.evidence.compliance_report().releases
         ]
 
 
@@ -260,14 +260,14 @@ def test_an_empty_fleet_and_a_period_before_the_records(empty: Store) -> None:
 
 def test_the_longest_unprotected_come_first_with_a_reason(prepared_demo: Path) -> None:
     with open_engine(prepared_demo, read_only=True) as engine:
-        found = engine.reads.compliance_report()
+        found = engine.reads.evidence.compliance_report()
         since = [each.unprotected_since for each in found.offenders]
         assert since == sorted(since)
         assert found.offenders_total == 500 - found.releases[0].total.protected_now
         assert all(each.reason for each in found.offenders)
         assert any(each.reason.startswith("away: not heard from since") for each in found.offenders)
         assert any(each.reason.startswith("install failed: 0x") for each in found.offenders)
-        counts = engine.reads.counts()
+        counts = engine.reads.devices.counts()
         assert sum(row.behind for row in found.drift) == sum(c.devices for c in counts if c.track == "behind")
         assert sum(row.devices for row in found.drift) == 500
         assert all(0 <= row.not_seen <= row.behind <= row.devices for row in found.drift)
@@ -286,19 +286,19 @@ def test_a_device_is_unprotected_since_its_release_was_uninstalled(empty: Store)
 
 def test_a_filter_narrows_every_part(prepared_demo: Path) -> None:
     with open_engine(prepared_demo, read_only=True) as engine:
-        found = engine.reads.compliance_report(Period("2026-03", "2026-05"), "ring:fast")
+        found = engine.reads.evidence.compliance_report(Period("2026-03", "2026-05"), "ring:fast")
         assert {part.name for each in found.releases for part in each.rings} == {"Fast"}
         assert {each.ring for each in found.offenders} == {"Fast"}
-        whole = month(engine.reads.compliance_report(), "2026-04")
+        whole = month(engine.reads.evidence.compliance_report(), "2026-04")
         fast = next(part for part in whole.rings if part.name == "Fast")
         assert protected(month(found, "2026-04").total) == protected(fast)
         with pytest.raises(BadInput):
-            engine.reads.compliance_report(None, "rign:fast")
+            engine.reads.evidence.compliance_report(None, "rign:fast")
 
 
 def test_published_figures_say_where_they_come_from(prepared_demo: Path) -> None:
     with open_engine(prepared_demo, read_only=True) as engine:
-        figures = engine.reads.compliance_report().figures
+        figures = engine.reads.evidence.compliance_report().figures
     assert {each.mark_hours for each in figures} == {24, 120, 504}
     assert all(each.source and each.doubt and 0 < each.share < 1 for each in figures)
 
@@ -309,11 +309,11 @@ def test_published_figures_say_where_they_come_from(prepared_demo: Path) -> None
 def test_closed_months_are_kept_as_they_were(demo_state: Path) -> None:
     with open_engine(demo_state) as engine:
         store, now = engine.reads.store, engine.now()
-        before = engine.reads.compliance_report()
+        before = engine.reads.evidence.compliance_report()
         while close_due(store, now):
             pass
         assert not close_due(store, now)
-        kept = engine.reads.compliance_report()
+        kept = engine.reads.evidence.compliance_report()
         assert [each.month for each in kept.releases if each.kept] == [
             *("2026-03", "2026-02", "2026-01", "2025-12", "2025-11", "2025-10")
         ]
@@ -325,11 +325,11 @@ def test_closed_months_are_kept_as_they_were(demo_state: Path) -> None:
         with store.transaction():
             store.connection.execute("UPDATE device SET ring_id = 1")
             store.connection.execute("DELETE FROM install WHERE finished_at < 1770000000")
-        later = engine.reads.compliance_report()
+        later = engine.reads.evidence.compliance_report()
         names = [(part.name, part.devices, protected(part)) for part in month(later, "2025-11").rings]
         assert names == [(part.name, part.devices, protected(part)) for part in month(kept, "2025-11").rings]
         assert any("as they were measured then" in each for each in later.assumptions)
-        assert not any(each.kept for each in engine.reads.compliance_report(None, "name:*").releases)
+        assert not any(each.kept for each in engine.reads.evidence.compliance_report(None, "name:*").releases)
 
 
 def test_a_large_demo_comes_with_its_closed_months_kept(
@@ -338,9 +338,9 @@ def test_a_large_demo_comes_with_its_closed_months_kept(
     monkeypatch.setattr("engine.fleet.demo.WORTH_FROM", 500)
     prepare_demo(tmp_path / "large.db")
     with open_engine(prepared_demo, read_only=True) as engine:
-        wanted = engine.reads.compliance_report().releases
+        wanted = engine.reads.evidence.compliance_report().releases
     with open_engine(tmp_path / "large.db", read_only=True) as engine:
-        found = engine.reads.compliance_report().releases
+        found = engine.reads.evidence.compliance_report().releases
     assert [each.month for each in found if not each.kept] == ["2026-05", "2026-04"]
     assert not any(each.kept for each in wanted)
     assert [replace(each, kept=False, followed_until=NOW) for each in found] == [
@@ -373,18 +373,18 @@ def test_a_month_is_counted_anew_when_its_releases_turn_out_otherwise(demo_state
             store.connection.execute("UPDATE release SET build = build + 1 WHERE month = '2026-02'")
             store.connection.execute("UPDATE setting SET value = value + 1 WHERE name = 'catalog-version'")
         assert Evidence(store, now).month_to_close() == "2026-02"
-        assert not month(engine.reads.compliance_report(), "2026-02").kept
+        assert not month(engine.reads.evidence.compliance_report(), "2026-02").kept
 
 
 def test_months_whose_records_were_deleted_are_shown_as_kept_or_not_at_all(demo_state: Path) -> None:
     with open_engine(demo_state) as engine:
         engine.carry_out(engine.plan(SetPolicy(keep_months=4, reason="data protection")))
-        whole = engine.reads.compliance_report()
+        whole = engine.reads.evidence.compliance_report()
         engine.prune()
-        after = engine.reads.compliance_report()
+        after = engine.reads.evidence.compliance_report()
         assert [each.month for each in after.releases] == [each.month for each in whole.releases]
         assert protected(month(after, "2025-10").total) == protected(month(whole, "2025-10").total)
         assert month(after, "2025-10").kept
-        filtered = engine.reads.compliance_report(None, "name:*")
+        filtered = engine.reads.evidence.compliance_report(None, "name:*")
         assert [each.month for each in filtered.releases][-1] == "2026-01"
-        assert engine.reads.cost_report().months[-1].name >= "2025-12"
+        assert engine.reads.evidence.cost_report().months[-1].name >= "2025-12"

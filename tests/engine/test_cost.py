@@ -223,7 +223,7 @@ def naive_sums(db: sqlite3.Connection, now: datetime, months: list[str]) -> dict
 
 def test_the_demo_by_two_routes(prepared_demo: Path) -> None:
     with open_engine(prepared_demo, read_only=True) as engine:
-        found = engine.reads.cost_report()
+        found = engine.reads.evidence.cost_report()
         wanted = naive_sums(engine.reads.store.connection, engine.now(), [each.name for each in found.months])
     assert {each.name: each.sums for each in found.months} == wanted
     assert found.total.sums.avoided_proven > 1_000

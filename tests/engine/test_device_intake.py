@@ -38,19 +38,19 @@ def written(tmp_path: Path, *rows: str, header: str = HEADER, name: str = "devic
 
 
 def names(engine: Engine) -> list[str]:
-    return [row.name for row in engine.reads.each_device(DeviceQuery())]
+    return [row.name for row in engine.reads.devices.each(DeviceQuery())]
 
 
 def test_a_list_comes_in_with_rings_readiness_and_an_audit_record(engine: Engine, tmp_path: Path) -> None:
     report = engine.import_devices(written(tmp_path, ALICE, BOB))
     assert (report.done, report.rows, report.added.devices) == (True, 2, 2)
-    rows = {row.name: row for row in engine.reads.each_device(DeviceQuery())}
+    rows = {row.name: row for row in engine.reads.devices.each(DeviceQuery())}
     assert rows["LON-1"].ring == "Test"
     assert rows["LON-2"].verdict is Verdict.NOT_READY
     assert "VBS off" in rows["LON-2"].reasons
-    record = engine.reads.audit()[0]
+    record = engine.reads.activity.audit()[0]
     assert (record.action, record.devices) == ("import", 2)
-    assert sum(count.devices for count in engine.reads.counts()) == 2
+    assert sum(count.devices for count in engine.reads.devices.counts()) == 2
 
 
 def test_the_same_file_twice_changes_nothing(engine: Engine, tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_the_same_file_twice_changes_nothing(engine: Engine, tmp_path: Path) -> 
     again = engine.import_devices(path)
     assert (again.added.devices, again.changed.devices, again.gone.devices) == (0, 0, 0)
     assert engine.change_number() == number
-    assert len(engine.reads.audit()) == 1
+    assert len(engine.reads.activity.audit()) == 1
 
 
 def test_a_file_that_tells_no_check_ins_twice_changes_nothing(engine: Engine, tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_dry_run_tells_added_changed_and_gone_and_touches_nothing(engine: Engi
 def test_what_a_row_does_not_tell_stays(engine: Engine, tmp_path: Path) -> None:
     engine.import_devices(written(tmp_path, ALICE))
     engine.import_devices(written(tmp_path, "LON-1,26100.8390", header="name,build"))
-    facts = engine.reads.find_device("LON-1").facts
+    facts = engine.reads.devices.find("LON-1").facts
     assert (str(facts.build), facts.user, facts.licence) == ("26100.8390", "alice@contoso.com", "m365-e3")
 
 
@@ -99,7 +99,7 @@ def test_gone_devices_stay_unless_their_removal_is_asked_for(engine: Engine, tmp
     removed = engine.import_devices(only_one, remove_gone=True)
     assert removed.removed == 1
     assert names(engine) == ["LON-1"]
-    assert sum(count.devices for count in engine.reads.counts()) == 1
+    assert sum(count.devices for count in engine.reads.devices.counts()) == 1
 
 
 def test_bad_rows_are_named_and_do_not_stop_the_others(engine: Engine, tmp_path: Path) -> None:
@@ -156,11 +156,11 @@ def test_kept_totals_are_right_after_small_and_bulk_imports(
             for number in range(size):
                 writer.writerow((ALICE if number % 3 else BOB).replace("LON-", f"D{number}-").split(","))
         engine.import_devices(path, remove_gone=True)
-        kept = sorted(engine.reads.counts(), key=repr)
+        kept = sorted(engine.reads.devices.counts(), key=repr)
         store = engine.reads.store
         with store.transaction():
             recount(Database(store.connection, execute_plugins=False))
-        assert sorted(engine.reads.counts(), key=repr) == kept
+        assert sorted(engine.reads.devices.counts(), key=repr) == kept
         assert sum(count.devices for count in kept) == size
 
 

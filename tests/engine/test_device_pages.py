@@ -104,21 +104,21 @@ def engine(demo_state: Path) -> Iterator[Engine]:
 
 
 def test_a_name_is_reached_by_its_beginning_or_the_next(engine: Engine) -> None:
-    page = engine.reads.device_page(DeviceQuery(), Anchor(AnchorKind.NAME, name="LON-LT-004"), 3)
+    page = engine.reads.devices.page(DeviceQuery(), Anchor(AnchorKind.NAME, name="LON-LT-004"), 3)
     assert page.rows[0].name == "LON-LT-0040"
-    later = engine.reads.device_page(DeviceQuery(), Anchor(AnchorKind.NAME, name="LON-M"), 1)
+    later = engine.reads.devices.page(DeviceQuery(), Anchor(AnchorKind.NAME, name="LON-M"), 1)
     assert later.rows[0].name > "LON-LT"
 
 
 def test_a_device_that_is_gone_or_filtered_out_has_no_position(engine: Engine) -> None:
-    assert engine.reads.device_position(DeviceQuery(), 10**9) is None
-    ready = next(engine.reads.each_device(DeviceQuery("ready")))
-    assert engine.reads.device_position(DeviceQuery("-ready"), ready.id) is None
+    assert engine.reads.devices.position(DeviceQuery(), 10**9) is None
+    ready = next(engine.reads.devices.each(DeviceQuery("ready")))
+    assert engine.reads.devices.position(DeviceQuery("-ready"), ready.id) is None
 
 
 def test_an_order_that_does_not_exist_is_named_with_those_that_do(engine: Engine) -> None:
     with pytest.raises(BadInput, match="Sort by name, user, ring"):
-        engine.reads.device_page(DeviceQuery(sort="colour"), Anchor(AnchorKind.TOP), 5)
+        engine.reads.devices.page(DeviceQuery(sort="colour"), Anchor(AnchorKind.TOP), 5)
 
 
 @pytest.mark.parametrize("sort", sorted(SORT_KEYS))

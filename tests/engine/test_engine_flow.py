@@ -54,7 +54,7 @@ def carry_out(engine: Engine, intent: Intent) -> None:
 
 
 def devices(engine: Engine, filter_text: str) -> list[DeviceRow]:
-    return list(engine.reads.each_device(DeviceQuery(filter_text)))
+    return list(engine.reads.devices.each(DeviceQuery(filter_text)))
 
 
 def ready_client(engine: Engine, ring: str = "Test") -> DeviceRow:
@@ -74,7 +74,7 @@ async def test_apply_before_approval_is_refused_and_says_how_to_approve(demo_sta
         assert "hotpatch approve KB5089466 --ring Test" in plan.refusal.instead
         with pytest.raises(Refused, match="not approved"):
             engine.carry_out(plan)
-        assert engine.reads.audit() == ()
+        assert engine.reads.activity.audit() == ()
 
 
 async def test_an_approved_release_reaches_the_ready_devices_of_its_ring_only(demo_state: Path) -> None:
@@ -91,7 +91,7 @@ async def test_an_approved_release_reaches_the_ready_devices_of_its_ring_only(de
         assert sum(after[row.name].protected for row in waiting) >= len(waiting) - 1
         others = [row for row in devices(engine, "-ring:Test") if row.build in MAY_BUILDS.values()]
         assert others == []
-        feed = engine.reads.audit()
+        feed = engine.reads.activity.audit()
         first = feed[-1]
         assert (first.action, first.actor, first.reason) == ("approve", "mia", "tested on the bench")
         assert any(row.action == "ring-opened" and row.rings == ("Test",) for row in feed)
@@ -101,11 +101,11 @@ async def test_an_approved_release_reaches_the_ready_devices_of_its_ring_only(de
 async def test_a_hotpatched_device_kept_its_boot_time(demo_state: Path) -> None:
     with opened(demo_state) as engine:
         device = ready_client(engine)
-        before = engine.reads.device(device.id).facts
+        before = engine.reads.devices.detail(device.id).facts
         approve(engine, "Test")
         carry_out(engine, Apply(MAY, Target(ids=(device.id,)), "now"))
         await engine.run_until_idle()
-        after = engine.reads.device(device.id)
+        after = engine.reads.devices.detail(device.id)
         latest = after.installs[0]
         assert latest.state in (InstallState.SUCCEEDED, InstallState.FAILED)
         assert after.facts.boot_at == before.boot_at
@@ -139,10 +139,10 @@ async def test_june_is_not_known_before_its_day_and_then_everybody_has_drifted(d
         assert on_track > 300
         engine.demo.step(timedelta(days=28))
         await engine.run_until_idle()
-        kinds = {row.release.kind for row in engine.reads.release(5094126)}
+        kinds = {row.release.kind for row in engine.reads.releases.of_kb(5094126)}
         assert kinds == {"unplanned-baseline"}
         assert devices(engine, "track:hotpatch") == []
-        assert any(row.action == "release-published" and row.kb == 5094126 for row in engine.reads.audit())
+        assert any(row.action == "release-published" and row.kb == 5094126 for row in engine.reads.activity.audit())
 
 
 async def test_uninstall_restarts_goes_back_to_the_baseline_and_holds_the_device(demo_state: Path) -> None:
@@ -150,13 +150,13 @@ async def test_uninstall_restarts_goes_back_to_the_baseline_and_holds_the_device
         approve(engine, "Test")
         await engine.run_until_idle()
         done = next(row for row in devices(engine, "ring:Test protected:yes") if row.platform is Platform.WIN11_24H2)
-        boot = engine.reads.device(done.id).facts.boot_at
+        boot = engine.reads.devices.detail(done.id).facts.boot_at
         plan = engine.plan(Uninstall(MAY, Target(ids=(done.id,)), "printer trouble", After.STAY))
         assert (plan.devices, plan.restarts) == (1, 1)
         assert "open again" in plan.warnings[0]
         engine.carry_out(plan)
         await engine.run_until_idle()
-        after = engine.reads.device(done.id)
+        after = engine.reads.devices.detail(done.id)
         assert after.installs[0].state is InstallState.UNINSTALLED
         assert after.facts.build == APRIL_BASELINE
         assert after.facts.boot_at != boot
@@ -177,7 +177,7 @@ async def test_uninstall_then_lcu_shows_both_restarts_and_protects_again(demo_st
         assert any("KB5089549" in step for step in plan.steps)
         engine.carry_out(plan)
         await engine.run_until_idle()
-        after = engine.reads.device(done.id)
+        after = engine.reads.devices.detail(done.id)
         states = [(each.kb, each.state) for each in after.installs[:2]]
         assert (MAY, InstallState.UNINSTALLED) in states
         if (5089549, InstallState.SUCCEEDED) in states:
@@ -187,9 +187,9 @@ async def test_uninstall_then_lcu_shows_both_restarts_and_protects_again(demo_st
 
 async def test_a_retry_is_a_new_attempt_and_closes_the_failure(demo_state: Path) -> None:
     with opened(demo_state) as engine:
-        failure = next(row for row in engine.reads.failures() if row.kb == 5083769 and row.attempt < 3)
+        failure = next(row for row in engine.reads.failures.open() if row.kb == 5083769 and row.attempt < 3)
         approve(engine, failure.ring, kb=5083769)
-        carry_out(engine, Withdraw(engine.reads.approvals(5083769)[0].id, "not now"))
+        carry_out(engine, Withdraw(engine.reads.rollout.approvals(5083769)[0].id, "not now"))
         refused = engine.plan(Retry(Target(ids=(failure.device_id,))))
         assert refused.refusal is not None, "a withdrawn approval refuses the retry too"
         approve(engine, failure.ring, kb=5083769)
@@ -198,7 +198,7 @@ async def test_a_retry_is_a_new_attempt_and_closes_the_failure(demo_state: Path)
         assert plan.restarts == 1
         engine.carry_out(plan)
         await engine.run_until_idle()
-        latest = engine.reads.device(failure.device_id).installs[0]
+        latest = engine.reads.devices.detail(failure.device_id).installs[0]
         assert latest.attempt == failure.attempt + 1
 
 
@@ -247,17 +247,17 @@ def test_a_plan_that_would_now_do_more_is_not_carried_out(demo_state: Path) -> N
         carry_out(engine, Assign(Target(ids=(extra.id,)), "First", "one more"))
         with pytest.raises(PlanOutdated, match="has changed"):
             engine.carry_out(plan)
-        assert engine.reads.active() == ()
+        assert engine.reads.rollout.active() == ()
 
 
 async def test_halt_cancels_what_waits_and_resume_goes_on(demo_state: Path) -> None:
     with opened(demo_state) as engine:
         approve(engine, "Test", "First")
         carry_out(engine, Apply(MAY, Target(rings=("First",))))
-        queued = len(engine.reads.active())
+        queued = len(engine.reads.rollout.active())
         assert queued > 5
         carry_out(engine, Stop(StopKind.HALT, Scope(kb=MAY), "printers fail"))
-        assert engine.reads.active() == ()
+        assert engine.reads.rollout.active() == ()
         blocked = engine.plan(Apply(MAY, Target(rings=("First",))))
         assert blocked.refusal is not None
         assert "printers fail" in blocked.refusal.why
@@ -273,17 +273,19 @@ async def test_pause_holds_what_waits_and_it_starts_after_resume(demo_state: Pat
     with opened(demo_state) as engine:
         approve(engine, "Test")
         carry_out(engine, Apply(MAY, Target(rings=("Test",))))
-        waiting = len(engine.reads.active())
+        waiting = len(engine.reads.rollout.active())
         carry_out(engine, Stop(StopKind.PAUSE, Scope(ring="Test"), "wait for lunch"))
         await engine.run_until_idle()
-        assert len(engine.reads.active()) == waiting
+        assert len(engine.reads.rollout.active()) == waiting
         assert engine.demo is not None
         engine.demo.step(timedelta(hours=5))
         carry_out(engine, Resume(Scope(ring="Test")))
         resumed_at = engine.now()
         await engine.run_until_idle()
-        assert engine.reads.active() == ()
-        done = [each for row in devices(engine, "ring:Test") for each in engine.reads.device(row.id).installs[:1]]
+        assert engine.reads.rollout.active() == ()
+        done = [
+            each for row in devices(engine, "ring:Test") for each in engine.reads.devices.detail(row.id).installs[:1]
+        ]
         moved = [each for each in done if each.kb == MAY and each.finished_at is not None]
         assert moved
         assert all(each.finished_at is not None and each.finished_at >= resumed_at for each in moved)
@@ -293,9 +295,9 @@ async def test_withdrawing_cancels_what_has_not_started(demo_state: Path) -> Non
     with opened(demo_state) as engine:
         approve(engine, "First")
         carry_out(engine, Apply(MAY, Target(rings=("First",))))
-        approval = engine.reads.approvals(MAY)[0]
+        approval = engine.reads.rollout.approvals(MAY)[0]
         carry_out(engine, Withdraw(approval.id, "changed our minds"))
-        assert engine.reads.active() == ()
+        assert engine.reads.rollout.active() == ()
         refused = engine.plan(Apply(MAY, Target(rings=("First",))))
         assert refused.refusal is not None
 
@@ -303,18 +305,18 @@ async def test_withdrawing_cancels_what_has_not_started(demo_state: Path) -> Non
 def test_a_rings_rules_can_be_changed_and_are_checked(demo_state: Path) -> None:
     with opened(demo_state) as engine:
         carry_out(engine, SetRing("broad", deferral_days=7))
-        assert next(row.ring.deferral_days for row in engine.reads.rings() if row.ring.name == "Broad") == 7
+        assert next(row.ring.deferral_days for row in engine.reads.rollout.rings() if row.ring.name == "Broad") == 7
         too_long = engine.plan(SetRing("Broad", deferral_days=31))
         assert too_long.refusal is not None
         assert "0 to 30" in too_long.refusal.instead
-        assert engine.reads.audit()[0].action == "set-ring"
+        assert engine.reads.activity.audit()[0].action == "set-ring"
 
 
 async def test_killed_between_any_two_turns_nothing_is_lost_or_done_twice(demo_state: Path) -> None:
     with opened(demo_state) as engine:
         approve(engine, "Test", "First")
         carry_out(engine, Apply(MAY, Target(rings=("Test",))))
-        wanted = {row.device_id for row in engine.reads.active()}
+        wanted = {row.device_id for row in engine.reads.rollout.active()}
     for _ in range(12):
         engine = opened(demo_state)
         assert engine.demo is not None
@@ -328,7 +330,7 @@ async def test_killed_between_any_two_turns_nothing_is_lost_or_done_twice(demo_s
         ).fetchall()
         assert rows == []
         for device_id in wanted:
-            latest = engine.reads.device(device_id).installs[0]
+            latest = engine.reads.devices.detail(device_id).installs[0]
             assert latest.kb == MAY
             assert latest.state.is_final
 
@@ -339,24 +341,26 @@ async def test_kept_totals_equal_a_full_recount_after_everything(demo_state: Pat
     with opened(demo_state) as engine:
         approve(engine, "Test", "First", "Fast")
         await engine.run_until_idle()
-        kept = sorted((c for c in engine.reads.counts()), key=repr)
+        kept = sorted((c for c in engine.reads.devices.counts()), key=repr)
         store = engine.reads.store
         with store.transaction():
             recount(Database(store.connection, execute_plugins=False))
-        assert sorted((c for c in engine.reads.counts()), key=repr) == kept
+        assert sorted((c for c in engine.reads.devices.counts()), key=repr) == kept
 
 
 async def test_rings_open_in_order_each_after_its_gate(demo_state: Path) -> None:
     with opened(demo_state) as engine:
         carry_out(engine, Approve(MAY, (), "all rings"))
         await engine.run_until_idle()
-        opened_rings = [row.rings[0] for row in reversed(engine.reads.audit(500)) if row.action == "ring-opened"]
+        opened_rings = [
+            row.rings[0] for row in reversed(engine.reads.activity.audit(500)) if row.action == "ring-opened"
+        ]
         assert opened_rings == ["Test", "First", "Fast", "Broad", "Last"]
-        for progress in engine.reads.ring_progress(MAY):
+        for progress in engine.reads.rollout.ring_progress(MAY):
             parts = (progress.installed, progress.failed, progress.active, progress.not_ready, progress.pending)
             assert sum(parts) == progress.devices
             assert progress.active == 0
-        assert engine.reads.compliance()[0].protected > 250
+        assert engine.reads.evidence.compliance()[0].protected > 250
 
 
 def test_the_same_seed_gives_the_same_state(demo_state: Path, tmp_path: Path) -> None:
@@ -377,6 +381,6 @@ def test_the_same_seed_gives_the_same_state(demo_state: Path, tmp_path: Path) ->
 def test_a_ready_device_is_ready_by_every_check(demo_state: Path) -> None:
     with opened(demo_state) as engine:
         row = ready_client(engine)
-        readiness = engine.reads.readiness(row.id)
+        readiness = engine.reads.devices.readiness(row.id)
         assert readiness.verdict is Verdict.READY
         assert {check.result for check in readiness.checks} <= {"met", "not-applicable"}

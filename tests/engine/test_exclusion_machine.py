@@ -44,7 +44,7 @@ class Exclusions(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
         self.engine: Engine = opened(Path(shutil.copy(self.prepared, self.folder / "demo.db")))
-        rows = self.engine.reads.each_device(DeviceQuery("ring:broad readiness:ready state:idle"))
+        rows = self.engine.reads.devices.each(DeviceQuery("ring:broad readiness:ready state:idle"))
         self.ids = [row.id for row in rows if row.platform in CLIENTS][:DEVICES]
         self.model: dict[int, dict[int | None, _Kept]] = {device_id: {} for device_id in self.ids}
         self.began = self.engine.now()
@@ -91,9 +91,9 @@ class Exclusions(RuleBasedStateMachine):
     @rule()
     def upkeep(self) -> None:
         mind_failures(self.engine.reads.store, self.engine.now())
-        states = {self.engine.reads.device(each).state for each in self.ids if self.model[each]}
+        states = {self.engine.reads.devices.detail(each).state for each in self.ids if self.model[each]}
         assert states <= {DeviceState.HELD}
-        free = {self.engine.reads.device(each).state for each in self.ids if not self.model[each]}
+        free = {self.engine.reads.devices.detail(each).state for each in self.ids if not self.model[each]}
         assert free <= {DeviceState.IDLE}
         assert mind_failures(self.engine.reads.store, self.engine.now()) == 0
 
@@ -113,7 +113,7 @@ class Exclusions(RuleBasedStateMachine):
     @invariant()
     def what_is_told_of_a_device_is_what_is_kept(self) -> None:
         for device_id in self.ids:
-            found = {each.kb: each.until for each in self.engine.reads.exclusions(device_id)}
+            found = {each.kb: each.until for each in self.engine.reads.devices.exclusions(device_id)}
             assert found == {kb: each.until for kb, each in self.model[device_id].items()}
 
     def releases(self) -> list[Release]:

@@ -40,7 +40,7 @@ async def test_an_excluded_device_is_not_offered_the_release_and_says_why(demo_s
             "--until 2026-05-18T09:00:00+00:00"
         )
         engine.carry_out(plan)
-        detail = engine.reads.device(device.id)
+        detail = engine.reads.devices.detail(device.id)
         assert detail.state is DeviceState.HELD
         assert detail.holds == ("KB5089466: the owner presents at a fair, by mia, until 2026-05-18 09:00 UTC",)
         approve(engine, "Test")
@@ -48,9 +48,9 @@ async def test_an_excluded_device_is_not_offered_the_release_and_says_why(demo_s
         assert applied.refusal is not None
         assert applied.refusal.why == "It is excluded: the owner presents at a fair."
         await engine.run_until_idle(until=engine.now() + DAY)
-        assert engine.reads.device(device.id).installs[0].kb != MAY
-        assert engine.reads.device(other.id).installs[0].kb == MAY
-        record = next(row for row in engine.reads.audit() if row.action == "exclude")
+        assert engine.reads.devices.detail(device.id).installs[0].kb != MAY
+        assert engine.reads.devices.detail(other.id).installs[0].kb == MAY
+        record = next(row for row in engine.reads.activity.audit() if row.action == "exclude")
         assert (record.actor, record.kb, record.devices, record.reason) == (
             "mia",
             MAY,
@@ -65,10 +65,10 @@ async def test_an_exclusion_ends_at_its_time_and_the_rollout_goes_on(demo_state:
         approve(engine, "Test")
         carry_out(engine, Exclude(on(device), "until the audit is over", MAY, engine.now() + 3 * DAY))
         await engine.run_until_idle()
-        after = engine.reads.device(device.id)
+        after = engine.reads.devices.detail(device.id)
         assert after.installs[0].kb == MAY
         assert after.holds == ()
-        ended = next(row for row in engine.reads.audit(500) if row.action == "exclusion-ended")
+        ended = next(row for row in engine.reads.activity.audit(500) if row.action == "exclusion-ended")
         assert ended.summary.startswith("1 device was readmitted")
         assert engine.reads.store.audit.verify() is None
 
@@ -81,7 +81,7 @@ def test_between_two_turns_the_time_of_an_exclusion_counts_too(demo_state: Path)
         assert engine.demo is not None
         engine.demo.step(2 * HOUR)
         assert engine.plan(Apply(MAY, on(device))).refusal is None
-        assert engine.reads.exclusions(device.id) == ()
+        assert engine.reads.devices.exclusions(device.id) == ()
 
 
 async def test_readmitting_lets_the_device_in_again(demo_state: Path) -> None:
@@ -92,16 +92,16 @@ async def test_readmitting_lets_the_device_in_again(demo_state: Path) -> None:
         assert plan.device_ids == (device.id,)
         assert [each.why for each in plan.left_out] == ["It is not excluded."]
         engine.carry_out(plan)
-        assert engine.reads.device(device.id).state is DeviceState.IDLE
+        assert engine.reads.devices.detail(device.id).state is DeviceState.IDLE
         approve(engine, "Test")
         await engine.run_until_idle(until=engine.now() + DAY)
-        assert engine.reads.device(device.id).installs[0].kb == MAY
+        assert engine.reads.devices.detail(device.id).installs[0].kb == MAY
         assert "not excluded" in refusal(engine, Readmit(on(device)))
 
 
 async def test_excluded_from_everything_means_baselines_too(demo_state: Path) -> None:
     with opened(demo_state) as engine:
-        rows = engine.reads.each_device(DeviceQuery("ring:broad track:behind state:idle seen<2d"))
+        rows = engine.reads.devices.each(DeviceQuery("ring:broad track:behind state:idle seen<2d"))
         kept, other = [row for row in rows if row.platform in CLIENTS][:2]
         plan = engine.plan(Exclude(on(kept), "sealed for evidence"))
         assert "Baselines are kept from them too" in plan.warnings[0]
@@ -112,21 +112,24 @@ async def test_excluded_from_everything_means_baselines_too(demo_state: Path) ->
         assert refused.refusal.why == "It is excluded: sealed for evidence."
         carry_out(engine, Apply(APRIL, on(other)))
         await engine.run_until_idle(until=engine.now() + 3 * DAY)
-        assert engine.reads.device(kept.id).installs[:1] == () or engine.reads.device(kept.id).installs[0].kb != APRIL
-        assert engine.reads.device(other.id).installs[0].kb == APRIL
+        assert (
+            engine.reads.devices.detail(kept.id).installs[:1] == ()
+            or engine.reads.devices.detail(kept.id).installs[0].kb != APRIL
+        )
+        assert engine.reads.devices.detail(other.id).installs[0].kb == APRIL
 
 
 def test_excluded_devices_do_not_keep_a_baselines_gate_waiting(demo_state: Path) -> None:
     with opened(demo_state) as engine:
-        before = {row.ring.name: row for row in engine.reads.ring_progress(APRIL)}["Broad"]
+        before = {row.ring.name: row for row in engine.reads.rollout.ring_progress(APRIL)}["Broad"]
         rows = [
             row
-            for row in engine.reads.each_device(DeviceQuery("ring:broad track:behind state:idle"))
+            for row in engine.reads.devices.each(DeviceQuery("ring:broad track:behind state:idle"))
             if row.platform in CLIENTS
         ]
         assert rows
         carry_out(engine, Exclude(on(*rows), "retired next week", APRIL))
-        after = {row.ring.name: row for row in engine.reads.ring_progress(APRIL)}["Broad"]
+        after = {row.ring.name: row for row in engine.reads.rollout.ring_progress(APRIL)}["Broad"]
         assert after.pending == before.pending - len(rows)
         assert after.not_ready == before.not_ready + len(rows)
         assert after.devices == before.devices
@@ -145,14 +148,14 @@ def test_waiting_installs_are_cancelled_and_started_ones_are_let_go_on(demo_stat
         assert any("1 install will be cancelled" in step for step in plan.steps)
         done = engine.carry_out(plan)
         assert done.installs == 1
-        assert engine.reads.device(waiting.id).installs[0].state is InstallState.CANCELLED
-        assert [each.device_id for each in engine.reads.active()] == [started.id]
+        assert engine.reads.devices.detail(waiting.id).installs[0].state is InstallState.CANCELLED
+        assert [each.device_id for each in engine.reads.rollout.active()] == [started.id]
 
 
 def test_what_cannot_be_excluded_is_left_out_by_reason(demo_state: Path) -> None:
     with opened(demo_state) as engine:
         (client,) = ready(engine)
-        server = next(row for row in engine.reads.each_device(DeviceQuery("platform:server-2025")))
+        server = next(row for row in engine.reads.devices.each(DeviceQuery("platform:server-2025")))
         plan = engine.plan(Exclude(on(client, server), "no", MAY))
         assert plan.device_ids == (client.id,)
         assert [each.why for each in plan.left_out] == ["KB5089466 is not for Server 2025."]
@@ -171,9 +174,9 @@ def test_another_exclusion_from_the_same_release_takes_the_place_of_the_first(de
         carry_out(engine, Exclude(on(device), "for a day", MAY, engine.now() + DAY))
         carry_out(engine, Exclude(on(device), "for a week", MAY, engine.now() + 7 * DAY))
         carry_out(engine, Exclude(on(device), "from all", None))
-        assert [each.reason for each in engine.reads.exclusions(device.id)] == ["for a week", "from all"]
+        assert [each.reason for each in engine.reads.devices.exclusions(device.id)] == ["for a week", "from all"]
         carry_out(engine, Readmit(on(device), kb=MAY))
-        assert [each.reason for each in engine.reads.exclusions(device.id)] == ["from all"]
+        assert [each.reason for each in engine.reads.devices.exclusions(device.id)] == ["from all"]
 
 
 async def test_an_exclusion_from_one_release_ends_when_it_is_replaced(demo_state: Path) -> None:
@@ -183,9 +186,9 @@ async def test_an_exclusion_from_one_release_ends_when_it_is_replaced(demo_state
         assert engine.demo is not None
         engine.demo.step(timedelta(days=28))
         await engine.run_due()
-        assert engine.reads.exclusions(device.id) == ()
-        assert engine.reads.device(device.id).state is not DeviceState.HELD
-        ended = next(row for row in engine.reads.audit(500) if row.action == "exclusion-ended")
+        assert engine.reads.devices.exclusions(device.id) == ()
+        assert engine.reads.devices.detail(device.id).state is not DeviceState.HELD
+        ended = next(row for row in engine.reads.activity.audit(500) if row.action == "exclusion-ended")
         assert "is replaced" in ended.summary
         assert ended.kb == MAY
 
@@ -194,10 +197,10 @@ async def test_an_exclusion_from_another_release_does_not_keep_the_hotpatch_away
     with opened(demo_state) as engine:
         (device,) = ready(engine)
         carry_out(engine, Exclude(on(device), "no LCU here", MAY_LCU))
-        assert engine.reads.device(device.id).state is DeviceState.HELD
+        assert engine.reads.devices.detail(device.id).state is DeviceState.HELD
         approve(engine, "Test")
         await engine.run_until_idle(until=engine.now() + DAY)
-        assert engine.reads.device(device.id).installs[0].kb == MAY
+        assert engine.reads.devices.detail(device.id).installs[0].kb == MAY
 
 
 def test_the_hold_after_an_uninstall_is_not_readmitted(demo_state: Path) -> None:
@@ -210,19 +213,19 @@ def test_the_hold_after_an_uninstall_is_not_readmitted(demo_state: Path) -> None
             )
             store.installs.refresh_device_states([device.id])
         assert "held off hotpatches" in refusal(engine, Readmit(on(device)))
-        assert engine.reads.device(device.id).holds == (
+        assert engine.reads.devices.detail(device.id).holds == (
             "KB5089466 was uninstalled: label printer, by mia, until the next baseline is installed",
         )
 
 
 def test_excluded_failures_are_told_apart_and_cannot_be_retried(demo_state: Path) -> None:
     with opened(demo_state) as engine:
-        group = engine.reads.failure_views()[0]
+        group = engine.reads.failures.views()[0]
         chosen = group.group.device_ids[:4]
         carry_out(engine, Exclude(Target(ids=chosen), "new hardware is ordered", APRIL))
-        after = engine.reads.failure_views()[0]
+        after = engine.reads.failures.views()[0]
         assert (after.devices, after.excluded, after.sla.open) == (11, 4, 7)
-        assert all(engine.reads.device(each).state is DeviceState.FAILED for each in chosen)
+        assert all(engine.reads.devices.detail(each).state is DeviceState.FAILED for each in chosen)
         plan = engine.plan(Retry(Target(ids=chosen)))
         assert {each.why for each in plan.left_out} <= {
             "It is excluded: new hardware is ordered.",
@@ -236,14 +239,14 @@ def test_excluded_failures_are_told_apart_and_cannot_be_retried(demo_state: Path
 
 def test_a_retry_is_taken_back_while_nothing_has_started(demo_state: Path) -> None:
     with opened(demo_state) as engine:
-        failure = next(row for row in engine.reads.failures() if row.kb == APRIL and row.attempt < 3)
+        failure = next(row for row in engine.reads.failures.open() if row.kb == APRIL and row.attempt < 3)
         carry_out(engine, Retry(Target(ids=(failure.device_id,)), reason="disk is free again"))
-        assert engine.reads.device(failure.device_id).state is DeviceState.QUEUED
+        assert engine.reads.devices.detail(failure.device_id).state is DeviceState.QUEUED
         plan = engine.plan(TakeBack(Target(ids=(failure.device_id,)), reason="wrong device"))
         assert plan.devices == 1
         assert plan.command == f"hotpatch take-back --ids {failure.device_id} --reason 'wrong device'"
         assert engine.carry_out(plan).installs == 1
-        detail = engine.reads.device(failure.device_id)
+        detail = engine.reads.devices.detail(failure.device_id)
         assert detail.state is DeviceState.FAILED, "the failure is open as it was"
         assert (detail.installs[0].state, detail.installs[0].stage) == (InstallState.CANCELLED, "taken back")
         assert engine.plan(Retry(Target(ids=(failure.device_id,)))).refusal is None
@@ -263,16 +266,16 @@ def test_the_help_desk_takes_back_its_own_only(demo_state: Path) -> None:
         assert plan.device_ids == (failing,)
         assert [each.why for each in plan.left_out] == ["mia has asked for it."]
         desk.carry_out(plan)
-        assert [each.device_id for each in desk.reads.active()] == [theirs.id]
+        assert [each.device_id for each in desk.reads.rollout.active()] == [theirs.id]
     with opened(demo_state, "ops", Role.OPERATOR) as ops:
         carry_out(ops, TakeBack(Target(ids=(theirs.id,))))
-        assert ops.reads.active() == ()
+        assert ops.reads.rollout.active() == ()
 
 
 async def test_what_the_rollout_offers_is_not_taken_back(demo_state: Path) -> None:
     with opened(demo_state) as engine:
         approve(engine, "Test")
         await engine.run_due()
-        queued = engine.reads.active()
+        queued = engine.reads.rollout.active()
         assert queued
         assert "nobody has asked for it" in refusal(engine, TakeBack(Target(ids=(queued[0].device_id,))))

@@ -50,7 +50,7 @@ def test_escalating_a_group_sets_owner_and_due_time_and_shows_when_it_is_overdue
         forget_failures(engine)
         devices = ready(engine, 3, "Broad")
         fail(engine, [row.id for row in devices])
-        due = engine.reads.failure_views()[0].sla
+        due = engine.reads.failures.views()[0].sla
         plan = engine.plan(Escalate("ngozi.okafor", group="component-store/0x800F0831", reason="imaging team"))
         assert (plan.devices, plan.restarts) == (3, 0)
         assert plan.title == "Escalate 3 devices with 0x800F0831 CBS_E_STORE_CORRUPTION to ngozi.okafor"
@@ -58,17 +58,17 @@ def test_escalating_a_group_sets_owner_and_due_time_and_shows_when_it_is_overdue
             "hotpatch escalate component-store/0x800F0831 --owner ngozi.okafor --reason 'imaging team'"
         )
         engine.carry_out(plan)
-        (escalation,) = engine.reads.escalations()
+        (escalation,) = engine.reads.failures.escalations()
         assert (escalation.owner, escalation.devices, escalation.open_devices) == ("ngozi.okafor", 3, 3)
         assert escalation.due_at > due.due_at, "the fix is due later than the first action"
-        view = engine.reads.failure_views()[0]
+        view = engine.reads.failures.views()[0]
         assert [each.id for each in view.escalations] == [escalation.id]
         assert engine.demo is not None
         engine.demo.step(escalation.due_at - engine.now() + HOUR)
         overdue = [each for each in engine.reads.attention() if "Escalation to ngozi.okafor" in each.text]
         assert [(each.urgency, each.filter) for each in overdue] == [(Urgency.NOW, "error:0x800F0831")]
         assert "3 of 3 devices still fail" in overdue[0].text
-        assert next(row for row in engine.reads.audit() if row.action == "escalate").devices == 3
+        assert next(row for row in engine.reads.activity.audit() if row.action == "escalate").devices == 3
 
 
 def test_a_fix_that_is_overdue_already_gives_the_owner_time_to_act(demo_state: Path) -> None:
@@ -76,16 +76,16 @@ def test_a_fix_that_is_overdue_already_gives_the_owner_time_to_act(demo_state: P
         plan = engine.plan(Escalate("ngozi", group="0x800F0922"))
         assert "was to be put right by" in plan.warnings[0]
         engine.carry_out(plan)
-        (escalation,) = engine.reads.escalations()
+        (escalation,) = engine.reads.failures.escalations()
         assert HOUR <= escalation.due_at - engine.now() <= DAY
 
 
 def test_single_devices_are_escalated_and_refusals_say_why(demo_state: Path) -> None:
     with opened(demo_state) as engine:
-        one, other = (row.device_id for row in engine.reads.failures()[:2])
+        one, other = (row.device_id for row in engine.reads.failures.open()[:2])
         (healthy,) = ready(engine)
         carry_out(engine, Escalate("ngozi", target=Target(ids=(one, healthy.id))))
-        (escalation,) = engine.reads.escalations()
+        (escalation,) = engine.reads.failures.escalations()
         assert (escalation.code, escalation.devices, escalation.group_key) == (None, 1, "")
         assert "has it already" in refusal(engine, Escalate("Ngozi", target=Target(ids=(one,))))
         both = engine.plan(Escalate("ngozi", target=Target(ids=(one, other))))
@@ -95,7 +95,7 @@ def test_single_devices_are_escalated_and_refusals_say_why(demo_state: Path) -> 
         assert "needs an owner" in refusal(engine, Escalate(" ", target=Target(ids=(one,))))
         late = Escalate("ngozi", target=Target(ids=(other,)), due_at=engine.now() - HOUR)
         assert "has passed" in refusal(engine, late)
-        excluded = engine.reads.failures()[0]
+        excluded = engine.reads.failures.open()[0]
         carry_out(engine, Exclude(Target(ids=(other,)), "away"))
         assert "excluded" in refusal(engine, Escalate("tom", target=Target(ids=(other,))))
         assert excluded.device_id in (one, other)
@@ -103,9 +103,9 @@ def test_single_devices_are_escalated_and_refusals_say_why(demo_state: Path) -> 
 
 def test_a_part_of_a_group_stays_with_its_devices(demo_state: Path) -> None:
     with opened(demo_state) as engine:
-        ids = engine.reads.failure_groups()[0].device_ids[:2]
+        ids = engine.reads.failures.groups()[0].device_ids[:2]
         carry_out(engine, Escalate("ngozi", group="0x800F0922", target=Target(ids=ids)))
-        (escalation,) = engine.reads.escalations()
+        (escalation,) = engine.reads.failures.escalations()
         assert (escalation.code, escalation.devices) == (None, 2)
 
 
@@ -115,14 +115,14 @@ def test_an_escalation_is_undone_and_then_never_was_an_action(demo_state: Path) 
         (device,) = ready(engine, 1, "Broad")
         fail(engine, [device.id])
         carry_out(engine, Escalate("ngozi", target=on(device)))
-        (escalation,) = engine.reads.escalations()
-        assert engine.reads.cases_of(device.id)[0].times.acted_at is not None
+        (escalation,) = engine.reads.failures.escalations()
+        assert engine.reads.failures.of_device(device.id)[0].times.acted_at is not None
         plan = engine.plan(EndEscalation(escalation.id, EscalationEnd.TAKEN_BACK, "wrong person"))
         assert plan.command == f"hotpatch end-escalation {escalation.id} --taken-back --reason 'wrong person'"
         engine.carry_out(plan)
-        assert engine.reads.escalations() == ()
-        assert engine.reads.cases_of(device.id)[0].times.acted_at is None
-        assert engine.reads.escalations(open_only=False)[0].outcome == "taken-back"
+        assert engine.reads.failures.escalations() == ()
+        assert engine.reads.failures.of_device(device.id)[0].times.acted_at is None
+        assert engine.reads.failures.escalations(open_only=False)[0].outcome == "taken-back"
         assert "mia has ended it" in refusal(engine, EndEscalation(escalation.id))
         with pytest.raises(NotFound, match="no escalation 99"):
             engine.plan(EndEscalation(99))
@@ -137,13 +137,13 @@ async def test_an_escalation_ends_by_itself_when_the_last_device_is_put_right(de
         with engine.reads.store.transaction():
             engine.reads.store.installs.close_failures(one.id)
         await engine.run_due()
-        (escalation,) = engine.reads.escalations()
+        (escalation,) = engine.reads.failures.escalations()
         assert escalation.open_devices == 1
         with engine.reads.store.transaction():
             engine.reads.store.installs.close_failures(other.id)
         await engine.run_due()
-        assert engine.reads.escalations() == ()
-        ended = engine.reads.audit()[0]
+        assert engine.reads.failures.escalations() == ()
+        ended = engine.reads.activity.audit()[0]
         assert (ended.action, ended.actor, ended.devices) == ("end-escalation", "engine", 2)
 
 
@@ -165,53 +165,55 @@ async def test_a_known_problem_with_a_hold_keeps_the_release_from_matching_devic
         plan = engine.plan(intent)
         concerned = [
             row
-            for row in engine.reads.each_device(DeviceQuery(f'model="{model}"'))
+            for row in engine.reads.devices.each(DeviceQuery(f'model="{model}"'))
             if row.platform in CLIENTS and row.build is not None and row.build < OsBuild(row.build.number, 8390)
         ]
         assert plan.devices == len(concerned)
         assert any("1 install will be cancelled" in step for step in plan.steps)
         assert "--hold" in plan.command
         engine.carry_out(plan)
-        (problem,) = engine.reads.known_problems()
+        (problem,) = engine.reads.failures.known_problems()
         assert (problem.kb, problem.holds, problem.group_key) == (MAY, True, "component-store/0x800F0831")
-        assert engine.reads.failure_views()[0].known_problems == (problem,)
-        (hold,) = engine.reads.safeguards()
+        assert engine.reads.failures.views()[0].known_problems == (problem,)
+        (hold,) = engine.reads.rollout.safeguards()
         assert hold.reason == f"known problem {problem.id}: Graphics driver dies"
         blocked = engine.plan(Apply(MAY, on(matching[0])))
         assert blocked.refusal is not None
         assert "safeguard hold" in blocked.refusal.why
-        assert any("Graphics driver dies" in each for each in engine.reads.device(matching[0].id).holds)
+        assert any("Graphics driver dies" in each for each in engine.reads.devices.detail(matching[0].id).holds)
         await engine.run_until_idle(until=engine.now() + DAY)
         for row in matching:
-            tried = [each for each in engine.reads.device(row.id).installs if each.kb == MAY]
+            tried = [each for each in engine.reads.devices.detail(row.id).installs if each.kb == MAY]
             assert all(each.state is InstallState.CANCELLED for each in tried)
         others = [row for row in devices if row.model != model]
-        assert all(engine.reads.device(row.id).installs[0].kb == MAY for row in others)
+        assert all(engine.reads.devices.detail(row.id).installs[0].kb == MAY for row in others)
 
 
 def test_a_known_problem_becomes_a_hold_later_and_both_are_lifted(demo_state: Path) -> None:
     with opened(demo_state) as engine:
         carry_out(engine, MarkKnownProblem("Licensing folder", group="0x800F0922"))
-        (problem,) = engine.reads.known_problems()
+        (problem,) = engine.reads.failures.known_problems()
         assert (problem.kb, problem.holds) == (APRIL, False)
-        assert engine.reads.safeguards() == ()
+        assert engine.reads.rollout.safeguards() == ()
         plan = engine.plan(HoldForProblem(problem.id))
         assert "withheld from every device" in plan.warnings[0]
         engine.carry_out(plan)
-        assert engine.reads.known_problems()[0].holds
+        assert engine.reads.failures.known_problems()[0].holds
         assert "already" in refusal(engine, HoldForProblem(problem.id))
         carry_out(engine, LiftKnownProblem(problem.id, only_hold=True))
-        assert (engine.reads.safeguards(), engine.reads.known_problems()[0].holds) == ((), False)
+        assert (engine.reads.rollout.safeguards(), engine.reads.failures.known_problems()[0].holds) == ((), False)
         assert "holds no release back" in refusal(engine, LiftKnownProblem(problem.id, only_hold=True))
         carry_out(engine, HoldForProblem(problem.id))
-        carry_out(engine, LiftHold(engine.reads.safeguards()[0].id))
-        assert not engine.reads.known_problems()[0].holds, "a hold that is lifted by itself is none of the problem's"
+        carry_out(engine, LiftHold(engine.reads.rollout.safeguards()[0].id))
+        assert not engine.reads.failures.known_problems()[0].holds, (
+            "a hold that is lifted by itself is none of the problem's"
+        )
         carry_out(engine, LiftKnownProblem(problem.id, "the vendor has shipped a fix"))
-        assert engine.reads.known_problems() == ()
-        assert engine.reads.failure_views()[0].known_problems == ()
+        assert engine.reads.failures.known_problems() == ()
+        assert engine.reads.failures.views()[0].known_problems == ()
         with pytest.raises(NotFound):
             engine.plan(LiftKnownProblem(problem.id))
-        assert [row.action for row in engine.reads.audit(4)] == [
+        assert [row.action for row in engine.reads.activity.audit(4)] == [
             "lift-known-problem",
             "lift-hold",
             "hold-for-problem",
@@ -225,7 +227,7 @@ def test_marking_is_refused_with_a_reason(demo_state: Path) -> None:
         assert "Neither failures nor a release" in refusal(engine, MarkKnownProblem("Something"))
         carry_out(engine, MarkKnownProblem("Something", kb=MAY))
         assert "has marked it before" in refusal(engine, MarkKnownProblem("something ", kb=MAY))
-        (problem,) = engine.reads.known_problems()
+        (problem,) = engine.reads.failures.known_problems()
         assert (problem.code, problem.kb) == (None, MAY)
         with pytest.raises(NotFound):
             engine.plan(MarkKnownProblem("x", kb=1234567))
@@ -250,7 +252,7 @@ def test_the_help_desk_may_retry_and_escalate_and_no_more(demo_state: Path) -> N
         allowed = {type(each) for each in EVERY if engine.may(type(each)) is None}
         assert allowed == {TakeBack, Escalate, EndEscalation}
         carry_out(engine, Escalate("ngozi", group="0x800F0922"))
-        device = engine.reads.failures()[0].device_id
+        device = engine.reads.failures.open()[0].device_id
         plan = engine.plan(Exclude(Target(ids=(device,)), "because"))
         assert plan.refusal is not None
         assert "Your role is help-desk; this needs operator." in plan.refusal.why
@@ -262,14 +264,14 @@ def test_the_help_desk_may_retry_and_escalate_and_no_more(demo_state: Path) -> N
 
 def test_every_change_is_in_the_audit_with_its_command_and_the_chain_holds(demo_state: Path) -> None:
     with opened(demo_state) as engine:
-        device = engine.reads.failures()[0].device_id
+        device = engine.reads.failures.open()[0].device_id
         carry_out(engine, Escalate("ngozi", group="0x800F0922"))
         carry_out(engine, EndEscalation(1))
         carry_out(engine, MarkKnownProblem("x", kb=MAY, hold=True))
         carry_out(engine, LiftKnownProblem(1))
         carry_out(engine, Exclude(Target(ids=(device,)), "x"))
         carry_out(engine, Readmit(Target(ids=(device,))))
-        rows = list(reversed(engine.reads.audit(6)))
+        rows = list(reversed(engine.reads.activity.audit(6)))
         assert [row.action for row in rows] == [
             "escalate",
             "end-escalation",

@@ -30,12 +30,12 @@ CODE = 0x800F0831
 
 
 def some(engine: Engine, count: int, filter_text: str = "ring:broad") -> list[int]:
-    rows = engine.reads.each_device(DeviceQuery(filter_text))
+    rows = engine.reads.devices.each(DeviceQuery(filter_text))
     return [row.id for row in rows if row.platform in CLIENTS][:count]
 
 
 def only_case(engine: Engine) -> FailureCase:
-    (case,) = engine.reads.failure_cases()
+    (case,) = engine.reads.failures.cases()
     return case
 
 
@@ -58,7 +58,7 @@ def test_a_case_reaches_from_the_first_failed_attempt_to_the_latest(demo_state: 
         assert case.times.failed_at == case.times.detected_at == first
         assert case.times.acted_at == first + 4 * HOUR - timedelta(minutes=10), "a person asked for the second attempt"
         assert case.times.fixed_at is None
-        assert engine.reads.cases_of(device) == (case,)
+        assert engine.reads.failures.of_device(device) == (case,)
 
 
 def test_a_success_between_begins_a_new_case(demo_state: Path) -> None:
@@ -88,7 +88,7 @@ async def test_the_runner_keeps_when_a_failure_was_noticed_and_closes_the_one_be
         fail(engine, [device], at=engine.now() - 2 * HOUR)
         store = engine.reads.store
         fail(engine, [device], at=engine.now() - HOUR, attempt=2)
-        latest = engine.reads.device(device).installs[0].id
+        latest = engine.reads.devices.detail(device).installs[0].id
         with store.transaction():
             store.installs.note_failures([latest], engine.now())
         rows = store.connection.execute(
@@ -109,8 +109,8 @@ def test_severity_follows_the_release_and_what_is_exploited(demo_state: Path) ->
         one, other = some(engine, 2)
         fail(engine, [one], kb=APRIL)
         fail(engine, [other], kb=MAY)
-        rows = {kb: engine.reads.release(kb)[0] for kb in (APRIL, MAY)}
-        for case in engine.reads.failure_cases():
+        rows = {kb: engine.reads.releases.of_kb(kb)[0] for kb in (APRIL, MAY)}
+        for case in engine.reads.failures.cases():
             row = rows[case.kb]
             assert case.severity == (Severity.CRITICAL if row.exploited else Severity(row.worst))
 
@@ -145,10 +145,10 @@ def test_marking_or_escalating_a_group_counts_for_failures_that_come_later(demo_
         later = step(engine, 5 * HOUR)
         fail(engine, [other], at=later)
         fail(engine, [third], at=later, code=0x80070070)
-        acted = {case.device_id: case.times.acted_at for case in engine.reads.failure_cases()}
+        acted = {case.device_id: case.times.acted_at for case in engine.reads.failures.cases()}
         assert acted == {one: later - 5 * HOUR, other: later, third: None}
         carry_out(engine, MarkKnownProblem("Disk full on old images", group="0x80070070"))
-        assert {case.times.acted_at for case in engine.reads.cases_of(third)} == {later}
+        assert {case.times.acted_at for case in engine.reads.failures.of_device(third)} == {later}
 
 
 def test_the_overview_tells_what_is_overdue_and_what_soon_is(demo_state: Path) -> None:
@@ -156,7 +156,7 @@ def test_the_overview_tells_what_is_overdue_and_what_soon_is(demo_state: Path) -
         forget_failures(engine)
         assert [each for each in engine.reads.attention() if each.screen == "failures"] == []
         fail(engine, some(engine, 3))
-        due = engine.reads.failure_views()[0].sla.due_at
+        due = engine.reads.failures.views()[0].sla.due_at
         assert not [each for each in engine.reads.attention() if "service level" in each.text or "due" in each.text]
         step(engine, due - engine.now() - timedelta(minutes=20))
         (soon,) = [each for each in engine.reads.attention() if "due soon" in each.text]
@@ -165,7 +165,7 @@ def test_the_overview_tells_what_is_overdue_and_what_soon_is(demo_state: Path) -
         (overdue,) = [each for each in engine.reads.attention() if "service level" in each.text]
         assert overdue.urgency is Urgency.NOW
         assert overdue.text.startswith("3 failed installs past the service level, the worst since 13 May")
-        view = engine.reads.failure_views()[0]
+        view = engine.reads.failures.views()[0]
         assert (view.sla.state, view.sla.overdue, view.sla.missed[SlaStage.ACT]) == (SlaState.OVERDUE, 3, 3)
 
 
@@ -188,7 +188,7 @@ def test_of_many_failures_the_judgement_is_kept_for_minutes_but_not_past_a_decis
         step(engine, timedelta(minutes=11))
         engine.reads.attention()
         assert len(judged) == 2
-        device = engine.reads.failures()[0].device_id
+        device = engine.reads.failures.open()[0].device_id
         carry_out(engine, Escalate("ngozi", target=Target(ids=(device,))))
         before = len(judged)
         engine.reads.attention()
@@ -206,7 +206,7 @@ def test_summary_counts_what_was_put_right_with_its_times(demo_state: Path) -> N
             fail(engine, [device], at=start, is_open=False)
             succeed(engine, [device], at=start + hours * HOUR)
         fail(engine, [third], at=engine.now() - HOUR)
-        summary = engine.reads.sla()
+        summary = engine.reads.failures.sla()
         assert (summary.open, summary.overdue) == (1, 0)
         assert summary.typical[SlaStage.FIX] == 20 * HOUR
         assert summary.typical[SlaStage.DETECT] == timedelta(0)
@@ -244,4 +244,4 @@ def test_a_retry_is_judged_by_the_newest_failure_with_back_off_and_limit(demo_st
         assert any("has to wait" in why and "Retry after the back-off, in" in reasons[why].instead for why in reasons)
         assert all("hotpatch escalate" in each.instead or "back-off" in each.instead for each in plan.left_out)
         assert plan.device_ids == (fine,)
-        assert engine.reads.device(fine).state is DeviceState.FAILED
+        assert engine.reads.devices.detail(fine).state is DeviceState.FAILED

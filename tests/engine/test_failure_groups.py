@@ -28,7 +28,7 @@ APRIL_BUILDS = (OsBuild(26100, 8246), OsBuild(26200, 8246))
 
 
 def clients(engine: Engine, filter_text: str = "") -> list[DeviceRow]:
-    return [row for row in engine.reads.each_device(DeviceQuery(filter_text)) if row.platform in CLIENTS]
+    return [row for row in engine.reads.devices.each(DeviceQuery(filter_text)) if row.platform in CLIENTS]
 
 
 # --- the sample fleet ---------------------------------------------------------------------------------
@@ -36,7 +36,7 @@ def clients(engine: Engine, filter_text: str = "") -> list[DeviceRow]:
 
 def test_the_planted_factor_is_found_and_none_is_invented(demo_state: Path) -> None:
     with opened(demo_state) as engine:
-        groups = engine.reads.failure_groups()
+        groups = engine.reads.failures.groups()
         first = groups[0]
         assert (first.cause, first.code) == (Cause.COMPONENT_STORE, 0x800F0922)
         (factor,) = first.common
@@ -54,7 +54,7 @@ def test_base_rates_are_those_of_the_devices_that_attempted_the_release(demo_sta
             "SELECT count(DISTINCT device_id) FROM install WHERE kb = ? AND state IN ('succeeded', 'failed')", (APRIL,)
         ).fetchone()[0]
         assert base.population == attempted
-        assert attempted < engine.reads.device_total(DeviceQuery())
+        assert attempted < engine.reads.devices.total(DeviceQuery())
         assert set(base.values) == set(TRAITS)
         assert sum(base.values["architecture"].values()) == attempted
         assert set(base.values["platform"]) == {"Windows 11 24H2", "Windows 11 25H2"}
@@ -71,7 +71,7 @@ def test_failures_that_strike_at_random_have_nothing_in_common(demo_state: Path,
         struck = dice.sample(reached, 60)
         fail(engine, [row.id for row in struck[:40]], attempt=1)
         fail(engine, [row.id for row in struck[40:]], code=0x80070643)
-        groups = engine.reads.failure_groups()
+        groups = engine.reads.failures.groups()
         assert sorted(group.devices for group in groups) == [20, 40]
         assert [group.common for group in groups] == [(), ()]
 
@@ -85,7 +85,7 @@ def test_the_first_ring_of_a_rollout_is_no_factor_even_beside_failures_of_an_old
         fail(engine, [row.id for row in dice.sample(early, 12)])
         had_april = [row for row in clients(engine, "ring:broad") if row.build in APRIL_BUILDS]
         fail_instead(engine, [row.id for row in dice.sample(had_april, 12)], kb=APRIL)
-        (group,) = engine.reads.failure_groups()
+        (group,) = engine.reads.failures.groups()
         assert (group.devices, group.kbs) == (24, (APRIL, MAY))
         assert group.common == (), "half of them stand in the first rings, because only those were offered May"
 
@@ -98,7 +98,7 @@ def test_what_an_install_changes_is_taken_as_it_was_at_the_attempt(demo_state: P
         succeed(engine, [row.id for row in reached])
         failed = reached[::6]
         fail(engine, [row.id for row in failed])
-        quarantine = engine.reads.rings()[-1].ring.id
+        quarantine = engine.reads.rollout.rings()[-1].ring.id
         with engine.reads.store.transaction():
             engine.reads.store.connection.execute(
                 "UPDATE device SET build = build + 144 WHERE id IN (SELECT device_id FROM install WHERE kb = ?) "
@@ -107,7 +107,7 @@ def test_what_an_install_changes_is_taken_as_it_was_at_the_attempt(demo_state: P
             )
             engine.reads.store.devices.assign([row.id for row in failed], quarantine)
             engine.reads.store.state.count_change()
-        (group,) = engine.reads.failure_groups()
+        (group,) = engine.reads.failures.groups()
         named = {part for factor in group.common for part, _ in factor.parts}
         assert named.isdisjoint({"build", "ring"})
 
@@ -117,20 +117,22 @@ def test_a_filter_narrows_the_population_by_what_devices_are_not_by_how_they_far
         "ring:broad latitude -site:london"
     )
     with opened(demo_state) as engine:
-        (whole,) = [group for group in engine.reads.failure_groups() if group.code == 0x800F0922]
-        (failed,) = [group for group in engine.reads.failure_groups("state:failed") if group.code == 0x800F0922]
+        (whole,) = [group for group in engine.reads.failures.groups() if group.code == 0x800F0922]
+        (failed,) = [group for group in engine.reads.failures.groups("state:failed") if group.code == 0x800F0922]
         assert failed == whole, "all that fail are failed: this tells nothing of the others"
-        (model,) = [group for group in engine.reads.failure_groups('model:"Latitude 7450"') if group.code == 0x800F0922]
+        (model,) = [
+            group for group in engine.reads.failures.groups('model:"Latitude 7450"') if group.code == 0x800F0922
+        ]
         assert model.devices == 10
         assert all("model" not in factor.trait for factor in model.common), "every device of this filter has it"
         with pytest.raises(BadInput):
-            engine.reads.failure_groups("nonsense:1")
+            engine.reads.failures.groups("nonsense:1")
 
 
 def test_without_common_nothing_is_counted(demo_state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with opened(demo_state) as engine:
         monkeypatch.setattr(traits.TraitStore, "base_rates", lambda *_: pytest.fail("counted"))
-        groups = engine.reads.failure_groups(common=False)
+        groups = engine.reads.failures.groups(common=False)
         assert groups[0].devices == 11
         assert groups[0].common == ()
 
@@ -143,8 +145,8 @@ def test_causes_find_what_single_codes_are_too_small_for(demo_state: Path) -> No
         london = random.Random(3).sample([row.id for row in reached if row.site == "London"], 16)
         for place, code in enumerate((0x8024402C, 0x80072EE2, 0x80D02002, 0x80240438)):
             fail(engine, london[place * 4 : place * 4 + 4], code=code)
-        assert all(group.common == () for group in engine.reads.failure_groups())
-        (network,) = engine.reads.cause_summaries()
+        assert all(group.common == () for group in engine.reads.failures.groups())
+        (network,) = engine.reads.failures.causes()
         assert (network.cause, network.devices, len(network.codes)) == (Cause.NETWORK, 16, 4)
         assert [factor.value for factor in network.common] == ["site London"]
 
@@ -157,7 +159,7 @@ def test_a_failed_uninstall_does_not_make_its_own_build_a_factor(demo_state: Pat
         with engine.reads.store.transaction():
             engine.reads.store.connection.execute("UPDATE device SET build = build + 144 WHERE platform = 'win11-24h2'")
         fail(engine, [row.id for row in reached[::12]], action="uninstall")
-        (group,) = engine.reads.failure_groups()
+        (group,) = engine.reads.failures.groups()
         assert group.devices >= 10
         assert all(part != "build" for factor in group.common for part, _ in factor.parts)
 
@@ -205,7 +207,7 @@ def test_a_fleet_with_too_many_combinations_is_counted_trait_by_trait(
         assert {t: dict(v) for t, v in bounded.values.items()} == {t: dict(v) for t, v in whole.values.items()}
         one, other = ("model", "Latitude 7450"), ("site", "London")
         assert bounded.both(one, other) == min(bounded.count(one), bounded.count(other)) >= whole.both(one, other)
-        assert engine.reads.failure_groups()[0].common, "the planted factor is still found"
+        assert engine.reads.failures.groups()[0].common, "the planted factor is still found"
 
 
 # --- base rates of several releases -------------------------------------------------------------------
@@ -256,7 +258,7 @@ def test_nobody_who_attempted_means_no_base_rates() -> None:
 
 def test_a_view_joins_group_service_level_and_retry(demo_state: Path) -> None:
     with opened(demo_state) as engine:
-        view = engine.reads.failure_views()[0]
+        view = engine.reads.failures.views()[0]
         assert (view.key, view.cause, view.code, view.symbol) == (
             "component-store/0x800F0922",
             Cause.COMPONENT_STORE,
@@ -271,9 +273,9 @@ def test_a_view_joins_group_service_level_and_retry(demo_state: Path) -> None:
         assert view.common == view.group.common
         assert view.group.first_failed_at < view.sla.due_at, "it counts from the first attempt that failed"
         assert view.remedy
-        assert len(engine.reads.failures(view.filter)) == 11
+        assert len(engine.reads.failures.open(view.filter)) == 11
         forget_failures(engine)
-        assert engine.reads.failure_views() == ()
+        assert engine.reads.failures.views() == ()
 
 
 def test_a_back_off_is_told_with_its_time(demo_state: Path) -> None:
@@ -281,11 +283,11 @@ def test_a_back_off_is_told_with_its_time(demo_state: Path) -> None:
         forget_failures(engine)
         ids = [row.id for row in clients(engine)[:8]]
         fail(engine, ids, code=0x8024402C, attempt=1)
-        (view,) = engine.reads.failure_views()
+        (view,) = engine.reads.failures.views()
         if view.group.retry is RetryWorth.YES:
             assert (view.retry.now, view.retry.waiting, view.retry.needs) == (0, 8, "")
             assert view.retry.next_at is not None
             assert view.retry.next_at > engine.now()
         fail(engine, ids[:2], code=0x80D02002, at=engine.now() - timedelta(days=2))
-        later = next(each for each in engine.reads.failure_views() if each.code == "0x80D02002")
+        later = next(each for each in engine.reads.failures.views() if each.code == "0x80D02002")
         assert later.retry.now == 2

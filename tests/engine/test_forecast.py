@@ -25,7 +25,7 @@ def agree(engine: Engine, told: Forecast) -> None:
     """Compare what was told with what has become of the release."""
     by_ring = {each.ring: each for each in told.rings}
     rows = engine.reads.store.connection
-    for progress in engine.reads.ring_progress(told.kb):
+    for progress in engine.reads.rollout.ring_progress(told.kb):
         ring = by_ring[progress.ring.name]
         assert minute(ring.opens_at) == minute(progress.opened_at)
         assert ring.installed == progress.installed
@@ -55,7 +55,7 @@ async def test_forecast_equals_run_to_the_minute_on_the_sample_fleet(demo_state:
         before = engine.change_number()
         told = engine.forecast(Approve(MAY, (), ""))
         assert engine.change_number() == before
-        assert engine.reads.approvals() == ()
+        assert engine.reads.rollout.approvals() == ()
         assert (told.sampled, told.fleet, told.is_sample) == (500, 500, False)
         assert [each.ring for each in told.rings if each.opens_at] == ["Test", "First", "Fast", "Broad", "Last"]
         approve(engine)
@@ -88,7 +88,7 @@ def test_a_large_ring_is_thinned_and_says_so(tmp_path: Path, monkeypatch: pytest
         assert told.is_sample
         assert told.sampled < told.fleet == 120
         assert "counts are scaled" in told.notes[0]
-        devices = {each.ring.name: each.devices for each in engine.reads.ring_progress(MAY)}
+        devices = {each.ring.name: each.devices for each in engine.reads.rollout.ring_progress(MAY)}
         broad = next(each for each in told.rings if each.ring == "Broad")
         assert abs(broad.devices - devices["Broad"]) <= 20
 

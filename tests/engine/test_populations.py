@@ -49,26 +49,26 @@ def write(engine: Engine, text: str) -> None:
 
 def test_another_process_shows_the_same_without_counting(demo_state: Path, counted: list[int]) -> None:
     with open_engine(demo_state) as engine:
-        shown = engine.reads.failure_groups()
-        causes = engine.reads.cause_summaries()
+        shown = engine.reads.failures.groups()
+        causes = engine.reads.failures.causes()
         assert shown
         count_populations(engine._store, engine.now())
         assert stored(engine)
     counted.clear()
     with open_engine(demo_state, read_only=True) as engine:
-        assert engine.reads.failure_groups() == shown
-        assert engine.reads.cause_summaries() == causes
+        assert engine.reads.failures.groups() == shown
+        assert engine.reads.failures.causes() == causes
         kept = {int(name.removeprefix(PREFIX)) for name in stored(engine)}
         assert not kept & set(counted)
 
 
 def test_a_filter_has_a_population_of_its_own(demo_state: Path, counted: list[int]) -> None:
     with open_engine(demo_state) as engine:
-        plain = engine.reads.failure_groups("form:laptop")
+        plain = engine.reads.failures.groups("form:laptop")
         count_populations(engine._store, engine.now())
     with open_engine(demo_state) as engine:
         counted.clear()
-        assert engine.reads.failure_groups("form:laptop") == plain
+        assert engine.reads.failures.groups("form:laptop") == plain
         assert counted
 
 
@@ -95,12 +95,12 @@ def test_many_more_attempts_and_a_week_make_it_stale(demo_state: Path) -> None:
 )
 def test_a_count_that_cannot_be_read_is_made_again(demo_state: Path, text: str) -> None:
     with open_engine(demo_state) as engine:
-        shown = engine.reads.failure_groups()
+        shown = engine.reads.failures.groups()
         count_populations(engine._store, engine.now())
         write(engine, text)
     with open_engine(demo_state) as engine:
         assert engine._store.traits.stale(engine.now()) is not None
-        assert engine.reads.failure_groups() == shown
+        assert engine.reads.failures.groups() == shown
         count_populations(engine._store, engine.now())
         assert engine._store.traits.stale(engine.now()) is None
 

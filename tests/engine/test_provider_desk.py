@@ -171,7 +171,7 @@ def test_removing_keeps_the_devices(desk: ProviderDesk, engine: Engine, path: Pa
     done = desk.remove("corp", NOW)
 
     assert (would.devices, done.devices, done.removed_devices) == (3, 3, 0)
-    assert engine.reads.device_total(DeviceQuery()) == 5
+    assert engine.reads.devices.total(DeviceQuery()) == 5
     assert desk.providers() == ()
     desk.add("corp", ready_token(), NOW)
     assert desk.providers()[0].devices == 3
@@ -183,7 +183,7 @@ def test_removing_takes_the_devices_when_asked(desk: ProviderDesk, engine: Engin
     devices_in(path, "other", 2)
 
     assert desk.remove("corp", NOW, remove_devices=True).removed_devices == 3
-    assert engine.reads.device_total(DeviceQuery()) == 2
+    assert engine.reads.devices.total(DeviceQuery()) == 2
     record = audit_of(path)[-1]
     assert (record["action"], record["devices"]) == ("provider-remove", 3)
 

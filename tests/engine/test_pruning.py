@@ -33,9 +33,18 @@ def installs(engine: Engine) -> list[tuple[object, ...]]:
 def shown(engine: Engine) -> tuple[object, ...]:
     """What must not change because old history has gone."""
     reads = engine.reads
-    current = tuple(row for row in reads.releases() if row.release.kb in needed_releases(engine._store, engine.now()))
-    facts = (reads.counts(), reads.attention(), reads.ring_progress(), reads.compliance(), reads.failures(), current)
-    return (*facts, reads.failure_groups(), reads.failure_cases(), reads.sla().open)
+    current = tuple(
+        row for row in reads.releases.all() if row.release.kb in needed_releases(engine._store, engine.now())
+    )
+    facts = (
+        reads.devices.counts(),
+        reads.attention(),
+        reads.rollout.ring_progress(),
+        reads.evidence.compliance(),
+        reads.failures.open(),
+        current,
+    )
+    return (*facts, reads.failures.groups(), reads.failures.cases(), reads.failures.sla().open)
 
 
 # --- the period -------------------------------------------------------------------------------------
@@ -151,14 +160,14 @@ def test_it_stands_in_the_audit_with_counts_and_the_audit_stays_whole(demo_state
     with open_engine(demo_state, actor=MIA) as engine:
         set_period(engine)
         done = engine.prune()
-        newest, begun, rule = engine.reads.audit()[:3]
+        newest, begun, rule = engine.reads.activity.audit()[:3]
         assert [each.action for each in (newest, begun, rule)] == ["prune", "prune-begun", "set-policy"]
         assert newest.actor == "mia"
         assert "3 months" in newest.reason
         assert f"{done.counts['installs']:,} installs" in newest.summary
         assert newest.details["deleted"]["installs"] == done.counts["installs"]  # type: ignore[index]
         assert rule.details["before"] == {"keep months": 0}
-        assert engine.reads.audit_check().holds
+        assert engine.reads.activity.audit_check().holds
 
 
 def test_only_who_may_and_only_where_one_may_write(demo_state: Path) -> None:
@@ -178,7 +187,7 @@ async def test_the_runner_does_it_once_a_day(demo_state: Path) -> None:
         told = engine.prune(dry_run=True).counts["installs"]
         await engine.run_until_idle(until=engine.now() + timedelta(hours=1))
         assert len(before - {row[0] for row in installs(engine)}) == told
-        actions = [each.action for each in engine.reads.audit()]
+        actions = [each.action for each in engine.reads.activity.audit()]
         assert actions.count("prune") == actions.count("prune-begun") == 1
         assert mind_history(engine._store, engine.now()) == 0
 
@@ -197,7 +206,7 @@ def test_killed_between_two_steps_the_next_hand_goes_on(demo_state: Path, monkey
         while hands[0].step() is not None and hands[1].step() is not None:
             pass
         others.close()
-        records = [each for each in engine.reads.audit() if each.action == "prune"]
+        records = [each for each in engine.reads.activity.audit() if each.action == "prune"]
         assert len(records) == 1
         assert records[0].details["deleted"] == told
         assert engine.prune(dry_run=True).counts["installs"] == 0
@@ -212,7 +221,7 @@ def test_a_period_that_is_changed_on_the_way_ends_the_pass_and_says_so(
         assert Pruning(engine._store, engine.now(), MIA, 3).step() is not None
         set_period(engine, FOREVER)
         assert mind_history(engine._store, engine.now()) == 0
-        assert "ended early" in engine.reads.audit()[0].reason
+        assert "ended early" in engine.reads.activity.audit()[0].reason
         left = installs(engine)
         assert mind_history(engine._store, engine.now()) == 0
         assert installs(engine) == left
@@ -226,4 +235,4 @@ def test_the_space_is_given_back_when_asked(demo_state: Path) -> None:
         size = demo_state.stat().st_size
         assert engine.prune(compact=True).reusable_bytes == 0
         assert demo_state.stat().st_size < size
-        assert engine.reads.audit_check().holds
+        assert engine.reads.activity.audit_check().holds

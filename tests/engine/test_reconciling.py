@@ -435,7 +435,7 @@ def test_an_export_is_one_audit_record(tmp_path: Path) -> None:
     with open_engine(tmp_path / "fleet.db", clock=FixedClock(NOW), create=True) as engine:
         before = engine.exception_record().head()
         engine.exception_record().keep("list.csv", "ab" * 32, 12, {"true": 3, "false-positive": 12}, ["scan.csv"])
-        row = engine.reads.audit(1)[0]
+        row = engine.reads.activity.audit(1)[0]
         assert row.action == "exceptions-export"
         assert row.details["sha256"] == "ab" * 32
         assert row.summary == "Exception list list.csv: 12 findings of 1 scanner exports"

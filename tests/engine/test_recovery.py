@@ -54,16 +54,16 @@ def counted(progress: RecoveryProgress | None) -> RecoveryProgress:
 
 def test_a_bad_patch_halts_by_itself_before_broad_and_says_why(state: Path) -> None:
     with opened(state) as engine:
-        feed = list(reversed(engine.reads.audit(200)))
+        feed = list(reversed(engine.reads.activity.audit(200)))
         opened_rings = [row.rings[0] for row in feed if row.action == "ring-opened" and row.kb == MAY]
         assert "Broad" not in opened_rings
         halt = next(row for row in feed if row.action == "halt" and row.kb == MAY)
         assert halt.actor == "engine"
         assert "health" in halt.reason
         assert "patched devices" in halt.reason
-        assert engine.reads.active() == ()
-        assert any(row.anomalies for row in engine.reads.health(MAY))
-        broad = next(each for each in engine.reads.ring_progress(MAY) if each.ring.name == "Broad")
+        assert engine.reads.rollout.active() == ()
+        assert any(row.anomalies for row in engine.reads.rollout.health(MAY))
+        broad = next(each for each in engine.reads.rollout.ring_progress(MAY) if each.ring.name == "Broad")
         assert broad.opened_at is None
         assert broad.stopped
 
@@ -77,19 +77,19 @@ async def test_recovery_shows_its_restarts_and_loses_no_device(state: Path) -> N
         assert "open again" in plan.warnings[0]
         assert any("KB5089549" in step for step in plan.steps)
         engine.carry_out(plan)
-        assert counted(engine.reads.recovery(MAY)).devices == len(having)
+        assert counted(engine.reads.rollout.recovery(MAY)).devices == len(having)
         for _ in range(6):
             await engine.run_until_idle(until=engine.now() + timedelta(hours=9))
             assert engine.demo is not None
             engine.demo.step(timedelta(hours=1))
-            assert counted(engine.reads.recovery(MAY)).devices == len(having)
+            assert counted(engine.reads.rollout.recovery(MAY)).devices == len(having)
         await engine.run_until_idle()
-        progress = counted(engine.reads.recovery(MAY))
+        progress = counted(engine.reads.rollout.recovery(MAY))
         assert devices(engine, HAS_IT) == []
         assert progress.done + progress.needs_hands == len(having)
         after = {row.id: row for row in devices(engine, "")}
         for device_id in having:
-            history = {(each.kb, str(each.state)) for each in engine.reads.device(device_id).installs}
+            history = {(each.kb, str(each.state)) for each in engine.reads.devices.detail(device_id).installs}
             assert (MAY, "uninstalled") in history
             row = after[device_id]
             assert row.state in (DeviceState.HELD, DeviceState.FAILED)
@@ -113,7 +113,7 @@ async def test_recovered_devices_return_with_the_next_baseline(state: Path) -> N
         back = [each for each in held if after[each].protected]
         assert len(back) >= len(held) - 1
         assert all(after[each].state is not DeviceState.HELD for each in back)
-        ended = counted(engine.reads.recovery(MAY))
+        ended = counted(engine.reads.rollout.recovery(MAY))
         assert ended.ended_at is not None
 
 
@@ -121,14 +121,14 @@ async def test_a_device_whose_uninstall_was_cancelled_or_that_comes_late_is_take
     with opened(state) as engine:
         carry_out(engine, Recover(MAY, "crashes", Target(rings=("Test",)), After.STAY))
         carry_out(engine, Stop(StopKind.HALT, Scope(), "stop the world"))
-        assert engine.reads.active() == ()
+        assert engine.reads.rollout.active() == ()
         await engine.run_until_idle()
         assert devices(engine, f"ring:test {HAS_IT}")
         carry_out(engine, Resume(Scope()))
         carry_out(engine, Stop(StopKind.HALT, Scope(kb=MAY), "still bad"))
         await engine.run_until_idle()
         left = {row.name for row in devices(engine, f"ring:test {HAS_IT}")}
-        assert left <= {each.device_name for each in counted(engine.reads.recovery(MAY)).hands}
+        assert left <= {each.device_name for each in counted(engine.reads.rollout.recovery(MAY)).hands}
         assert devices(engine, f"ring:first {HAS_IT}"), "only the target is led back"
 
 
@@ -137,7 +137,7 @@ async def test_a_halted_release_can_still_be_uninstalled(state: Path) -> None:
         row = devices(engine, HAS_IT)[0]
         carry_out(engine, Uninstall(MAY, Target(ids=(row.id,)), "crashes", After.STAY))
         await engine.run_until_idle()
-        assert engine.reads.device(row.id).installs[0].state == "uninstalled"
+        assert engine.reads.devices.detail(row.id).installs[0].state == "uninstalled"
 
 
 async def test_what_fails_is_named_and_can_be_retried(state: Path) -> None:
@@ -151,7 +151,7 @@ async def test_what_fails_is_named_and_can_be_retried(state: Path) -> None:
             (0x80073712, row.id),
         )
         await engine.run_until_idle()
-        progress = counted(engine.reads.recovery(MAY))
+        progress = counted(engine.reads.rollout.recovery(MAY))
         assert row.name in {each.device_name for each in progress.hands}
         assert "0x80073712" in next(each.why for each in progress.hands if each.device_id == row.id)
         engine.demo.step(timedelta(days=1))  # type: ignore[union-attr]

@@ -42,7 +42,7 @@ async def test_waves_offer_a_ring_its_shares_one_after_the_other(folder: Path) -
         carry_out(engine, SetRing("Broad", deferral_days=0, waves=(0.1, 0.5, 1.0), wave_soak_hours=6))
         approve(engine, "Broad")
         await engine.run_due()
-        before = next(each for each in engine.reads.ring_progress(MAY) if each.ring.name == "Broad")
+        before = next(each for each in engine.reads.rollout.ring_progress(MAY) if each.ring.name == "Broad")
         reachable = before.devices - before.not_ready
         first = before.active
         assert 0 < first <= reachable * 0.1 + 1
@@ -61,7 +61,7 @@ async def test_waves_offer_a_ring_its_shares_one_after_the_other(folder: Path) -
         assert any(first < size <= reachable * 0.5 + 1 for size in sizes)
         begun = {size: min(now for now, queued in moments if queued == size) for size in sizes}
         assert begun[sizes[1]] - begun[first] >= timedelta(hours=6), "a wave soaks"
-        after = next(each for each in engine.reads.ring_progress(MAY) if each.ring.name == "Broad")
+        after = next(each for each in engine.reads.rollout.ring_progress(MAY) if each.ring.name == "Broad")
         assert (after.pending, after.active) == (0, 0)
 
 
@@ -73,7 +73,7 @@ async def test_a_share_in_flight_is_never_exceeded(folder: Path) -> None:
 
         def note(_now: datetime, _done: int) -> None:
             nonlocal most
-            progress = next(each for each in engine.reads.ring_progress(MAY) if each.ring.name == "Broad")
+            progress = next(each for each in engine.reads.rollout.ring_progress(MAY) if each.ring.name == "Broad")
             most = max(most, progress.active)
             assert progress.active <= max(1, 0.1 * (progress.devices - progress.not_ready))
 
@@ -86,14 +86,14 @@ async def test_restarts_keep_to_the_rings_window_and_hotpatches_need_none(folder
     window = parse_window(text)
     assert window is not None
     with opened(desk(folder, scenario="baseline-month"), sound=True) as engine:
-        for ring in engine.reads.rings():
+        for ring in engine.reads.rollout.rings():
             carry_out(engine, SetRing(ring.ring.name, window=text, deferral_days=0))
         approve(engine, kb=JUNE)
         await engine.run_until_idle()
         boots = [
-            (each.id, engine.reads.device(row.id).facts.boot_at)
+            (each.id, engine.reads.devices.detail(row.id).facts.boot_at)
             for row in devices(engine, "")
-            for each in engine.reads.device(row.id).installs[:1]
+            for each in engine.reads.devices.detail(row.id).installs[:1]
             if each.kb == JUNE and each.state == "succeeded"
         ]
         assert len(boots) > 50
@@ -104,11 +104,11 @@ async def test_overdue_devices_are_named_and_told_once(folder: Path) -> None:
     with opened(desk(folder, scenario="offline-wave")) as engine:
         approve(engine)
         await engine.run_until_idle()
-        late = engine.reads.late_devices(MAY)
+        late = engine.reads.rollout.late_devices(MAY)
         assert late
         assert {each.lateness for each in late} <= {"overdue", "away"}
         assert all(each.why for each in late)
-        told = [row for row in engine.reads.audit(300) if row.action == "deadline-passed" and row.kb == MAY]
+        told = [row for row in engine.reads.activity.audit(300) if row.action == "deadline-passed" and row.kb == MAY]
         assert len({row.rings for row in told}) == len(told)
 
 
@@ -124,15 +124,15 @@ def test_ring_rules_are_kept_audited_and_refused_when_impossible(folder: Path) -
                 gate=Gate(judge_health=False),
             ),
         )
-        fast = next(row.ring for row in engine.reads.rings() if row.ring.name == "Fast")
+        fast = next(row.ring for row in engine.reads.rollout.rings() if row.ring.name == "Fast")
         assert fast.waves == (0.01, 0.1, 0.5, 1.0)
         assert fast.window == parse_window("sat 22:00-04:00 Europe/Berlin")
         assert not fast.gate.judge_health
-        entry = engine.reads.audit()[0]
+        entry = engine.reads.activity.audit()[0]
         assert (entry.action, entry.rings) == ("set-ring", ("Fast",))
         assert any("1%,10%,50%,100%" in str(step) for step in entry.details["steps"])  # type: ignore[attr-defined]
         carry_out(engine, SetRing("Fast", window=""))
-        assert next(row.ring for row in engine.reads.rings() if row.ring.name == "Fast").window is None
+        assert next(row.ring for row in engine.reads.rollout.rings() if row.ring.name == "Fast").window is None
         for wrong in (
             SetRing("Fast", waves=(0.5, 0.1, 1.0)),
             SetRing("Fast", waves=(0.5,)),
@@ -157,10 +157,10 @@ async def test_a_second_person_must_sign_and_cannot_be_the_first(folder: Path) -
     with opened(path) as engine:
         carry_out(engine, SetPolicy(second_person=True))
         approve(engine, "Test")
-        approval = engine.reads.approvals(MAY)[0]
+        approval = engine.reads.rollout.approvals(MAY)[0]
         await engine.run_until_idle()
-        assert not any(row.action == "ring-opened" for row in engine.reads.audit())
-        test = next(each for each in engine.reads.ring_progress(MAY) if each.ring.name == "Test")
+        assert not any(row.action == "ring-opened" for row in engine.reads.activity.audit())
+        test = next(each for each in engine.reads.rollout.ring_progress(MAY) if each.ring.name == "Test")
         assert test.waits_for == "a second person beside mia"
         own = engine.plan(Countersign(approval.id)).refusal
         assert own is not None
@@ -174,8 +174,8 @@ async def test_a_second_person_must_sign_and_cannot_be_the_first(folder: Path) -
         assert engine.plan(Countersign(approval.id)).refusal is not None
         engine.reads.store.connection.execute("DELETE FROM lease")
         await engine.run_until_idle()
-        assert any(row.action == "ring-opened" for row in engine.reads.audit())
-        signed = engine.reads.approvals(MAY)[0]
+        assert any(row.action == "ring-opened" for row in engine.reads.activity.audit())
+        signed = engine.reads.rollout.approvals(MAY)[0]
         assert (signed.approved_by, signed.seconded_by) == ("mia", "ben")
 
 
@@ -185,11 +185,11 @@ async def test_policy_approves_new_releases_for_ring_test_once(folder: Path) -> 
         with pytest.raises(NotFound):
             engine.plan(SetPolicy(auto_approve=("Tset",)))
         await engine.run_until_idle()
-        mine = engine.reads.approvals(MAY)
+        mine = engine.reads.rollout.approvals(MAY)
         assert [(each.rings, each.approved_by) for each in mine] == [(("Test",), "engine")]
         carry_out(engine, Withdraw(mine[0].id, "not this one"))
         await engine.run_until_idle()
-        assert len(engine.reads.approvals(MAY)) == 1, "what somebody withdrew stays withdrawn"
+        assert len(engine.reads.rollout.approvals(MAY)) == 1, "what somebody withdrew stays withdrawn"
 
 
 def test_policy_forbids_releases_that_nobody_confirms(folder: Path) -> None:
@@ -217,9 +217,9 @@ async def test_a_safeguard_hold_keeps_a_release_from_devices_until_it_is_lifted(
         await engine.run_until_idle()
         assert devices(engine, f"{wanted} {HAS_IT}") == []
         assert devices(engine, HAS_IT)
-        for progress in engine.reads.ring_progress(MAY):
+        for progress in engine.reads.rollout.ring_progress(MAY):
             assert progress.pending == 0, "who is held back counts as not ready, and does not hold up the ring"
-        carry_out(engine, LiftHold(engine.reads.safeguards()[0].id))
+        carry_out(engine, LiftHold(engine.reads.rollout.safeguards()[0].id))
         await engine.run_until_idle()
         assert devices(engine, f"{wanted} {HAS_IT}")
         nothing = engine.plan(SetHold(None, "", "all")).refusal
@@ -240,20 +240,20 @@ async def test_members_follow_their_filter_except_who_was_placed_by_hand(folder:
         engine.carry_out(plan)
         assert {row.id for row in devices(engine, "ring:fast form:laptop")} == laptops - {pinned.id}
         carry_out(engine, SetRing("Last", members=f"site:{pinned.site}"))
-        conflicts = engine.reads.ring_conflicts(1000)
+        conflicts = engine.reads.rollout.ring_conflicts(1000)
         assert all(each.ring for each in conflicts)
         mine = next(each for each in conflicts if each.device_id == pinned.id)
         assert (mine.ring, mine.by_hand) == ("Last", True)
         both = [each for each in conflicts if each.claimed_by == ("Fast", "Last") and not each.by_hand]
         assert both
         assert {each.ring for each in both} == {"Fast"}, "the first ring has it"
-        everybody = sum(row.devices for row in engine.reads.rings())
+        everybody = sum(row.devices for row in engine.reads.rollout.rings())
         assert everybody == engine.info().devices
         db = engine.reads.store.connection
         stray = next(iter(laptops - {pinned.id}))
         db.execute("UPDATE device SET ring_id = 4 WHERE id = ?", (stray,))
         await engine.run_due()
-        assert engine.reads.device(stray).ring == "Fast"
+        assert engine.reads.devices.detail(stray).ring == "Fast"
 
 
 # --- scenarios --------------------------------------------------------------------------------------
@@ -268,10 +268,10 @@ async def test_an_out_of_band_release_replaces_the_one_under_way(folder: Path) -
         await engine.run_due()
         approve(engine, kb=5084597)
         await engine.run_until_idle()
-        names = {ring.ring.name: ring for ring in engine.reads.ring_progress(5079420)}
+        names = {ring.ring.name: ring for ring in engine.reads.rollout.ring_progress(5079420)}
         assert names["Broad"].opened_at is None
-        assert all(each.opened_at for each in engine.reads.ring_progress(5084597))
-        assert engine.reads.active() == ()
+        assert all(each.opened_at for each in engine.reads.rollout.ring_progress(5084597))
+        assert engine.reads.rollout.active() == ()
         late = engine.reads.store.connection.execute(
             "SELECT count(*) FROM install WHERE kb = 5079420 AND requested_at > ?", (int(engine.now().timestamp()),)
         ).fetchone()[0]
@@ -282,9 +282,11 @@ async def test_a_failing_patch_halts_by_itself(folder: Path) -> None:
     with opened(desk(folder, size=200, scenario="failing-patch", seed=5)) as engine:
         approve(engine)
         await engine.run_until_idle()
-        halt = next(row for row in engine.reads.audit(200) if row.action == "halt")
+        halt = next(row for row in engine.reads.activity.audit(200) if row.action == "halt")
         assert "failed" in halt.reason
-        assert all(each.opened_at is None for each in engine.reads.ring_progress(MAY) if each.ring.name == "Broad")
+        assert all(
+            each.opened_at is None for each in engine.reads.rollout.ring_progress(MAY) if each.ring.name == "Broad"
+        )
 
 
 async def test_after_a_halt_and_resume_the_rollout_goes_on_where_it_stood(folder: Path) -> None:
@@ -292,12 +294,12 @@ async def test_after_a_halt_and_resume_the_rollout_goes_on_where_it_stood(folder
         carry_out(engine, SetRing("Broad", deferral_days=0))
         approve(engine, "Broad")
         await engine.run_due()
-        assert engine.reads.active()
+        assert engine.reads.rollout.active()
         carry_out(engine, Stop(StopKind.HALT, Scope(kb=MAY), "wait"))
-        assert engine.reads.active() == ()
+        assert engine.reads.rollout.active() == ()
         carry_out(engine, Resume(Scope(kb=MAY)))
         await engine.run_until_idle()
-        broad = next(each for each in engine.reads.ring_progress(MAY) if each.ring.name == "Broad")
+        broad = next(each for each in engine.reads.rollout.ring_progress(MAY) if each.ring.name == "Broad")
         assert (broad.pending, broad.failed) == (0, 0) or broad.installed
         assert broad.pending == 0, "a device whose install was cancelled by a halt is offered it again"
 

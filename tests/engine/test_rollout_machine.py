@@ -233,7 +233,7 @@ class RolloutMachine(RuleBasedStateMachine):
     def every_device_is_in_exactly_one_ring(self) -> None:
         db = self.engine.reads.store.connection
         assert db.execute("SELECT count(*) FROM device WHERE ring_id IS NULL").fetchone()[0] == 0
-        assert sum(row.devices for row in self.engine.reads.rings()) == 40
+        assert sum(row.devices for row in self.engine.reads.rollout.rings()) == 40
 
     @invariant()
     def no_device_is_worked_on_twice_at_once(self) -> None:
@@ -250,7 +250,7 @@ class RolloutMachine(RuleBasedStateMachine):
             "WHERE i.kb IN (?, ?) AND i.action = 'apply'",
             (MAY, SERVER),
         ).fetchall()
-        approvals = self.engine.reads.approvals()
+        approvals = self.engine.reads.rollout.approvals()
         for row in rows:
             at = row["requested_at"]
             assert any(
@@ -265,12 +265,12 @@ class RolloutMachine(RuleBasedStateMachine):
 
     @invariant()
     def no_ring_opened_before_its_time_and_its_gate(self) -> None:
-        feed = list(reversed(self.engine.reads.audit(5000)))
+        feed = list(reversed(self.engine.reads.activity.audit(5000)))
         for row in feed:
             if row.action != "ring-opened":
                 continue
-            release = self.engine.reads.release(row.kb or 0)[0].release
-            ring = next(each.ring for each in self.engine.reads.rings() if each.ring.name == row.rings[0])
+            release = self.engine.reads.releases.of_kb(row.kb or 0)[0].release
+            ring = next(each.ring for each in self.engine.reads.rollout.rings() if each.ring.name == row.rings[0])
             assert row.at >= release.released_at + timedelta(days=ring.deferral_days)
             held = row.details["held"]
             assert isinstance(held, list)
@@ -278,17 +278,17 @@ class RolloutMachine(RuleBasedStateMachine):
 
     @invariant()
     def counts_add_up(self) -> None:
-        for each in self.engine.reads.ring_progress():
+        for each in self.engine.reads.rollout.ring_progress():
             assert each.installed + each.failed + each.active + each.not_ready + each.pending == each.devices
-        recovery = self.engine.reads.recovery(MAY)
+        recovery = self.engine.reads.rollout.recovery(MAY)
         if recovery is not None:
             parts = (recovery.waiting, recovery.uninstalling, recovery.restart_pending, recovery.protecting)
             assert sum(parts) + recovery.done + recovery.needs_hands == recovery.devices
         store = self.engine.reads.store
-        kept = sorted(self.engine.reads.counts(), key=repr)
+        kept = sorted(self.engine.reads.devices.counts(), key=repr)
         with store.transaction():
             recount(Database(store.connection, execute_plugins=False))
-        assert sorted(self.engine.reads.counts(), key=repr) == kept
+        assert sorted(self.engine.reads.devices.counts(), key=repr) == kept
 
     @invariant()
     def states_say_what_goes_on(self) -> None:

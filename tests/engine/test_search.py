@@ -70,46 +70,46 @@ def rename(engine: Engine, device_id: int, **columns: str) -> None:
     ],
 )
 def test_the_device_that_is_meant_is_found(engine: Engine, text: str) -> None:
-    assert engine.reads.find_device(text).facts.name == ALICE
-    assert engine.reads.search(text)[0].name == ALICE
+    assert engine.reads.devices.find(text).facts.name == ALICE
+    assert engine.reads.devices.search(text)[0].name == ALICE
 
 
 def test_serial_numbers_are_found_whole_and_by_their_beginning(engine: Engine) -> None:
-    serial = engine.reads.find_device(ALICE).facts.serial
-    assert engine.reads.find_device(serial.lower()).facts.name == ALICE
-    assert ALICE in {row.name for row in engine.reads.search(serial[:6])}
+    serial = engine.reads.devices.find(ALICE).facts.serial
+    assert engine.reads.devices.find(serial.lower()).facts.name == ALICE
+    assert ALICE in {row.name for row in engine.reads.devices.search(serial[:6])}
 
 
 def test_several_matches_are_counted_and_named_with_their_users(engine: Engine) -> None:
     with pytest.raises(BadInput) as raised:
-        engine.reads.find_device("meyer")
+        engine.reads.devices.find("meyer")
     assert raised.value.what == "'meyer' matches 2 devices."
     assert raised.value.why.startswith("They are CPC-ameyer-7F2K (anna.meyer@contoso.com), MUC-DT-0004 (")
     with pytest.raises(BadInput) as raised:
-        engine.reads.find_device("lon-")
-    many = sum(row.name.startswith("LON-") for row in engine.reads.search("lon-", 500))
+        engine.reads.devices.find("lon-")
+    many = sum(row.name.startswith("LON-") for row in engine.reads.devices.search("lon-", 500))
     assert raised.value.what == f"'lon-' matches {many} devices."
     assert raised.value.why.startswith("Among them LON-DT-0001 (")
 
 
 def test_nothing_found_names_what_is_near(engine: Engine) -> None:
     with pytest.raises(NotFound) as raised:
-        engine.reads.find_device("LON-LT-9942")
+        engine.reads.devices.find("LON-LT-9942")
     assert ALICE in raised.value.nearest
     with pytest.raises(NotFound) as raised:
-        engine.reads.find_device("zzzz")
+        engine.reads.devices.find("zzzz")
     assert raised.value.nearest == ()
     with pytest.raises(BadInput, match="No device is named"):
-        engine.reads.find_device("   ")
-    assert engine.reads.search("") == ()
+        engine.reads.devices.find("   ")
+    assert engine.reads.devices.search("") == ()
 
 
 def test_two_devices_of_one_user_are_both_told(demo_state: Path) -> None:
     with open_engine(demo_state) as engine:
-        other = engine.reads.search("BER-DT-0003")[0]
+        other = engine.reads.devices.search("BER-DT-0003")[0]
         rename(engine, other.id, user="alice@contoso.com")
         with pytest.raises(BadInput) as raised:
-            engine.reads.find_device(r"contoso\alice")
+            engine.reads.devices.find(r"contoso\alice")
         assert raised.value.what == r"'contoso\\alice' matches 2 devices."
         assert "BER-DT-0003" in raised.value.why
         assert ALICE in raised.value.why
@@ -117,47 +117,47 @@ def test_two_devices_of_one_user_are_both_told(demo_state: Path) -> None:
 
 def test_an_exact_name_wins_over_a_user_and_over_zeros(demo_state: Path) -> None:
     with open_engine(demo_state) as engine:
-        first, second = engine.reads.search("BER-DT-0003")[0], engine.reads.search("DUB-LT-0005")[0]
+        first, second = engine.reads.devices.search("BER-DT-0003")[0], engine.reads.devices.search("DUB-LT-0005")[0]
         rename(engine, first.id, name="alice")
-        assert engine.reads.find_device("Alice").id == first.id
+        assert engine.reads.devices.find("Alice").id == first.id
         rename(engine, second.id, name="LON-LT-42")
-        assert engine.reads.find_device("lon-lt-42").id == second.id
-        assert engine.reads.find_device("lon-lt-0042").facts.name == ALICE
+        assert engine.reads.devices.find("lon-lt-42").id == second.id
+        assert engine.reads.devices.find("lon-lt-0042").facts.name == ALICE
         with pytest.raises(BadInput, match="matches 2 devices"):
-            engine.reads.find_device("lon-lt-042")
+            engine.reads.devices.find("lon-lt-042")
 
 
 def test_the_domain_that_was_typed_counts_where_it_tells_users_apart(demo_state: Path) -> None:
     with open_engine(demo_state) as engine:
-        other = engine.reads.search("BER-DT-0003")[0]
+        other = engine.reads.devices.search("BER-DT-0003")[0]
         rename(engine, other.id, user="alice@fabrikam.com", domain="FABRIKAM")
-        assert engine.reads.find_device(r"FABRIKAM\alice").id == other.id
-        assert engine.reads.find_device(r"CONTOSO\alice").facts.name == ALICE
-        assert engine.reads.find_device("alice@fabrikam.com").id == other.id
-        assert engine.reads.find_device("alice@contoso.com").facts.name == ALICE
+        assert engine.reads.devices.find(r"FABRIKAM\alice").id == other.id
+        assert engine.reads.devices.find(r"CONTOSO\alice").facts.name == ALICE
+        assert engine.reads.devices.find("alice@fabrikam.com").id == other.id
+        assert engine.reads.devices.find("alice@contoso.com").facts.name == ALICE
         with pytest.raises(BadInput, match="matches 2 devices"):
-            engine.reads.find_device("alice")
+            engine.reads.devices.find("alice")
         rename(engine, other.id, user=r"fabrikam\alice", domain="")
-        assert engine.reads.find_device(r"FABRIKAM\alice").id == other.id
+        assert engine.reads.devices.find(r"FABRIKAM\alice").id == other.id
 
 
 def test_signs_of_sql_and_patterns_mean_themselves(demo_state: Path) -> None:
     with open_engine(demo_state) as engine:
         for text in ("%", "_", "lon%", "' OR 1=1 --", "*", "[", "\\", "//", "$", "\x00"):
-            assert engine.reads.search(text) == ()
+            assert engine.reads.devices.search(text) == ()
             with pytest.raises((NotFound, BadInput)):
-                engine.reads.find_device(text)
-        other = engine.reads.search("BER-DT-0003")[0]
+                engine.reads.devices.find(text)
+        other = engine.reads.devices.search("BER-DT-0003")[0]
         rename(engine, other.id, name="100%_device")
-        assert engine.reads.find_device("0%_d").id == other.id
+        assert engine.reads.devices.find("0%_d").id == other.id
 
 
 def test_exact_matches_go_first_and_the_limit_holds(engine: Engine) -> None:
-    found = engine.reads.search("alice", 3)
+    found = engine.reads.devices.search("alice", 3)
     assert found[0].name == ALICE
     assert len(found) == 3
     assert [row.name for row in found[1:]] == sorted(row.name for row in found[1:])
-    assert len(engine.reads.search("a", 7)) == 7
+    assert len(engine.reads.devices.search("a", 7)) == 7
 
 
 def test_a_whole_name_is_found_without_reading_every_device(engine: Engine) -> None:
@@ -190,7 +190,7 @@ def test_every_device_is_found_by_its_name_whatever_its_zeros_and_case(
     same = [each for each in rows if _bare(each.name) == _bare(text)]
     assert row in same
     if len(same) == 1:
-        assert engine.reads.find_device(text.upper() if shout else text.lower()).id == row.id
+        assert engine.reads.devices.find(text.upper() if shout else text.lower()).id == row.id
 
 
 def _bare(name: str) -> str:
@@ -200,7 +200,7 @@ def _bare(name: str) -> str:
 @given(st.text(max_size=40))
 @settings(max_examples=150)
 def test_no_text_breaks_the_search(engine: Engine, text: str) -> None:
-    found = engine.reads.search(text, 5)
+    found = engine.reads.devices.search(text, 5)
     assert len(found) <= 5
     assert len({row.id for row in found}) == len(found)
 
@@ -213,9 +213,9 @@ def test_any_part_of_name_or_user_is_enough(engine: Engine) -> None:
         part = whole[begin : begin + dice.randrange(4, len(whole) - begin + 1)].strip("-.")
         if len(part) < 3:
             continue
-        assert row.id in {each.id for each in engine.reads.search(part.upper(), 500)}, part
+        assert row.id in {each.id for each in engine.reads.devices.search(part.upper(), 500)}, part
 
 
 @cache
 def _rows(engine: Engine) -> list[DeviceRow]:
-    return list(engine.reads.each_device(DeviceQuery()))
+    return list(engine.reads.devices.each(DeviceQuery()))

@@ -38,8 +38,8 @@ def demo(demo_state: Path) -> Iterator[Engine]:
 
 @pytest.mark.parametrize("filter", ["", "ring:first", "platform:server-2025", "-ready", "site:London seen<14d"])
 def test_readiness_sums_are_those_of_the_devices(demo: Engine, filter: str) -> None:
-    report = demo.reads.readiness_report(filter)
-    rows = list(demo.reads.each_device(DeviceQuery(filter)))
+    report = demo.reads.evidence.readiness_report(filter)
+    rows = list(demo.reads.devices.each(DeviceQuery(filter)))
     verdicts = Counter(row.verdict for row in rows)
     assert (report.total.devices, report.total.ready) == (len(rows), verdicts[Verdict.READY])
     assert (report.total.not_ready, report.total.unknown) == (verdicts[Verdict.NOT_READY], verdicts[Verdict.UNKNOWN])
@@ -58,8 +58,8 @@ def test_readiness_sums_are_those_of_the_devices(demo: Engine, filter: str) -> N
 
 
 def test_those_who_restart_are_listed_each_once(demo: Engine) -> None:
-    report = demo.reads.readiness_report()
-    listed = [row.id for row in demo.reads.each_restarting("", report.next_releases)]
+    report = demo.reads.evidence.readiness_report()
+    listed = [row.id for row in demo.reads.evidence.each_restarting("", report.next_releases)]
     assert len(listed) == len(set(listed)) == report.restarts
     assert [row.id for row in report.restarting] == listed[: len(report.restarting)]
 
@@ -96,19 +96,19 @@ def test_decisions_of_a_period_by_person_and_kind(demo: Engine) -> None:
     begin = demo.now()
     demo.carry_out(demo.plan(Approve(HOTPATCH, (), "tested")))
     demo.carry_out(demo.plan(Stop(StopKind.PAUSE, Scope(HOTPATCH), "printers")))
-    report = demo.reads.activity_report(begin, None)
+    report = demo.reads.activity.report(begin, None)
     assert (report.records, report.by_people, report.without_reason) == (2, 2, 0)
     assert [(each.actor, each.approvals, each.stops) for each in report.actors] == [("ann", 1, 1)]
     lists = {str(each.kind): [row.reason for row in each.rows] for each in report.lists if each.rows}
     assert lists == {"approvals": ["tested"], "stops": ["printers"]}
     assert report.chain.broken is None
     assert report.chain.head == report.chain.records
-    assert demo.reads.activity_report(begin - timedelta(days=2), begin).records == 0
+    assert demo.reads.activity.report(begin - timedelta(days=2), begin).records == 0
 
 
 def test_installs_and_failures_are_those_of_the_rows(demo: Engine, demo_state: Path) -> None:
     since, until = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC)
-    report = demo.reads.activity_report(since, until)
+    report = demo.reads.activity.report(since, until)
     with sqlite3.connect(demo_state) as connection:
         rows = connection.execute(
             "SELECT device_id, kb, action, state, finished_at FROM install ORDER BY id"

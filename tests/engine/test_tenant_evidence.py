@@ -34,10 +34,10 @@ async def test_a_hotpatch_that_a_pull_told_of_protects_and_proves_no_restart_avo
         ).fetchone()
         assert (row["state"], row["restarted"]) == ("succeeded", 0)
         reads = corp.engine.reads
-        cost = reads.cost_report(None, f"name:{row['name']}")
+        cost = reads.evidence.cost_report(None, f"name:{row['name']}")
         (may,) = (each.sums for each in cost.months if each.name == "2026-05")
         assert may == RestartSums(1, 1, 0, 0, 0, 1)
-        compliance = reads.compliance_report(None, f"name:{row['name']}")
+        compliance = reads.evidence.compliance_report(None, f"name:{row['name']}")
         (release,) = (each for each in compliance.releases if each.month == "2026-05")
         assert release.total.mark(Mark.THREE_WEEKS).protected == 1
         scan = tmp_path / "scan.csv"

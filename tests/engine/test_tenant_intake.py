@@ -36,7 +36,7 @@ async def test_devices_come_in_with_details_licences_policies_and_rings(corp: Pu
     assert (report.done, report.rows, report.added.devices, report.faults) == (True, 25, 25, ())
     assert report.form == "Microsoft Graph"
     assert list(dict.fromkeys(seen)) == [PullStage.DEVICES, *list(PullStage)[1:8]]
-    rows = {row.name: row for row in corp.engine.reads.each_device(DeviceQuery())}
+    rows = {row.name: row for row in corp.engine.reads.devices.each(DeviceQuery())}
     assert Counter(row.ring for row in rows.values()) == {"Test": 2, "First": 5, "Broad": 18}
     first = facts(corp, 0)
     assert (first.licence, first.vbs, first.policy, first.policy_name) == (
@@ -49,7 +49,7 @@ async def test_devices_come_in_with_details_licences_policies_and_rings(corp: Pu
     assert facts(corp, 16).policy is PolicyState.UNKNOWN  # its join to Entra is not valid
     assert facts(corp, 5).licence == "none"
     assert facts(corp, 8).licence == ""
-    record = corp.engine.reads.audit()[0]
+    record = corp.engine.reads.activity.audit()[0]
     assert (record.action, record.devices) == ("import", 25)
     assert not corp.tenant.writes
 
@@ -65,8 +65,8 @@ async def test_a_device_says_what_graph_does_not_report(corp: Puller) -> None:
     reads = corp.engine.reads
 
     def checks(number: int) -> dict[CheckId, str]:
-        device = reads.find_device(f"PC-{number:06d}")
-        return {check.check: check.found for check in reads.readiness(device.id).checks}
+        device = reads.devices.find(f"PC-{number:06d}")
+        return {check.check: check.found for check in reads.devices.readiness(device.id).checks}
 
     assert checks(9)[CheckId.CHPE] == "Graph does not report CHPE"
     assert "no primary user" in checks(8)[CheckId.LICENCE]
@@ -76,13 +76,13 @@ async def test_a_device_says_what_graph_does_not_report(corp: Puller) -> None:
 
 async def test_pulling_again_asks_for_lists_alone_and_changes_nothing(corp: Puller) -> None:
     await corp.pull()
-    before, records = corp.fleet(), len(corp.engine.reads.audit())
+    before, records = corp.fleet(), len(corp.engine.reads.activity.audit())
     corp.later(hours=2)
     corp.tenant.requests.clear()
     report = await corp.pull()
     assert (report.added.devices, report.changed.devices, report.gone.devices) == (0, 0, 0)
     assert corp.fleet() == before
-    assert len(corp.engine.reads.audit()) == records
+    assert len(corp.engine.reads.activity.audit()) == records
     assert not corp.tenant.asked("/$batch")
 
 
@@ -179,7 +179,7 @@ async def test_killed_after_any_step_it_goes_on_there_and_asks_for_nothing_twice
         report = await second.pull()
         assert (report.added.devices, asked(tenant)) == (7, requests), killed_after
         assert second.fleet() == reference
-        assert [record.action for record in second.engine.reads.audit()].count("import") == 1
+        assert [record.action for record in second.engine.reads.activity.audit()].count("import") == 1
         second.engine.close()
 
 
@@ -288,7 +288,7 @@ async def test_rings_and_policies_as_the_tenant_itself_keeps_them(
     process = puller(tenant, tmp_path / "fleet.db", empty_fleet)
     report = await process.pull()
     assert report.rows == 25
-    rows = {row.name: row for row in process.engine.reads.each_device(DeviceQuery())}
+    rows = {row.name: row for row in process.engine.reads.devices.each(DeviceQuery())}
     assert all(row.ring for row in rows.values())
     assert len({row.ring for row in rows.values()}) == 3
     assert facts(process, 0).policy is PolicyState.ALLOW
@@ -306,6 +306,6 @@ async def test_a_few_thousand_devices_with_throttling_on(corp: Puller, monkeypat
         corp.tenant.faults.throttle_part(nth=nth * 10)
     report = await corp.pull()
     assert (report.rows, report.added.devices, report.faults) == (2_500, 2_500, ())
-    assert sum(count.devices for count in corp.engine.reads.counts()) == 2_500
+    assert sum(count.devices for count in corp.engine.reads.devices.counts()) == 2_500
     counted = corp.store.connection.execute("SELECT vbs, count(*) FROM device GROUP BY vbs")
     assert dict(map(tuple, counted)) == {"running": 1786, "enabled-not-running": 357, "off": 357}

@@ -107,8 +107,8 @@ async def test_what_the_tenant_denies_stays_unknown_with_the_reason_and_the_rest
     report = await corp.pull()
     assert report.rows == 25
     assert [each.partition(":")[0] for each in sorted(report.faults)] == ["details", "enrolment", "licences"]
-    device = corp.engine.reads.find_device("PC-000000")
-    checks = {check.check: check.found for check in corp.engine.reads.readiness(device.id).checks}
+    device = corp.engine.reads.devices.find("PC-000000")
+    checks = {check.check: check.found for check in corp.engine.reads.devices.readiness(device.id).checks}
     assert "denied" in checks[CheckId.LICENCE]
     assert "denied" in checks[CheckId.VBS]
 
@@ -127,7 +127,7 @@ async def test_rings_that_are_denied_leave_what_was_known(corp: Puller, monkeypa
     report = await corp.pull()
     assert report.faults == ("rings: The rings were denied. A role is missing.",)
     assert facts(corp, 0).policy is PolicyState.ALLOW
-    assert corp.engine.reads.find_device("PC-000000").ring == "Test"
+    assert corp.engine.reads.devices.find("PC-000000").ring == "Test"
 
 
 async def test_one_kind_of_rings_that_is_not_told_stays_as_it_was(
@@ -139,7 +139,7 @@ async def test_one_kind_of_rings_that_is_not_told_stays_as_it_was(
     corp.later(hours=2)
     report = await corp.pull()
     assert report.faults == ("rings: Intune's update rings could not be read.",)
-    assert (report.changed.devices, corp.engine.reads.find_device("PC-000000").ring) == (0, "Test")
+    assert (report.changed.devices, corp.engine.reads.devices.find("PC-000000").ring) == (0, "Test")
     assert facts(corp, 0).policy is PolicyState.ALLOW
 
 
@@ -153,7 +153,7 @@ async def test_unknown_enum_members_and_nulls_come_through(corp: Puller) -> None
 
 async def test_two_entries_for_one_device_the_newer_counts_and_the_history_stays(corp: Puller) -> None:
     await corp.pull()
-    old = corp.engine.reads.find_device("PC-000002")
+    old = corp.engine.reads.devices.find("PC-000002")
     number = corp.tenant.state.devices.add()
     corp.tenant.state.devices.change(
         number, deviceName="PC-000002", azureADDeviceId=entra_device_id(2), lastSyncDateTime="2026-05-20T09:00:00Z"
@@ -161,7 +161,7 @@ async def test_two_entries_for_one_device_the_newer_counts_and_the_history_stays
     corp.later(hours=2)
     report = await corp.pull()
     assert (report.rows, report.skipped, report.added.devices, report.gone.devices) == (25, 1, 0, 0)
-    assert corp.engine.reads.find_device("PC-000002").id == old.id
+    assert corp.engine.reads.devices.find("PC-000002").id == old.id
     external = corp.store.connection.execute("SELECT external_id FROM device WHERE id = ?", (old.id,)).fetchone()[0]
     assert external == intune_id(number)
 
@@ -169,7 +169,7 @@ async def test_two_entries_for_one_device_the_newer_counts_and_the_history_stays
 async def test_devices_of_one_name_stay_two(corp: Puller) -> None:
     corp.tenant.state.devices.change(1, deviceName="PC-000000")
     assert (await corp.pull()).rows == 25
-    assert sum(row.name == "PC-000000" for row in corp.engine.reads.each_device(DeviceQuery())) == 2
+    assert sum(row.name == "PC-000000" for row in corp.engine.reads.devices.each(DeviceQuery())) == 2
 
 
 async def test_devices_that_entra_does_not_know_come_in_without_policy(corp: Puller) -> None:
@@ -208,15 +208,15 @@ async def test_a_device_in_two_rings_is_in_the_first_and_exclusions_win(
         ),
     )
     await corp.pull()
-    rings = {row.name: row.ring for row in corp.engine.reads.each_device(DeviceQuery())}
+    rings = {row.name: row.ring for row in corp.engine.reads.devices.each(DeviceQuery())}
     assert (rings["PC-000000"], rings["PC-000003"], rings["PC-000020"]) == ("Late", "Early", "Late")
     assert [facts(corp, each).policy for each in (0, 3, 20)] == [
         PolicyState.ALLOW,
         PolicyState.UNKNOWN,
         PolicyState.NO_POLICY,
     ]
-    device = corp.engine.reads.find_device("PC-000003")
-    found = {check.check: check.found for check in corp.engine.reads.readiness(device.id).checks}
+    device = corp.engine.reads.devices.find("PC-000003")
+    found = {check.check: check.found for check in corp.engine.reads.devices.readiness(device.id).checks}
     assert "All allows hotpatches and Off blocks them" in found[CheckId.POLICY]
 
 
@@ -227,7 +227,7 @@ async def test_users_in_a_group_bring_their_devices_into_its_ring(
     group = corp.tenant.state.groups[group_id(1)]
     corp.tenant.state.groups[group_id(5)] = type(group)(group_id(5), "People", users=[10])
     await corp.pull()
-    assert corp.engine.reads.find_device("PC-000010").ring == "Pilot"
+    assert corp.engine.reads.devices.find("PC-000010").ring == "Pilot"
     assert facts(corp, 10).policy is PolicyState.NO_POLICY
 
 
@@ -236,7 +236,7 @@ async def test_a_device_that_left_its_group_leaves_the_ring_and_the_policy(corp:
     corp.tenant.state.groups[group_id(1)].devices = [1]
     corp.later(hours=2)
     await corp.pull()
-    assert corp.engine.reads.find_device("PC-000000").ring == ""
+    assert corp.engine.reads.devices.find("PC-000000").ring == ""
     assert facts(corp, 0).policy is PolicyState.NO_POLICY
 
 
@@ -244,4 +244,4 @@ async def test_a_group_that_is_gone_has_no_members(corp: Puller) -> None:
     del corp.tenant.state.groups[group_id(1)]
     report = await corp.pull()
     assert report.faults == ()
-    assert corp.engine.reads.find_device("PC-000000").ring == ""
+    assert corp.engine.reads.devices.find("PC-000000").ring == ""

@@ -133,7 +133,7 @@ async def test_an_approval_arrives_once_and_is_read_back(tenant: Tenant, tmp_pat
     assert status_of(tenant.state, PLAIN, MAY_ITEM) == "unknown"
     await found.engine.deliver()
     assert len(tenant.writes) == 1
-    assert found.engine.reads.approvals(MAY)[0].rings == PAIR
+    assert found.engine.reads.rollout.approvals(MAY)[0].rings == PAIR
 
 
 async def test_pause_and_resume_of_a_ring(tenant: Tenant, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ async def test_pause_and_resume_of_a_ring(tenant: Tenant, tmp_path: Path) -> Non
     (paused,) = await found.ask(PAUSE)
     assert paused.state is RequestState.CONFIRMED
     assert rings(tenant.state)[ring_id(3)]["qualityUpdatesPaused"] is True
-    side = next(row.tenant for row in found.engine.reads.rings() if row.ring.name == "Corp Broad")
+    side = next(row.tenant for row in found.engine.reads.rollout.rings() if row.ring.name == "Corp Broad")
     assert side is not None
     assert side.pause_expires_at == found.clock.now() + timedelta(days=35)
     (resumed,) = await found.ask(Resume(Scope(ring="Corp Broad")))
@@ -185,7 +185,7 @@ async def test_hotpatches_are_switched_for_all_rings_of_the_policy(tenant: Tenan
     (receipt,) = await found.ask(SetRing("Corp Test", hotpatch=False, widen=True))
     assert receipt.state is RequestState.CONFIRMED
     assert policies(tenant.state)[HOTPATCH]["hotpatchEnabled"] is False
-    told = {row.ring.name: row.tenant.hotpatch for row in found.engine.reads.rings() if row.tenant}
+    told = {row.ring.name: row.tenant.hotpatch for row in found.engine.reads.rollout.rings() if row.tenant}
     assert told == {"Corp Test": False, "Corp First": False, "Corp Broad": False}
 
 
@@ -203,7 +203,7 @@ async def test_halting_a_release_suspends_it_and_resuming_approves_it_again(tena
 async def test_withdrawing_an_approval_suspends_it(tenant: Tenant, tmp_path: Path) -> None:
     found = await desk(tenant, tmp_path)
     await found.ask(APPROVE)
-    approval = found.engine.reads.approvals(MAY)[0]
+    approval = found.engine.reads.rollout.approvals(MAY)[0]
     (receipt,) = await found.ask(Withdraw(approval.id, "not yet"))
     assert receipt.request.wish is Wish.SUSPEND
     assert status_of(tenant.state, HOTPATCH, MAY_ITEM) == "suspended"
@@ -214,7 +214,7 @@ async def test_where_two_must_sign_the_tenant_is_asked_after_the_second(tenant: 
     found.carry_out(SetPolicy(second_person=True))
     assert found.carry_out(APPROVE) == ()
     other = found.open(who="noor")
-    approval = other.reads.approvals(MAY)[0]
+    approval = other.reads.rollout.approvals(MAY)[0]
     numbers = other.carry_out(other.plan(Countersign(approval.id))).requests
     await other.deliver()
     assert [each.state for each in found.receipts(numbers)] == [RequestState.CONFIRMED]
@@ -230,7 +230,7 @@ async def test_a_whole_ring_is_rolled_back_with_all_its_restarts_counted(tenant:
     (receipt,) = await found.ask(intent)
     assert receipt.state is RequestState.CONFIRMED
     assert rings(tenant.state)[ring_id(2)]["qualityUpdatesWillBeRolledBack"] is True
-    assert found.engine.reads.active() == ()
+    assert found.engine.reads.rollout.active() == ()
 
 
 async def test_an_expedite_makes_its_profile_and_assigns_it(tenant: Tenant, tmp_path: Path) -> None:

@@ -125,9 +125,9 @@ async def test_the_tenants_rings_take_the_place_of_the_preset_ones_in_order_of_d
         ("Corp First", 1),
         ("Corp Broad", 5),
     ]
-    devices = {row.ring.name: row.devices for row in found.engine.reads.rings()}
+    devices = {row.ring.name: row.devices for row in found.engine.reads.rollout.rings()}
     assert devices == {"Corp Test": 2, "Corp First": 5, "Corp Broad": 18}
-    side = found.engine.reads.rings()[0].tenant
+    side = found.engine.reads.rollout.rings()[0].tenant
     assert side is not None
     assert (side.provider, side.kind, side.hotpatch, side.also) == (NAME, "update ring", True, ("Corp First",))
 
@@ -173,10 +173,10 @@ async def test_what_the_tenant_changes_by_itself_wins_and_is_told_with_before_an
     assert record.summary == "corp changed ring Corp Broad by itself: deferral 5 → 9, paused no → yes"
     assert record.details["before"] == {"deferral": 5, "paused": False}
     assert record.details["after"] == {"deferral": 9, "paused": True}
-    side = next(row.tenant for row in found.engine.reads.rings() if row.ring.name == "Corp Broad")
+    side = next(row.tenant for row in found.engine.reads.rollout.rings() if row.ring.name == "Corp Broad")
     assert side is not None
     assert side.changed == "deferral 5 → 9, paused no → yes"
-    progress = next(each for each in found.engine.reads.ring_progress(MAY) if each.ring.name == "Corp Broad")
+    progress = next(each for each in found.engine.reads.rollout.ring_progress(MAY) if each.ring.name == "Corp Broad")
     assert progress.stopped == "paused in corp until 01 Jun 2026"
     assert any("paused in corp" in each.text for each in found.engine.reads.attention())
 
@@ -186,7 +186,7 @@ async def test_a_ring_that_is_gone_is_kept_and_marked_and_may_come_back(tenant: 
     row = rings(tenant.state).pop(ring_id(1))
     taken = await found.pull_rings()
     assert taken.gone == ["Corp Test"]
-    side = found.engine.reads.rings()[0].tenant
+    side = found.engine.reads.rollout.rings()[0].tenant
     assert side is not None
     assert side.gone_at == found.clock.now()
     refused = found.plan(Approve(MAY, ("Corp Test",), BOARD))
@@ -194,7 +194,7 @@ async def test_a_ring_that_is_gone_is_kept_and_marked_and_may_come_back(tenant: 
     assert any("does not have it any more" in each.why for each in refused.left_out)
     rings(tenant.state)[ring_id(1)] = row
     await found.pull_rings()
-    side = found.engine.reads.rings()[0].tenant
+    side = found.engine.reads.rollout.rings()[0].tenant
     assert side is not None
     assert side.gone_at is None
     assert side.changed.startswith("is there again")
@@ -216,18 +216,18 @@ async def test_what_is_approved_there_is_approved_here(tenant: Tenant, tmp_path:
     for policy_id in (HOTPATCH, PLAIN):
         approvals(tenant.state)[f"{policy_id}/{MAY_ITEM}"] = {"status": "approved"}
     await found.pull_rings()
-    given = [each for each in found.engine.reads.approvals(MAY) if each.approved_by == NAME]
+    given = [each for each in found.engine.reads.rollout.approvals(MAY) if each.approved_by == NAME]
     assert [each.rings for each in given] == [("Corp Test", "Corp First", "Corp Broad")]
     assert given[0].reason == "approved in corp"
     await found.pull_rings()
-    assert len(found.engine.reads.approvals(MAY)) == 1
+    assert len(found.engine.reads.rollout.approvals(MAY)) == 1
 
 
 async def test_what_is_suspended_there_is_stopped_here(tenant: Tenant, tmp_path: Path) -> None:
     found = await desk(tenant, tmp_path)
     approvals(tenant.state)[f"{HOTPATCH}/{MAY_ITEM}"] = {"status": "suspended"}
     await found.pull_rings()
-    stopped = {each.ring.name: each.stopped for each in found.engine.reads.ring_progress(MAY)}
+    stopped = {each.ring.name: each.stopped for each in found.engine.reads.rollout.ring_progress(MAY)}
     assert stopped == {"Corp Test": "suspended in corp", "Corp First": "suspended in corp", "Corp Broad": ""}
     record = found.audit("tenant-change")[0]
     assert record.summary.startswith("corp changed its policy Hotpatch by itself: KB5089466, KB5089549: not decided")
@@ -287,7 +287,7 @@ async def test_a_pause_that_has_ended_is_none_and_can_be_made_anew(tenant: Tenan
     row["qualityUpdatesPaused"] = True
     row["qualityUpdatesPauseExpiryDateTime"] = "2026-05-01T00:00:00Z"
     await found.pull_rings()
-    side = next(row.tenant for row in found.engine.reads.rings() if row.ring.name == "Corp Broad")
+    side = next(row.tenant for row in found.engine.reads.rollout.rings() if row.ring.name == "Corp Broad")
     assert side is not None
     assert side.paused is False
     (request,) = found.plan(PAUSE).requests

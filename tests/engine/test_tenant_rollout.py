@@ -20,8 +20,8 @@ async def test_the_rollout_orders_nothing_on_a_tenants_devices(tenant: Tenant, t
     for _ in range(4):
         await found.engine.run_due()
         found.later(days=2)
-    assert found.engine.reads.active() == ()
-    opened = {each.ring.name: each.opened_at is not None for each in found.engine.reads.ring_progress(MAY)}
+    assert found.engine.reads.rollout.active() == ()
+    opened = {each.ring.name: each.opened_at is not None for each in found.engine.reads.rollout.ring_progress(MAY)}
     assert opened == {"Corp Test": True, "Corp First": True, "Corp Broad": False}
 
 
@@ -30,7 +30,7 @@ async def test_a_ring_opens_when_the_tenant_has_taken_the_approval(tenant: Tenan
     tenant.state.denied.append(("POST", "/deviceManagement/windowsQualityUpdatePolicies"))
     await found.ask(APPROVE)
     await found.engine.run_due()
-    first = found.engine.reads.ring_progress(MAY)[0]
+    first = found.engine.reads.rollout.ring_progress(MAY)[0]
     assert (first.opened_at, first.waits_for) == (None, "corp to take the approval")
 
 
@@ -49,7 +49,7 @@ async def test_a_failing_gate_halts_and_the_tenant_is_asked_to_suspend(tenant: T
         )
     for _ in range(3):
         await found.engine.run_due()
-    assert [each.scope.kb for each in found.engine.reads.stops()] == [MAY]
+    assert [each.scope.kb for each in found.engine.reads.rollout.stops()] == [MAY]
     assert status_of(tenant.state, HOTPATCH, MAY_ITEM) == "suspended"
 
 
@@ -59,7 +59,7 @@ async def test_new_releases_are_approved_by_policy_only_where_the_tenants_policy
     found = await desk(tenant, tmp_path)
     found.carry_out(SetPolicy(auto_approve=("Corp Test",)))
     await found.engine.run_due()
-    assert found.engine.reads.approvals(MAY) == ()
+    assert found.engine.reads.rollout.approvals(MAY) == ()
     found.carry_out(SetPolicy(auto_approve=PAIR))
     for _ in range(2):
         await found.engine.run_due()
@@ -100,7 +100,7 @@ async def test_in_a_ring_of_both_kinds_each_device_goes_its_own_way(tenant: Tena
         ).fetchone()
     await found.ask(APPROVE)
     await found.engine.run_due()
-    assert [each.device_id for each in found.engine.reads.active()] == [ours]
+    assert [each.device_id for each in found.engine.reads.rollout.active()] == [ours]
     plan = found.plan(Uninstall(MAY, Target(rings=("Corp First",)), "crashes"))
     assert (plan.devices, len(plan.requests)) == (4, 1)
     assert [each.devices for each in plan.left_out] == [1]

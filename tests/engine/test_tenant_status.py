@@ -76,7 +76,7 @@ async def test_an_accepted_approval_is_shown_on_ready_devices_that_lack_it(corp:
     shown = await approved(corp)
     assert len(shown) == 3
     for name, row in shown.items():
-        device = corp.engine.reads.find_device(name)
+        device = corp.engine.reads.devices.find(name)
         assert (row["state"], row["stage"], row["next_at"], row["kb"]) == ("offered", REQUESTED, None, MAY)
         assert (row["verdict"], device.ring in RINGS) == ("ready", True)
         assert str(device.facts.build) != "26100.8390"
@@ -91,7 +91,7 @@ async def test_nobody_drives_them_and_no_turn_changes_them(corp: Desk) -> None:
         corp.later(hours=5)
     assert {name: tuple(row) for name, row in rows(corp).items()} == before
     assert getattr(corp.corp, "orders", ()) == ()
-    assert corp.engine.reads.active() == ()
+    assert corp.engine.reads.rollout.active() == ()
 
 
 async def test_before_the_tenant_has_accepted_nothing_is_shown(corp: Desk) -> None:
@@ -105,12 +105,12 @@ async def test_before_the_tenant_has_accepted_nothing_is_shown(corp: Desk) -> No
 async def test_a_ring_whose_deferral_has_not_passed_shows_nothing_until_it_has(corp: Desk) -> None:
     corp.clock.at = corp.clock.at.replace(month=5, day=12, hour=20)
     await corp.ask(Approve(kb=MAY, rings=RINGS, reason=BOARD))
-    assert {corp.engine.reads.find_device(name).ring for name in rows(corp)} <= {"Corp Test"}
+    assert {corp.engine.reads.devices.find(name).ring for name in rows(corp)} <= {"Corp Test"}
     corp.later(days=2)
     await corp.engine.run_due()
     with corp.store.transaction():
         show(corp.store, NAME, corp.clock.now())
-    assert {corp.engine.reads.find_device(name).ring for name in rows(corp)} >= {"Corp First"}
+    assert {corp.engine.reads.devices.find(name).ring for name in rows(corp)} >= {"Corp First"}
 
 
 @pytest.mark.parametrize(
@@ -163,13 +163,13 @@ async def test_what_the_tenant_takes_back_by_itself_is_over(corp: Desk) -> None:
 async def test_a_paused_ring_says_so_and_goes_on_when_resumed(corp: Desk) -> None:
     await corp.ask(Stop(kind=StopKind.PAUSE, scope=Scope(ring="Corp First"), reason="month end"))
     shown = await approved(corp)
-    assert {corp.engine.reads.find_device(name).ring for name in shown} <= {"Corp Test"}
+    assert {corp.engine.reads.devices.find(name).ring for name in shown} <= {"Corp Test"}
     await corp.ask(Resume(scope=Scope(ring="Corp First"), reason="over"))
     shown = rows(corp)
-    assert {corp.engine.reads.find_device(name).ring for name in shown} >= {"Corp First"}
+    assert {corp.engine.reads.devices.find(name).ring for name in shown} >= {"Corp First"}
     await corp.ask(Stop(kind=StopKind.PAUSE, scope=Scope(ring="Corp First"), reason="again"))
     await again(corp)
-    stages = {corp.engine.reads.find_device(name).ring: row["stage"] for name, row in rows(corp).items()}
+    stages = {corp.engine.reads.devices.find(name).ring: row["stage"] for name, row in rows(corp).items()}
     assert stages["Corp First"].startswith("requested; not offered now: paused")
     assert set(states(corp)) == {"offered"}
 
@@ -199,7 +199,7 @@ async def test_an_alert_with_a_code_fails_the_install_and_opens_a_failure(corp: 
     assert (row["state"], row["error_code"], row["open_failure"]) == ("failed", 0x80240017, 1)
     assert "could not be installed" in row["stage"]
     assert row["device_state"] == "failed"
-    failure = corp.engine.reads.failures()
+    failure = corp.engine.reads.failures.open()
     assert failure
     before = len(rows(corp))
     await again(corp)
@@ -217,7 +217,7 @@ async def test_a_failure_of_a_release_that_only_the_tenant_approved_is_told_too(
     reports.alert(corp.tenant.state, HOTPATCH, 2, Win32ErrorCode="0x80070643")
     reports.alert(corp.tenant.state, HOTPATCH, 0, TargetKBNumber="KB5083769", Win32ErrorCode="0x80070643")
     await again(corp)
-    found = {row.device_name: (row.kb, row.error_code) for row in corp.engine.reads.failures()}
+    found = {row.device_name: (row.kb, row.error_code) for row in corp.engine.reads.failures.open()}
     assert sorted(found.values()) == [(MAY, 0x80070643), (MAY, 0x80240017)]
     assert {row["reason"] for row in rows(corp).values()} == {f"told by {NAME}; not asked for from here"}
     assert counted(corp)
@@ -227,7 +227,7 @@ async def test_a_failure_of_a_release_that_only_the_tenant_approved_is_told_too(
     put(corp, 1, "26100.8390", "2026-05-23T09:00:00Z")
     put(corp, 2, "26100.8390", "2026-05-23T09:00:00Z")
     await again(corp)
-    assert corp.engine.reads.failures() == ()
+    assert corp.engine.reads.failures.open() == ()
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ async def test_an_exported_error_without_a_known_code_goes_through_triage(corp: 
     await again(corp)
     row = rows(corp)[name]
     assert (row["state"], row["error_code"]) == ("failed", 0xC1DEAD99)
-    assert any(each.error_code == 0xC1DEAD99 for each in corp.engine.reads.failures())
+    assert any(each.error_code == 0xC1DEAD99 for each in corp.engine.reads.failures.open())
 
 
 # --- pure -------------------------------------------------------------------------------------------

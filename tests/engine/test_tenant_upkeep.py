@@ -95,7 +95,7 @@ async def test_a_sign_in_that_is_needed_is_said_and_not_asked_for_again_at_once(
     for _ in range(3):
         await turn(corp, work)
     assert SignedOut.tries == 1
-    standing = corp.engine.reads.providers()[0]
+    standing = corp.engine.reads.tenants.providers()[0]
     assert (standing.needs_sign_in, standing.problem) == (True, "Nobody is signed in to corp.")
     (told,) = (each.text for each in corp.engine.reads.attention() if "needs a sign-in" in each.text)
     assert told == "corp needs a sign-in. Put a new token into TENANT_TOKEN, then: hotpatch import --from corp"
@@ -105,7 +105,7 @@ async def test_a_sign_in_that_is_needed_is_said_and_not_asked_for_again_at_once(
     corp.corp = Corp(corp.tenant)
     corp.later(minutes=6)
     await turn(corp, upkeep(corp))
-    assert corp.engine.reads.providers()[0].problem == ""
+    assert corp.engine.reads.tenants.providers()[0].problem == ""
 
 
 async def test_a_pull_that_another_process_does_is_left_to_it(corp: Desk) -> None:

@@ -33,7 +33,7 @@ def test_an_approval_waits_for_its_second_signature_until_it_has_it(state: Path)
         assert (line.screen, line.filter) == ("releases", "KB5089466")
         assert "Test, Fast" in line.text
         assert "mia" in line.text
-        number = max(each.id for each in engine.reads.approvals(MAY))
+        number = max(each.id for each in engine.reads.rollout.approvals(MAY))
     with opened(state, who="ben") as engine:
         carry_out(engine, Countersign(number))
         assert about(engine, "signature") == []
@@ -49,7 +49,7 @@ def test_one_that_runs_out_soon_is_urgent_and_one_that_is_over_is_not_told(state
         engine.demo.step(timedelta(days=1))
         assert about(engine, "signature") == []
         carry_out(engine, Approve(MAY, ("Fast",), "pilot"))
-        number = max(each.id for each in engine.reads.approvals(MAY))
+        number = max(each.id for each in engine.reads.rollout.approvals(MAY))
         assert len(about(engine, "signature")) == 1
         carry_out(engine, Withdraw(number, "not yet"))
         assert about(engine, "signature") == []

@@ -1,6 +1,6 @@
 """What happened in a period, as records: decisions by person and kind, installs, failures, the audit's chain. Pure.
 
-`reads.reports` feeds it rows of the audit and counts of the store; reports and documents show the result.
+`reads.activity` feeds it rows of the audit and counts of the store; reports and documents show the result.
 """
 
 from __future__ import annotations

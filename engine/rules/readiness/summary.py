@@ -1,6 +1,6 @@
 """Readiness over a fleet as records: the funnel, verdicts by group, reasons with their fix, the next release. Pure.
 
-`reads.reports` makes them from the store's sums; reports and documents show them.
+`reads.evidence` makes them from the store's sums; reports and documents show them.
 """
 
 from __future__ import annotations
