@@ -5,6 +5,7 @@ Started by the command line with `run_console`. It reaches into no screen; scree
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -25,7 +26,7 @@ from console.messages import FleetChanged, InfoRead, Progressed, ReadFailed, Run
 from console.screens.base import ConsoleScreen
 from console.settings import Settings, load_settings
 from console.shell import Shell
-from console.themes import DEFAULTS, NAMES, THEMES
+from console.themes import DEFAULTS, NAMES, THEMES, SteadyStylesheet
 from console.wire import thrifty
 from engine.model.errors import EngineError
 
@@ -69,13 +70,13 @@ class HotpatchApp(Shell):
     PAUSE_GC_ON_SCROLL = True
 
     def __init__(self, background: Background, settings: Settings | None = None, *, start: str = "overview") -> None:
+        self.DEFAULT_MODE = start  # type: ignore[misc]  # Textual makes and paints an empty screen for its own
         super().__init__(background, settings or Settings())
-        self._start = start
         self.set_keymap(use_keys(self.settings.own_keys))
         self.animation_level = self.settings.animation
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = terminal.theme_for(self.settings.theme)
+        self._begin_with(terminal.theme_for(self.settings.theme))
         self._take_colours_away(terminal.is_without_colour())
 
     def get_driver_class(self) -> type[Driver]:
@@ -84,12 +85,13 @@ class HotpatchApp(Shell):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return DEFAULTS
 
-    async def on_mount(self) -> None:
+    def on_load(self) -> None:
         self.background.start(self)
+
+    def on_mount(self) -> None:
         if not self.is_headless:
-            terminal.leave_on_signals(self.exit)
+            terminal.leave_on_signals(asyncio.get_running_loop(), self.exit)
             self.set_interval(terminal.GONE_CHECK_SECONDS, self._leave_when_alone)
-        await self.switch_mode(self._start)
 
     def _leave_when_alone(self) -> None:
         if terminal.is_gone():
@@ -97,6 +99,14 @@ class HotpatchApp(Shell):
 
     async def on_unmount(self) -> None:
         await self.background.close()
+
+    def _begin_with(self, theme: str) -> None:
+        # Assigning `theme` would have all styles read a second time; none is read yet.
+        self.set_reactive(HotpatchApp.theme, theme)
+        self.stylesheet = SteadyStylesheet(variables=self.get_css_variables())
+        self._refresh_truecolor_filter(self.ansi_theme)
+        dark = self.current_theme.dark
+        self.update_classes({f"-theme-{theme}": True, "-dark-mode": dark, "-light-mode": not dark}, update=False)
 
     def _take_colours_away(self, wanted: bool) -> None:
         # Textual chose a filter before the look was known; its greys on the terminal's own look are black on black.

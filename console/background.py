@@ -38,6 +38,8 @@ POLL_SECONDS = 0.25
 _LONGEST_TICK = 1.0
 """A demo's clock moves at most so many seconds of life at once; a laptop that slept does not jump."""
 _READER_PATIENCE = 0.5
+_FIRST_SCREEN_PATIENCE = 2.0
+"""How long driving waits for the first screen at most: what it loads would be loaded before the screen is painted."""
 
 
 class _Task(Struct):
@@ -71,6 +73,7 @@ class Background:
         self._writer = _Worker("writer", self)
         self._runner = _Runner(self) if driving else None
         self._closed = False
+        self._settled = threading.Event()
         self.info: StateInfo | None = None
         """What was last read of the state file itself; there before the first answer is."""
 
@@ -220,6 +223,8 @@ class Background:
     def _lower_busy(self) -> None:
         with self._lock:
             self._busy -= 1
+            if not self._busy:
+                self._settled.set()
 
     def _is_wanted(self, task: _Task) -> bool:
         return task.kept or self._newest.get(task.key) == task.serial
@@ -359,8 +364,10 @@ class _Runner(threading.Thread):
 
     def stop(self) -> None:
         self._ending.set()
+        self._owner._settled.set()
 
     def run(self) -> None:
+        self._owner._settled.wait(_FIRST_SCREEN_PATIENCE)
         try:
             engine = self._owner._opener()
         except Exception as error:  # noqa: BLE001 - the border of the background thread

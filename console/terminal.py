@@ -5,7 +5,6 @@ Called before the screen is taken, and when the program breaks. Never overwrites
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import locale
 import os
@@ -14,10 +13,13 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TextIO, cast
+from typing import TYPE_CHECKING, TextIO, cast
 
 from console.text import use_ascii
 from engine.model.errors import Refused
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
 
 _PACKAGES = ("console", "engine")
 GONE_CHECK_SECONDS = 5.0
@@ -64,9 +66,8 @@ def shows_unicode(environment: Mapping[str, str], encoding: str | None = None) -
     return name.lower().replace("-", "") in ("utf8", "cp65001")
 
 
-def leave_on_signals(leave: Callable[[], object]) -> None:
+def leave_on_signals(loop: AbstractEventLoop, leave: Callable[[], object]) -> None:
     """Have the running event loop call `leave` when the terminal hangs up or somebody asks the process to end."""
-    loop = asyncio.get_running_loop()
     for name in ("SIGHUP", "SIGTERM", "SIGINT"):
         with contextlib.suppress(AttributeError, NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(getattr(signal, name), leave)

@@ -6,6 +6,7 @@ Every colour is one of the 240 that 256-colour terminals have too: the look is t
 
 from __future__ import annotations
 
+from textual.css.stylesheet import Stylesheet
 from textual.theme import BUILTIN_THEMES, Theme
 
 _DARK = Theme(
@@ -123,6 +124,26 @@ _ANSI = Theme(
         "rule": "ansi_bright_black",
     },
 )
+
+
+class SteadyStylesheet(Stylesheet):
+    """Styles that are read anew when another look has changed their variables, not for every screen that comes first.
+
+    Textual reads all of them again each time that a screen is shown for the first time: a sixth of the start.
+    """
+
+    _is_stale = False
+
+    def set_variables(self, variables: dict[str, str]) -> None:
+        if variables != self._variables:
+            super().set_variables(variables)
+            self._is_stale = True
+
+    def reparse(self) -> None:
+        if self._is_stale:
+            super().reparse()
+            self._is_stale = False
+
 
 THEMES = (_DARK, _LIGHT, _CONTRAST, _ANSI)
 NAMES = tuple(theme.name for theme in THEMES)

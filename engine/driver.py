@@ -6,7 +6,8 @@ what a provider is asked is decided by the state file alone, and `Order.install_
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -15,7 +16,9 @@ from engine.changes.recoveries import Recovering
 from engine.evidence.closing import close_due
 from engine.fleet.upkeep import follow_calendar, let_check_in, notice_stale
 from engine.model.clock import Clock
+from engine.model.errors import LeaseHeld
 from engine.providers.base import Provider
+from engine.rules.tenants.inventory import PULL_EVERY
 from engine.runner.failures import mind_failures, next_end
 from engine.runner.health import Watching
 from engine.runner.offering import Offering
@@ -24,8 +27,12 @@ from engine.runner.policies import approve_by_policy, follow_members, tell_deadl
 from engine.safekeeping.pruning import mind_history
 from engine.situation.populations import mind_populations
 from engine.store import Store
-from engine.tenants.upkeep import PULL_EVERY, TenantUpkeep
+from engine.tenants.upkeep import TenantUpkeep
 
+_STEP = timedelta(minutes=1)
+"""The least that a demo's clock is moved at once while running until idle: many small steps are done together."""
+_PATIENCE = 5.0
+"""Seconds of life between two looks at a real fleet while nothing is due; each look renews the lease."""
 _REQUESTS = 20
 """Requests to a tenant that one turn sends: the lease must be renewed in time."""
 
@@ -92,6 +99,44 @@ class Runner:
         mind_populations(self._store, now)
         # After a step another may be due at once, so when the next one is need not be worked out.
         return TurnResult(did, now if did else self._next_at(now), driving=True)
+
+    async def until_idle(
+        self,
+        step_to: Callable[[datetime], None] | None = None,
+        until: datetime | None = None,
+        progress: Callable[[datetime, int], None] | None = None,
+    ) -> int:
+        """Turn until nothing is due without a person, or nothing before `until`; how many steps were done.
+
+        Args:
+            step_to: Moves a demo's clock to the next event; without it life is waited for.
+            until: What is due later is left.
+            progress: Told the present and the steps so far, each turn.
+
+        Raises:
+            LeaseHeld: another process drives the work.
+        """
+        done = 0
+        while True:
+            turn = await self.turn()
+            if not turn.driving:
+                raise LeaseHeld(
+                    "Another process drives the work on this state file.",
+                    f"It is {self._store.lease.holder() or 'just starting'}.",
+                    "Let it go on, or end it first.",
+                )
+            done += turn.did
+            if progress is not None:
+                progress(self._clock.now(), done)
+            if turn.did:
+                continue
+            if turn.next_at is None or (until is not None and turn.next_at > until):
+                return done
+            if step_to is not None:
+                step_to(max(turn.next_at, self._clock.now() + _STEP))
+            else:
+                wait = (turn.next_at - self._clock.now()).total_seconds()
+                await asyncio.sleep(min(max(wait, 0.5), _PATIENCE))
 
     async def _deliver(self, now: datetime) -> int:
         """What decisions have asked of tenants. Nothing is loaded where there is none."""

@@ -5,38 +5,36 @@ One `Engine` is one SQLite connection and belongs to one thread; only `interrupt
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import os
-import socket
+import platform
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from engine.changes.changes import CarryOut, Outcome
-from engine.changes.planning import Planner
-from engine.driver import Runner, TurnResult
-from engine.fleet.demo import DemoControl, read_demo
+from engine.fleet.demo_clock import DemoControl, read_demo
 from engine.model.clock import Clock, SystemClock
-from engine.model.errors import LeaseHeld, NotOffered
+from engine.model.errors import NotOffered
 from engine.model.intents import Actor, Approve, Intent, Plan, Refusal, Role
 from engine.model.records.fleet import DeviceQuery, StateInfo
 from engine.providers.base import Provider
 from engine.providers.opening import SIMULATED, Providers
 from engine.reads.reads import Reads
-from engine.rules.plans.permissions import may
+from engine.rules.tenants.inventory import PULL_EVERY
 from engine.safekeeping.safekeeping import Safekeeping
 from engine.store import Store
-from engine.tenants.upkeep import PULL_EVERY
 
 if TYPE_CHECKING:
     from engine.catalog import Changes
     from engine.catalog.sync import Progress, SyncSettings
+    from engine.changes.changes import CarryOut, Outcome
+    from engine.changes.planning import Planner
+    from engine.driver import Runner, TurnResult
     from engine.evidence.exceptions import ExceptionRecord
     from engine.evidence.scanners import Reconciliation
     from engine.files.devices import DateOrder
@@ -47,11 +45,6 @@ if TYPE_CHECKING:
     from engine.rules.failures import SlaTargets
     from engine.tenants.desk import ProviderDesk
     from engine.tenants.pull import PullProgress
-
-_STEP = timedelta(minutes=1)
-"""The least that a demo's clock is moved at once while running until idle: many small steps are done together."""
-_PATIENCE = 5.0
-"""Seconds of life between two looks at a real fleet while nothing is due; each look renews the lease."""
 
 
 class Engine(Safekeeping):
@@ -74,11 +67,29 @@ class Engine(Safekeeping):
         self._role = role
         self._read_only = read_only
         self._providers = providers
-        self._planner = Planner(store, actor, role, read_only=read_only)
-        self._changes = CarryOut(store, self._planner, actor)
-        self._runner = Runner(store, providers, clock, pull_every)
+        self._pull_every = pull_every
         self.reads = Reads(store, clock)
         self.demo: DemoControl | None = DemoControl(store) if read_demo(store) is not None else None
+
+    # Rooms are loaded when they are entered: whoever only asks loads neither the planner nor the runner.
+
+    @cached_property
+    def _planner(self) -> Planner:
+        from engine.changes.planning import Planner
+
+        return Planner(self._store, self._actor, self._role, read_only=self._read_only)
+
+    @cached_property
+    def _changes(self) -> CarryOut:
+        from engine.changes.changes import CarryOut
+
+        return CarryOut(self._store, self._planner, self._actor)
+
+    @cached_property
+    def _runner(self) -> Runner:
+        from engine.driver import Runner
+
+        return Runner(self._store, self._providers, self._clock, self._pull_every)
 
     # --- asking -------------------------------------------------------------------------------------
 
@@ -117,6 +128,8 @@ class Engine(Safekeeping):
 
     def may(self, kind: type[Intent]) -> Refusal | None:
         """Why this actor may not do this kind of change; None when they may."""
+        from engine.rules.plans.permissions import may
+
         return may(kind, self._role, read_only=self._read_only)
 
     def interrupt(self) -> None:
@@ -291,27 +304,7 @@ class Engine(Safekeeping):
         Raises:
             LeaseHeld: another process drives the work.
         """
-        done = 0
-        while True:
-            turn = await self.run_due()
-            if not turn.driving:
-                raise LeaseHeld(
-                    "Another process drives the work on this state file.",
-                    f"It is {self._store.lease.holder() or 'just starting'}.",
-                    "Let it go on, or end it first.",
-                )
-            done += turn.did
-            if progress is not None:
-                progress(self._clock.now(), done)
-            if turn.did:
-                continue
-            if turn.next_at is None or (until is not None and turn.next_at > until):
-                return done
-            if self.demo is not None:
-                self.demo.step_to(max(turn.next_at, self._clock.now() + _STEP))
-            else:
-                wait = (turn.next_at - self._clock.now()).total_seconds()
-                await asyncio.sleep(min(max(wait, 0.5), _PATIENCE))
+        return await self._runner.until_idle(self.demo.step_to if self.demo else None, until, progress)
 
     async def deliver(self) -> datetime | None:
         """Send what decisions have asked of tenants and what waits for them; when there will be more to send.
@@ -387,7 +380,7 @@ def this_user(front: str = "") -> Actor:
         name = getpass.getuser()
     except (KeyError, OSError):
         name = f"uid {os.getuid()}"  # a user without a name, as in some containers
-    return Actor(name, f"{socket.gethostname()} {front}".strip())
+    return Actor(name, f"{platform.node()} {front}".strip())
 
 
 def _simulated(seed: int, scenario: str) -> Provider:

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from engine.changes.changes import CarryOut
 from engine.changes.planning import Planner
 from engine.driver import Runner
-from engine.fleet.demo import read_demo
+from engine.fleet.demo_clock import read_demo
 from engine.model.build import kb_text
 from engine.model.clock import FixedClock
 from engine.model.errors import Refused

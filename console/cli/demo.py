@@ -19,7 +19,7 @@ from engine.model.errors import BadInput, LeaseHeld, Refused, StateUnusable
 
 if TYPE_CHECKING:
     from engine import Engine
-    from engine.fleet.demo import DemoControl
+    from engine.fleet.demo_clock import DemoControl
 
 # --- the demo's clock -------------------------------------------------------------------------------
 

@@ -95,7 +95,7 @@ class Session(Struct):
         """
         from console.cli import diagnostics
         from engine import open_engine
-        from engine.tenants.upkeep import PULL_EVERY
+        from engine.rules.tenants.inventory import PULL_EVERY
 
         told = diagnostics.requests_told() if self.debug else nullcontext()
         with (

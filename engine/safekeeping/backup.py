@@ -14,7 +14,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from engine.fleet.demo import DemoControl, read_demo
+from engine.fleet.demo_clock import DemoControl, read_demo
 from engine.model.audit import AuditEntry
 from engine.model.clock import Clock, SystemClock
 from engine.model.errors import BadInput, Refused

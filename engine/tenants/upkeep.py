@@ -16,7 +16,7 @@ from engine.model.clock import Clock
 from engine.model.errors import EngineError, LeaseHeld
 from engine.model.intents import Actor, Role
 from engine.providers.base import Provider
-from engine.rules.tenants.inventory import Freshness, PullStage
+from engine.rules.tenants.inventory import PULL_EVERY, Freshness, PullStage
 from engine.situation.audit import ACTOR
 from engine.store import Store
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from engine.providers.graph.client import GraphClient
     from engine.tenants.pull import TenantIntake
 
-PULL_EVERY = timedelta(hours=4)
-"""As often as Microsoft renews its own report: "Hotpatch quality update report", 03/2025."""
 _AFTER_TROUBLE = timedelta(minutes=5)
 _LOOK = timedelta(seconds=1)
 """How soon a turn looks again at a pull that goes on beside it."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -17,6 +17,8 @@ from msgspec.structs import asdict, replace
 
 from engine.rules.tenants.model import PolicyKind, Reach, RingKind, TenantPicture
 
+PULL_EVERY = timedelta(hours=4)
+"""As often as Microsoft renews its own report: "Hotpatch quality update report", 03/2025."""
 RESTARTS_UNTOLD = "Graph does not report restarts"
 """Microsoft Graph has no member for a device's start, nor for a restart that is pending."""
 
