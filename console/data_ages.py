@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from console.text import Tone, clean, moment_long, until
-from engine.model.records.data_age import DataAge
+from engine.model.records.fleet import DataAge
 
 
 def age_words(age: DataAge, now: datetime) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from console.text import Tone, kb, moment, plural, until, words
+from engine.catalog import open_on
 from engine.model.model import Cve, DeviceState, Install, Track, Verdict
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def read_open_cves(engine: Engine, detail: DeviceDetail) -> tuple[Cve, ...]:
     facts = detail.facts
     if facts.platform is None or facts.architecture is None:
         return ()
-    return engine.reads.releases.catalog().open_cves(facts.platform, facts.architecture, facts.build, engine.now())
+    catalog = engine.reads.releases.catalog()
+    return open_on(catalog, facts.platform, facts.architecture, facts.build, engine.now())
 
 
 def what_next(report: DeviceReport) -> list[Next]:

@@ -13,7 +13,7 @@ from itertools import combinations
 from msgspec.structs import replace
 
 from console.verbs import Verb, key_label
-from engine.model.nearest import nearest
+from engine.model.errors import nearest
 
 _NAMED = frozenset(
     "tab enter escape space backspace delete insert home end pageup pagedown up down left right".split()

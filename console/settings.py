@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from console.service_levels import SlaSettings, SlaTimes
-from engine.model.errors import BadInput
+from engine.model.errors import BadInput, nearest
 from engine.model.intents import Role
-from engine.model.nearest import nearest
 
 if TYPE_CHECKING:
     from engine.rules.evidence.rates import Rate

@@ -26,7 +26,6 @@ from engine.providers.base import Provider
 from engine.providers.opening import SIMULATED, Providers
 from engine.reads.reads import Reads
 from engine.rules.tenants.inventory import PULL_EVERY
-from engine.safekeeping.safekeeping import Safekeeping
 from engine.store import Store
 
 if TYPE_CHECKING:
@@ -43,11 +42,14 @@ if TYPE_CHECKING:
     from engine.model.records.rollout import Forecast
     from engine.providers.graph.signin import OnCode
     from engine.rules.failures import SlaTargets
+    from engine.safekeeping.backup import Examined
+    from engine.safekeeping.backup import Progress as CopyProgress
+    from engine.safekeeping.pruning import Pruned
     from engine.tenants.desk import ProviderDesk
     from engine.tenants.pull import PullProgress
 
 
-class Engine(Safekeeping):
+class Engine:
     """Queries and commands on one state file. Made by `open_engine`."""
 
     def __init__(
@@ -279,6 +281,37 @@ class Engine(Safekeeping):
         from engine.fleet.catalog import Intake
 
         return Intake(self._store, self._actor, self._role, read_only=self._read_only)
+
+    # --- keeping safe -------------------------------------------------------------------------------
+
+    def backup(self, target: Path, *, force: bool = False, on_progress: CopyProgress | None = None) -> Examined:
+        """Write all that the state holds now to a file, while others go on writing, and check it.
+
+        Raises:
+            Refused: there is such a file.
+            BadInput, StateUnusable: it cannot be written; no file is left.
+        """
+        from engine.safekeeping.backup import back_up
+
+        found = back_up(self._store, target, force=force, on_progress=on_progress)
+        if not self._read_only:
+            with self._store.transaction():
+                self._store.state.set("last-backup", self._clock.now().isoformat())
+        return found
+
+    def prune(
+        self, *, dry_run: bool = False, compact: bool = False, on_progress: Callable[[int], None] | None = None
+    ) -> Pruned:
+        """Delete history that is older than policy keeps it; the audit always stays.
+
+        Raises:
+            Refused: this actor may not, or policy keeps everything.
+            StateUnusable: it cannot be written; what was deleted until then is told by the audit.
+        """
+        from engine.safekeeping.pruning import prune
+
+        who = (self._actor, self._role, self._read_only)
+        return prune(self._store, self._clock.now(), *who, dry_run=dry_run, compact=compact, on_progress=on_progress)
 
     # --- providers ----------------------------------------------------------------------------------
 

@@ -122,7 +122,7 @@ class Hotpatch(click.Group):
 
 def unknown_command(wanted: str, known: Sequence[str]) -> str:
     """The message for a command that does not exist, with the nearest ones."""
-    from engine.model.nearest import nearest
+    from engine.model.errors import nearest
 
     near = nearest(wanted, known)
     hint = f" Did you mean {', '.join(near)}?" if near else ""

@@ -14,8 +14,7 @@ from console.cli.filtering import FilterCommand, filter_text
 from console.cli.lists import VIEWS
 from console.cli.session import Command, Session, session_of
 from console.columns import Cell, Column
-from engine.model.errors import BadInput, NotFound
-from engine.model.nearest import nearest
+from engine.model.errors import BadInput, NotFound, nearest
 from engine.model.records.fleet import DeviceQuery
 
 if TYPE_CHECKING:

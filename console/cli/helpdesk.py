@@ -14,6 +14,7 @@ from console.cli.diagnostics import ExitCode
 from console.cli.lists import INSTALLS
 from console.cli.session import Command, Session, session_of
 from console.text import NOTHING, Tone
+from engine.catalog import open_on
 from engine.model.errors import BadInput
 from engine.model.records.fleet import DeviceDetail
 
@@ -105,7 +106,8 @@ def _open_cves(engine: Engine, detail: DeviceDetail) -> tuple[Cve, ...]:
     facts = detail.facts
     if facts.platform is None or facts.architecture is None:
         return ()
-    return engine.reads.releases.catalog().open_cves(facts.platform, facts.architecture, facts.build, engine.now())
+    catalog = engine.reads.releases.catalog()
+    return open_on(catalog, facts.platform, facts.architecture, facts.build, engine.now())
 
 
 def _show_device(session: Session, told: _Told, now: datetime) -> None:

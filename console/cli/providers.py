@@ -21,7 +21,7 @@ from engine.model.errors import Refused
 
 if TYPE_CHECKING:
     from engine import Engine
-    from engine.model.records.data_age import ProviderStanding
+    from engine.model.records.fleet import ProviderStanding
     from engine.providers.graph.steps import CheckStep
     from engine.tenants.desk import ProviderFacts
 

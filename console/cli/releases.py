@@ -13,6 +13,7 @@ from console.cli.diagnostics import ExitCode
 from console.cli.lists import CALENDAR
 from console.cli.session import Command, Session, session_of
 from console.text import Tone
+from engine.catalog import coverage_of
 from engine.model.build import Platform
 from engine.model.errors import BadInput
 
@@ -65,11 +66,11 @@ def release(session: Session, kb: int) -> int:
         found = []
         for row in rows:
             per = {
-                each.value: catalog.coverage(row.release, each)
+                each.value: coverage_of(catalog, row.release, each)
                 for each in row.release.architectures
                 if len(row.release.architectures) > 1
             }
-            found.append((row, catalog.coverage(row.release), per))
+            found.append((row, coverage_of(catalog, row.release), per))
         if session.as_json:
             output.document(
                 {

@@ -15,8 +15,7 @@ from console.cli import diagnostics, documents, output
 from console.cli.diagnostics import ExitCode
 from console.cli.session import Command, Session, session_of
 from console.reports.making import ENDINGS, KINDS, Made, ReportRequest, lines, make, open_table, own_rates
-from engine.model.errors import BadInput, NotFound
-from engine.model.nearest import nearest
+from engine.model.errors import BadInput, NotFound, nearest
 from engine.model.records.reports import ComplianceReport, CostReport
 from engine.rules.evidence.activity import ActivityReport
 from engine.rules.readiness.summary import ReadinessReport

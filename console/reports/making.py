@@ -15,8 +15,7 @@ from msgspec import Struct
 from console import text
 from console.reports.model import Report, ReportOrigin, ReportTable, Stream
 from engine.catalog.calendar import Month
-from engine.model.errors import BadInput, NotFound
-from engine.model.nearest import nearest
+from engine.model.errors import BadInput, NotFound, nearest
 
 if TYPE_CHECKING:
     from console.settings import Settings

@@ -24,6 +24,7 @@ from console.widgets.ask_line import AskLine
 from console.widgets.detail_panes import DetailPanes
 from console.widgets.release_text import matches, release_cves, release_facts
 from console.widgets.small_table import SmallTable
+from engine.catalog import coverage_of
 from engine.model.build import Platform
 from engine.model.errors import EngineError
 from engine.model.intents import Apply, Target
@@ -174,7 +175,7 @@ class ReleasesScreen(RolloutVerbs):
             release = row.release
 
             def read(engine: Engine) -> Coverage:
-                return engine.reads.releases.catalog().coverage(release)
+                return coverage_of(engine.reads.releases.catalog(), release)
 
             self.ask("coverage", read, self._keep_coverage)
             return

@@ -9,13 +9,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from engine.catalog.catalog import Catalog, KnownDocument
-from engine.catalog.coverage import Coverage, Gap
-from engine.catalog.fixes import Fix
+from engine.catalog.catalog import Catalog, Fix, KnownDocument
 from engine.catalog.levels import Levels, make_levels
 
 if TYPE_CHECKING:
     from engine.catalog.bundled import from_json, load_beyond, load_bundled, load_month_facts, to_json, with_releases
+    from engine.catalog.coverage import Coverage, Gap, coverage_of, open_on
     from engine.catalog.importing import import_files
     from engine.catalog.merging import Changes, Fault, Revision, merge, merge_all
 
@@ -29,6 +28,7 @@ __all__ = [
     "KnownDocument",
     "Levels",
     "Revision",
+    "coverage_of",
     "from_json",
     "import_files",
     "load_beyond",
@@ -37,12 +37,14 @@ __all__ = [
     "make_levels",
     "merge",
     "merge_all",
+    "open_on",
     "to_json",
     "with_releases",
 ]
 
 _LATER = {
     "bundled": ("from_json", "load_beyond", "load_bundled", "load_month_facts", "to_json", "with_releases"),
+    "coverage": ("Coverage", "Gap", "coverage_of", "open_on"),
     "importing": ("import_files",),
     "merging": ("Changes", "Fault", "Revision", "merge", "merge_all"),
 }

@@ -14,8 +14,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from engine.catalog.calendar import MonthFact, patch_tuesday_moment, release_moment
-from engine.catalog.catalog import Catalog, KnownDocument
-from engine.catalog.fixes import Fix
+from engine.catalog.catalog import Catalog, Fix, KnownDocument
 from engine.model.build import Architecture, OsBuild, Platform, kb_text, parse_kb
 from engine.model.clock import from_text, to_text
 from engine.model.errors import BadInput

@@ -13,11 +13,22 @@ from functools import cached_property
 from msgspec import Struct, field
 
 from engine.catalog.calendar import patch_tuesday_moment
-from engine.catalog.coverage import Coverage, coverage_of, open_on
-from engine.catalog.fixes import Fix
 from engine.catalog.levels import Levels, make_levels
 from engine.model.build import Architecture, OsBuild, Platform
 from engine.model.model import Cve, Release, ReleaseKind
+
+
+class Fix(Struct, frozen=True):
+    """This release fixes this CVE on this platform and architecture."""
+
+    kb: int
+    platform: Platform
+    architecture: Architecture
+    cve: str
+    filed: str
+    """Month of the document that lists it, ``2026-05``; later than the release's month for a CVE filed late."""
+    build: OsBuild | None = None
+    """FixedBuild as filed, kept only while the release itself is not in the catalog."""
 
 
 class KnownDocument(Struct, frozen=True):
@@ -93,21 +104,6 @@ class Catalog(Struct, frozen=True, dict=True):
     def fixes_on(self, platform: Platform) -> tuple[Fix, ...]:
         """Every fix filed for a platform."""
         return self._fixes_by_platform.get(platform, ())
-
-    def coverage(self, release: Release, architecture: Architecture | None = None) -> Coverage:
-        """What a release fixes, its twin, and what the hotpatch track leaves open against the twin."""
-        return coverage_of(self, release, architecture)
-
-    def open_cves(
-        self,
-        platform: Platform,
-        architecture: Architecture,
-        build: OsBuild | None,
-        now: datetime,
-        companions: frozenset[int] = frozenset(),
-    ) -> tuple[Cve, ...]:
-        """The CVEs still open on a device with this build and these standalone KBs, worst first."""
-        return open_on(self, platform, architecture, build, now, companions)
 
     @cached_property
     def _by_platform(self) -> dict[Platform, tuple[Release, ...]]:

@@ -1,23 +1,20 @@
 """Which CVEs a release closes, and which stay open on a device: rule 9 of the design, from filed facts.
 
-Called by `Catalog`. A CVE is closed on the hotpatch track if the chain of hotpatches since the baseline lists it,
-or anything at or below the baseline does, or an installed standalone KB does. Never compares builds across tracks.
+Both fronts ask it about a catalog. A CVE is closed on the hotpatch track if the chain of hotpatches since the baseline
+lists it, or anything at or below the baseline does, or an installed standalone KB does. Never compares builds across
+tracks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from engine.catalog.catalog import Catalog, Fix
 from engine.model.build import Architecture, OsBuild, Platform
 from engine.model.model import Cve, Release, ReleaseKind, Severity
-
-if TYPE_CHECKING:
-    from engine.catalog.catalog import Catalog
-    from engine.catalog.fixes import Fix
 
 
 class Gap(Struct, frozen=True):
@@ -51,7 +48,7 @@ class Coverage(Struct, frozen=True):
     """Filed by this release's month, but closed neither by it nor by its twin, only by something later."""
 
 
-def coverage_of(catalog: Catalog, release: Release, architecture: Architecture | None) -> Coverage:
+def coverage_of(catalog: Catalog, release: Release, architecture: Architecture | None = None) -> Coverage:
     """The coverage of a release; for anything but a hotpatch there is no twin and nothing left open against it."""
     twin = catalog.twin(release)
     baseline, chain = chain_of(catalog, release)
@@ -83,7 +80,7 @@ def open_on(
     architecture: Architecture,
     build: OsBuild | None,
     now: datetime,
-    companions: frozenset[int],
+    companions: frozenset[int] = frozenset(),
 ) -> tuple[Cve, ...]:
     """The CVEs that are open on a device at `now`, worst first.
 

@@ -11,8 +11,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from engine.catalog.catalog import Catalog, KnownDocument
-from engine.catalog.fixes import Fix
+from engine.catalog.catalog import Catalog, Fix, KnownDocument
 from engine.catalog.kinds import KindEvidence, decide
 from engine.catalog.msrc.document import FixRow, MonthDocument, Package
 from engine.model.build import Architecture, OsBuild, Platform, kb_text

@@ -6,14 +6,16 @@ The runner calls it at the head of each turn.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from engine.fleet.assessing import assess_devices, assess_platforms
 from engine.model.build import Platform
+from engine.model.model import Track
+from engine.rules.readiness import assess
 from engine.situation.audit import record
 from engine.situation.situation import Situation
 from engine.store import Store
+from engine.store.devices import facts_of
 
 BATCH = 500
 CHECK_IN_EVERY = timedelta(hours=6)
@@ -92,3 +94,29 @@ def notice_stale(store: Store, now: datetime) -> int:
         assess_devices(store, Situation(store, now), ids)
         store.state.count_change()
     return len(ids)
+
+
+def assess_devices(store: Store, situation: Situation, device_ids: Iterable[int]) -> int:
+    """Assess devices one by one; call it inside a transaction. Returns how many."""
+    done = 0
+    for device_id in device_ids:
+        row = store.devices.row(device_id)
+        if row is None:
+            continue
+        facts = facts_of(row)
+        levels = situation.levels(facts.platform) if facts.platform else None
+        readiness = assess(facts, levels, situation.now)
+        store.devices.set_readiness(
+            device_id,
+            readiness,
+            levels.track_of(facts.build) if levels else Track.UNKNOWN,
+            protected=bool(levels and levels.is_current(facts.build)),
+        )
+        done += 1
+    return done
+
+
+def assess_platforms(store: Store, situation: Situation, platforms: Iterable[Platform]) -> int:
+    """Assess every device of these platforms in bulk, after their calendar has moved. Returns how many."""
+    wanted = sorted(set(platforms))
+    return sum(store.devices.assess_in_bulk(situation.all_levels(), situation.now, each) for each in wanted)

@@ -1,4 +1,4 @@
-"""What can go wrong, in words that both fronts print unchanged.
+"""What can go wrong, in words that both fronts print unchanged, and the names closest to a mistyped one.
 
 EngineError                 something that a person must be told
 ├── Refused                 policy or state forbids it                     exit code 4
@@ -19,6 +19,7 @@ EngineError                 something that a person must be told
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 
@@ -116,3 +117,11 @@ class NotOffered(ProviderError):
 
 class Unreachable(ProviderError):
     """The provider's service did not answer."""
+
+
+def nearest(wrong: str, names: Iterable[str], limit: int = 3) -> tuple[str, ...]:
+    """At most `limit` names that are close to `wrong`, the closest first."""
+    from difflib import get_close_matches  # only needed once something is wrong
+
+    known = {name.casefold(): name for name in names}
+    return tuple(known[each] for each in get_close_matches(wrong.casefold(), known, limit, 0.6))

@@ -24,7 +24,6 @@ from engine.rules.readiness import DEFAULT_SETTINGS, Readiness, assess, with_not
 from engine.rules.tenants.inventory import RESTARTS_UNTOLD
 from engine.situation.situation import find_device
 from engine.store.devices import facts_of
-from engine.store.reasons import reason_counts
 
 if TYPE_CHECKING:
     from engine.rules.failures import Exclusion
@@ -40,7 +39,7 @@ class DeviceReads(Room, frozen=True):
 
     def reasons(self) -> tuple[ReasonCount, ...]:
         """Why devices are not ready, the commonest first; reads the index of those that are not."""
-        return reason_counts(self.store.connection)
+        return self.store.devices.reasons()
 
     def page(self, query: DeviceQuery, at: Anchor, limit: int) -> DevicePage:
         """A stretch of the list.
@@ -102,7 +101,7 @@ class DeviceReads(Room, frozen=True):
         situation = self._situation()
         levels = situation.levels(facts.platform) if facts.platform else None
         found = assess(facts, levels, situation.now)
-        told = self.store.tenant_inventory.told_of_device(device_id)
+        told = self.store.tenant_reach.told_of_device(device_id)
         if told is None:
             return found
         from engine.providers.graph.facts import notes_on

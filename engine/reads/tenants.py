@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from engine.model.records.data_age import DataAge, ProviderStanding
-from engine.model.records.fleet import ProviderRow
+from engine.model.records.fleet import DataAge, ProviderRow, ProviderStanding
 from engine.reads.room import Room
 from engine.rules.tenants.inventory import Freshness, PullStage, where
 from engine.rules.tenants.model import Receipt

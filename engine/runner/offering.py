@@ -10,8 +10,7 @@ from engine.model.intents import StopKind
 from engine.model.model import InstallAction, Release
 from engine.rules.rollout.gates import RingStanding, next_change_at, valid_approval
 from engine.rules.rollout.waves import room
-from engine.situation.audit import ACTOR, record
-from engine.situation.ring_opening import open_ring
+from engine.situation.audit import ACTOR, open_ring, record
 from engine.situation.situation import Situation
 from engine.store import Store
 from engine.store.installs import NewInstall

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from engine.fleet.assessing import assess_devices
+from engine.fleet.upkeep import assess_devices
 from engine.model.build import OsBuild, Platform
 from engine.model.errors import ProviderError
 from engine.model.model import InstallAction, InstallState, Release

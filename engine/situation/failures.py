@@ -12,10 +12,9 @@ from msgspec.structs import replace
 
 from engine.catalog.calendar import last_document_month
 from engine.model.build import Platform
-from engine.model.errors import BadInput, NotFound
+from engine.model.errors import BadInput, NotFound, nearest
 from engine.model.filters import BareWord, Filter, parse
 from engine.model.model import Severity
-from engine.model.nearest import nearest
 from engine.model.records.fleet import Attention, Urgency
 from engine.rules.failures import (
     DEFAULT_TARGETS,

@@ -14,10 +14,9 @@ from msgspec.structs import replace
 
 from engine.catalog import Levels, make_levels
 from engine.model.build import Platform
-from engine.model.errors import BadInput, NotFound
+from engine.model.errors import BadInput, NotFound, nearest
 from engine.model.intents import Target
 from engine.model.model import Approval, Release, Ring
-from engine.model.nearest import nearest
 from engine.rules.plans.apply import ReleaseFacts
 from engine.rules.plans.holds import Hold
 from engine.rules.rollout.gates import (

@@ -9,14 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.store.audit import AuditStore
+from engine.store.audit import AuditStore, StandingStore
 from engine.store.connection import open_state, snapshot, transaction, unusable
+from engine.store.copying import OutlookStore
 from engine.store.devices import DeviceStore
 from engine.store.health import HealthStore
 from engine.store.installs import InstallStore
 from engine.store.late import LateStore
 from engine.store.members import MemberStore
-from engine.store.outlook import OutlookStore
 from engine.store.recovery import RecoveryStore
 from engine.store.releases import ReleaseStore
 from engine.store.rollout import RolloutStore
@@ -32,14 +32,13 @@ if TYPE_CHECKING:
     from engine.store.history import HistoryStore
     from engine.store.problems import ProblemStore
     from engine.store.providers import ProviderStore
-    from engine.store.standing import StandingStore
-    from engine.store.tenant_inventory import TenantInventoryStore
-    from engine.store.tenant_outcomes import OutcomeStore
-    from engine.store.tenant_pull import PullStore
-    from engine.store.tenant_reach import ReachStore
-    from engine.store.tenant_requests import TenantRequestStore
-    from engine.store.tenant_rings import TenantRingStore
-    from engine.store.tenant_status import TenantStatusStore
+    from engine.store.tenants.inventory import TenantInventoryStore
+    from engine.store.tenants.outcomes import OutcomeStore
+    from engine.store.tenants.pull import PullStore
+    from engine.store.tenants.reach import ReachStore
+    from engine.store.tenants.requests import TenantRequestStore
+    from engine.store.tenants.rings import TenantRingStore
+    from engine.store.tenants.status import TenantStatusStore
     from engine.store.traits import TraitStore
 
 
@@ -69,6 +68,7 @@ class Store:
         self.late = LateStore(self.connection)
         self.outlook = OutlookStore(self.connection)
         self.audit = AuditStore(self.connection)
+        self.standing = StandingStore(self.connection)
 
     # What is known and done about failures is loaded on use: most commands never ask. The same holds for providers.
 
@@ -80,43 +80,43 @@ class Store:
 
     @cached_property
     def tenant_rings(self) -> TenantRingStore:
-        from engine.store.tenant_rings import TenantRingStore
+        from engine.store.tenants.rings import TenantRingStore
 
         return TenantRingStore(self.connection)
 
     @cached_property
     def tenant_requests(self) -> TenantRequestStore:
-        from engine.store.tenant_requests import TenantRequestStore
+        from engine.store.tenants.requests import TenantRequestStore
 
         return TenantRequestStore(self.connection)
 
     @cached_property
     def tenant_inventory(self) -> TenantInventoryStore:
-        from engine.store.tenant_inventory import TenantInventoryStore
+        from engine.store.tenants.inventory import TenantInventoryStore
 
         return TenantInventoryStore(self.connection)
 
     @cached_property
     def tenant_pulls(self) -> PullStore:
-        from engine.store.tenant_pull import PullStore
+        from engine.store.tenants.pull import PullStore
 
         return PullStore(self.connection, self.lease)
 
     @cached_property
     def tenant_reach(self) -> ReachStore:
-        from engine.store.tenant_reach import ReachStore
+        from engine.store.tenants.reach import ReachStore
 
         return ReachStore(self.connection)
 
     @cached_property
     def tenant_outcomes(self) -> OutcomeStore:
-        from engine.store.tenant_outcomes import OutcomeStore
+        from engine.store.tenants.outcomes import OutcomeStore
 
         return OutcomeStore(self.connection)
 
     @cached_property
     def tenant_status(self) -> TenantStatusStore:
-        from engine.store.tenant_status import TenantStatusStore
+        from engine.store.tenants.status import TenantStatusStore
 
         return TenantStatusStore(self.connection)
 
@@ -131,12 +131,6 @@ class Store:
         from engine.store.history import HistoryStore
 
         return HistoryStore(self.connection)
-
-    @cached_property
-    def standing(self) -> StandingStore:
-        from engine.store.standing import StandingStore
-
-        return StandingStore(self.connection)
 
     @cached_property
     def cases(self) -> CaseStore:

@@ -8,7 +8,7 @@ from engine.model.build import Architecture, Platform
 from engine.model.model import DeviceState, Track, Verdict
 from engine.model.records.fleet import DeviceRow
 from engine.rules.readiness import reason_words
-from engine.store.steered import TENANT
+from engine.store.providers import TENANT
 from engine.store.values import moment, os_build
 
 ROW_COLUMNS = (

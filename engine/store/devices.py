@@ -22,7 +22,7 @@ from engine.model.model import (
     VbsState,
     Verdict,
 )
-from engine.model.records.fleet import Anchor, Count, DevicePage, DeviceQuery, DeviceRow
+from engine.model.records.fleet import Anchor, Count, DevicePage, DeviceQuery, DeviceRow, ReasonCount
 from engine.rules.readiness import Readiness
 from engine.store.device_rows import device_row
 from engine.store.filter_sql import compile_text
@@ -194,15 +194,14 @@ class DeviceStore:
             )
         )
 
-    def reason_counts(self) -> tuple[tuple[str, int], ...]:
-        """Reason id → devices, the commonest first; a device with two reasons counts for both."""
-        found: dict[str, int] = {}
-        for row in self._db.execute(
-            "SELECT reasons, count(*) AS n FROM device WHERE verdict IN ('not-ready', 'unknown') GROUP BY reasons"
-        ):
-            for reason in row["reasons"].split(","):
-                found[reason] = found.get(reason, 0) + row["n"]
-        return tuple(sorted(found.items(), key=lambda each: (-each[1], each[0])))
+    def reasons(self) -> tuple[ReasonCount, ...]:
+        """Devices that are not ready by what keeps them from it, the most devices first; reads the index of those."""
+        rows = self._db.execute(
+            "SELECT reasons, count(*) AS n FROM device WHERE verdict IN (?, ?) "
+            "GROUP BY reasons ORDER BY n DESC, reasons",
+            (Verdict.NOT_READY, Verdict.UNKNOWN),
+        )
+        return tuple(ReasonCount(tuple(row["reasons"].split(",")) if row["reasons"] else (), row["n"]) for row in rows)
 
     # --- reading one --------------------------------------------------------------------------------
 

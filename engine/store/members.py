@@ -9,7 +9,7 @@ from datetime import datetime
 from engine.model.model import Ring
 from engine.model.records.rollout import RingConflict
 from engine.store.filter_sql import SqlCondition, compile_text
-from engine.store.steered import STEERED
+from engine.store.providers import STEERED
 
 
 class MemberStore:

@@ -7,6 +7,11 @@ import sqlite3
 from engine.model.records.fleet import ProviderRow
 from engine.store.values import seconds, time_of
 
+STEERED = "d.provider IN (SELECT name FROM provider WHERE kind = 'graph')"
+"""Nothing is ordered on these devices one by one. A condition over device alias ``d``."""
+TENANT = "(SELECT p.name FROM provider p WHERE p.name = d.provider AND p.kind = 'graph')"
+"""The tenant that leads a device, or NULL; a search by key, for lists that show a few rows."""
+
 
 class ProviderStore:
     """The providers of the state file; the simulated one of a demo is not among them."""

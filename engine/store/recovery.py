@@ -12,7 +12,7 @@ from msgspec.structs import asdict
 
 from engine.model.intents import After, Target
 from engine.model.model import Release
-from engine.store.steered import STEERED
+from engine.store.providers import STEERED
 from engine.store.values import build_number, moment, placeholders, seconds, time_of
 
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, time
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import asdict
 
 from engine.model.build import Architecture, Platform
 from engine.model.intents import Scope, StopKind
-from engine.model.model import Approval, DeviceState, Gate, Release, Ring, Verdict
+from engine.model.model import Approval, DeviceState, Gate, Release, Ring, Verdict, Window
 from engine.rules.plans.candidates import Candidate
 from engine.store.excluded import excluded_counts, excluded_from, exclusion_reasons
 from engine.store.filter_sql import SqlCondition
-from engine.store.ring_rules import rules_from_text, rules_to_text
+from engine.store.providers import STEERED
 from engine.store.safeguards import NOTHING
-from engine.store.steered import STEERED
 from engine.store.values import build_number, epoch, moment, os_build, placeholders, seconds, time_of
 
 
@@ -376,3 +376,36 @@ def _approval(row: sqlite3.Row) -> Approval:
         seconded_by=row["seconded_by"],
         seconded_at=moment(row["seconded_at"]),
     )
+
+
+def rules_to_text(ring: Ring) -> str:
+    """Only what differs from a plain ring, so that a plain ring's text stays short."""
+    kept: dict[str, Any] = {}
+    if ring.waves != (1.0,):
+        kept["waves"] = list(ring.waves)
+    if ring.wave_soak_hours:
+        kept["wave_soak_hours"] = ring.wave_soak_hours
+    if ring.max_share_in_flight:
+        kept["max_share_in_flight"] = ring.max_share_in_flight
+    if ring.members:
+        kept["members"] = ring.members
+    if ring.window is not None:
+        kept["window"] = {
+            "days": list(ring.window.days),
+            "begins": ring.window.begins.isoformat("minutes"),
+            "minutes": ring.window.minutes,
+            "zone": ring.window.zone,
+        }
+    return json.dumps(kept)
+
+
+def rules_from_text(text: str) -> dict[str, Any]:
+    """Keyword arguments for `Ring`."""
+    kept: dict[str, Any] = json.loads(text)
+    if "waves" in kept:
+        kept["waves"] = tuple(kept["waves"])
+    if (window := kept.get("window")) is not None:
+        kept["window"] = Window(
+            tuple(window["days"]), time.fromisoformat(window["begins"]), window["minutes"], window["zone"]
+        )
+    return kept

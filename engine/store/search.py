@@ -15,7 +15,7 @@ from itertools import product
 
 from msgspec import Struct
 
-from engine.model.nearest import nearest
+from engine.model.errors import nearest
 from engine.model.records.fleet import DeviceRow
 from engine.store.device_rows import ROW_COLUMNS, device_row
 from engine.store.filter_sql import holding

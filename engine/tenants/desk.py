@@ -14,9 +14,8 @@ from msgspec import Struct
 
 from engine.files.devices import IMPORT_PROVIDER
 from engine.model.audit import AuditEntry
-from engine.model.errors import BadInput, NotFound, NotOffered, Refused
+from engine.model.errors import BadInput, NotFound, NotOffered, Refused, nearest
 from engine.model.intents import Actor, Refusal, Role
-from engine.model.nearest import nearest
 from engine.model.records.fleet import ProviderRow
 from engine.providers.base import Capabilities, Provider
 from engine.providers.graph.config import GraphConfig, SignInWay, to_json

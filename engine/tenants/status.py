@@ -15,10 +15,10 @@ from engine.model.build import OsBuild, Platform, kb_text
 from engine.model.model import Release, ReleaseKind
 from engine.rules.rollout.gates import RingStanding, is_stopped
 from engine.rules.tenants.arrivals import Arrival, arrival
-from engine.situation.ring_opening import open_ring
+from engine.situation.audit import open_ring
 from engine.situation.situation import Situation
 from engine.store import Store
-from engine.store.tenant_status import Ringed, ShownApproval
+from engine.store.tenants.status import Ringed, ShownApproval
 
 
 class Followed(Struct, frozen=True):

@@ -14,7 +14,7 @@ from console.screens.releases import ReleasesScreen
 from console.widgets.detail_panes import DetailPanes
 from console.widgets.release_text import matches, release_cves, release_facts
 from engine import Engine, open_engine
-from engine.catalog import Coverage
+from engine.catalog import Coverage, coverage_of
 from engine.model.intents import Apply, Approve, Role, Target, Withdraw
 from engine.model.model import Approval
 from engine.model.records.fleet import ReleaseRow
@@ -37,7 +37,7 @@ def details(d: Desk) -> str:
 def known(path: Path, kb: int) -> tuple[ReleaseRow, Coverage]:
     with open_engine(path) as engine:
         row = engine.reads.releases.of_kb(kb)[0]
-        return row, engine.reads.releases.catalog().coverage(row.release)
+        return row, coverage_of(engine.reads.releases.catalog(), row.release)
 
 
 def facts(row: ReleaseRow, coverage: Coverage, *approvals: Approval, waits: bool = False) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from engine.catalog import Catalog, from_json, load_beyond, load_bundled, merge_all, to_json
+from engine.catalog import Catalog, coverage_of, from_json, load_beyond, load_bundled, merge_all, open_on, to_json
 from engine.catalog.build import build, main
 from engine.catalog.bundled import CATALOG_FILE
 from engine.catalog.calendar import patch_tuesday_moment
@@ -203,7 +203,7 @@ def residual(platform: Platform, month: str) -> list[str]:
     """What the month's own document leaves open on the hotpatch track, after the month's last hotpatch."""
     catalog = documented()
     last = [r for r in catalog.for_platform(platform) if r.month == month and r.kind.is_hotpatch][-1]
-    coverage = catalog.coverage(last)
+    coverage = coverage_of(catalog, last)
     filed = {fix.cve for fix in catalog.fixes_on(platform) if fix.filed == month}
     return sorted(filed & {gap.cve.id for gap in (*coverage.not_covered, *coverage.still_open)})
 
@@ -232,18 +232,18 @@ def test_the_residual_of_every_month(platform: Platform) -> None:
 
 def test_march_2026_is_closed_by_the_out_of_band_hotpatch() -> None:
     rras = ["CVE-2026-25172", "CVE-2026-25173", "CVE-2026-26111"]
-    first = bundled().coverage(release(5079420, P.WIN11_24H2))
+    first = coverage_of(bundled(), release(5079420, P.WIN11_24H2))
     assert (len(first.fixes), len(first.twin_fixes)) == (38, 41)
     assert ids(first.not_covered) == rras
     assert {r.name for gap in first.not_covered for r in gap.closed_by} == {"KB5079473", "KB5084597"}
-    second = bundled().coverage(release(5084597, P.WIN11_24H2))
+    second = coverage_of(bundled(), release(5084597, P.WIN11_24H2))
     assert [r.name for r in second.chain] == ["KB5077212", "KB5079420", "KB5084597"]
     assert ids(second.not_covered) == []
 
 
 def test_may_2025_is_closed_by_the_out_of_band_hotpatch() -> None:
-    assert "CVE-2025-29971" in ids(bundled().coverage(release(5058497, P.WIN11_24H2)).not_covered)
-    assert "CVE-2025-29971" not in ids(bundled().coverage(release(5061258, P.WIN11_24H2)).not_covered)
+    assert "CVE-2025-29971" in ids(coverage_of(bundled(), release(5058497, P.WIN11_24H2)).not_covered)
+    assert "CVE-2025-29971" not in ids(coverage_of(bundled(), release(5061258, P.WIN11_24H2)).not_covered)
 
 
 @pytest.mark.parametrize(
@@ -260,18 +260,18 @@ def test_august_2025_is_in_the_baseline_already(platform: Platform, naive: int) 
     cumulative = {fix.cve for fix in mine if kinds[fix.kb].is_cumulative}
     assert len(cumulative - listed) == naive
     hotpatch = next(r for r in catalog.for_platform(platform) if r.month == "2025-08" and r.kind is K.HOTPATCH)
-    assert ids(catalog.coverage(hotpatch).not_covered) == []
+    assert ids(coverage_of(catalog, hotpatch).not_covered) == []
 
 
 def test_december_2025_needs_the_companion() -> None:
     for platform, kb in ((P.WIN11_24H2, 5072014), (P.SERVER_2025, 5072014), (P.SERVER_2022, 5071413)):
-        gaps = {gap.cve.id: gap for gap in bundled().coverage(release(kb, platform)).not_covered}
+        gaps = {gap.cve.id: gap for gap in coverage_of(bundled(), release(kb, platform)).not_covered}
         companion = {P.SERVER_2022: "KB5074353"}.get(platform, "KB5074204")
         assert [r.name for r in gaps["CVE-2025-54100"].companions] == [companion]
 
 
 def test_libpng_stays_open_on_both_tracks_until_april_2026() -> None:
-    coverage = bundled().coverage(release(5068966, P.WIN11_24H2))
+    coverage = coverage_of(bundled(), release(5068966, P.WIN11_24H2))
     assert ids(coverage.not_covered) == []
     gaps = {gap.cve.id: [r.name for r in gap.closed_by] for gap in coverage.still_open}
     assert gaps["CVE-2025-64720"] == gaps["CVE-2025-65018"] == ["KB5083769"]
@@ -279,34 +279,34 @@ def test_libpng_stays_open_on_both_tracks_until_april_2026() -> None:
 
 def test_may_2026_on_server_2022_is_covered_by_an_older_hotpatch() -> None:
     """Two CVEs are filed under March's hotpatch only; April's baseline holds what it fixed."""
-    may = bundled().coverage(release(5087424, P.SERVER_2022))
+    may = coverage_of(bundled(), release(5087424, P.SERVER_2022))
     assert {"CVE-2025-54518", "CVE-2026-42825"} <= {cve.id for cve in may.twin_fixes} - {cve.id for cve in may.fixes}
     assert ids(may.not_covered) == []
 
 
 def test_bitlocker_of_may_2026_is_closed_by_the_june_baseline() -> None:
-    coverage = bundled().coverage(release(5089466, P.WIN11_24H2), Architecture.X64)
+    coverage = coverage_of(bundled(), release(5089466, P.WIN11_24H2), Architecture.X64)
     assert {gap.cve.id: [r.name for r in gap.closed_by] for gap in coverage.still_open} == {
         "CVE-2026-45585": ["KB5094126"]
     }
-    assert ids(bundled().coverage(release(5089466, P.WIN11_24H2), Architecture.ARM64).still_open) == []
+    assert ids(coverage_of(bundled(), release(5089466, P.WIN11_24H2), Architecture.ARM64).still_open) == []
 
 
 def test_coverage_tells_how_bad_a_gap_is() -> None:
-    gap = bundled().coverage(release(5053636, P.WIN11_24H2)).not_covered[0]
+    gap = coverage_of(bundled(), release(5053636, P.WIN11_24H2)).not_covered[0]
     assert (gap.cve.id, gap.cve.severity) == ("CVE-2025-26634", Severity.IMPORTANT)
     assert gap.cve.cvss == 7.5
     assert not gap.cve.exploited
 
 
 def test_a_cumulative_update_has_no_twin_and_no_gap() -> None:
-    coverage = bundled().coverage(release(5089549, P.WIN11_24H2))
+    coverage = coverage_of(bundled(), release(5089549, P.WIN11_24H2))
     assert (coverage.twin, coverage.twin_fixes, coverage.not_covered, coverage.chain) == (None, (), (), ())
     assert len(coverage.fixes) == 61
 
 
 def test_what_is_exploited_comes_first() -> None:
-    found = bundled().coverage(release(5062553, P.WIN11_24H2)).fixes
+    found = coverage_of(bundled(), release(5062553, P.WIN11_24H2)).fixes
     flags = [cve.exploited for cve in found]
     assert flags == sorted(flags, reverse=True)
 
@@ -314,52 +314,52 @@ def test_what_is_exploited_comes_first() -> None:
 # --- a device -----------------------------------------------------------------------------------------
 
 
-def open_on(build: str | None, now: datetime, platform: Platform = P.WIN11_24H2, *companions: int) -> set[str]:
+def still_open(build: str | None, now: datetime, platform: Platform = P.WIN11_24H2, *companions: int) -> set[str]:
     parsed = OsBuild.parse(build) if build is not None else None
-    found = bundled().open_cves(platform, Architecture.X64, parsed, now, frozenset(companions))
+    found = open_on(bundled(), platform, Architecture.X64, parsed, now, frozenset(companions))
     return {cve.id for cve in found}
 
 
 def test_hotpatch_and_lcu_close_the_same_on_the_morning_after() -> None:
-    assert open_on("26100.8390", DEMO) == open_on("26100.8457", DEMO) == set()
+    assert still_open("26100.8390", DEMO) == still_open("26100.8457", DEMO) == set()
 
 
 def test_a_device_on_the_baseline_lacks_the_hotpatch() -> None:
-    lacking = open_on("26100.8246", DEMO)
-    assert lacking == {cve.id for cve in bundled().known_at(DEMO).coverage(release(5089466, P.WIN11_24H2)).fixes}
+    lacking = still_open("26100.8246", DEMO)
+    assert lacking == {cve.id for cve in coverage_of(bundled().known_at(DEMO), release(5089466, P.WIN11_24H2)).fixes}
     assert len(lacking) == 60  # the sixty-first was filed in June
 
 
 def test_a_device_behind_the_baseline_lacks_the_baseline_too() -> None:
-    assert open_on("26100.7982", DEMO) > open_on("26100.8246", DEMO)
+    assert still_open("26100.7982", DEMO) > still_open("26100.8246", DEMO)
 
 
 def test_the_same_hotpatch_leaves_more_open_when_june_is_known() -> None:
     june = datetime(2026, 6, 10, tzinfo=UTC)
-    lacking = open_on("26100.8390", june)
+    lacking = still_open("26100.8390", june)
     assert "CVE-2026-45585" in lacking
     assert "CVE-2026-48566" not in lacking
-    assert open_on("26100.8655", june) == set()
+    assert still_open("26100.8655", june) == set()
 
 
 def test_only_the_installed_companion_closes_december() -> None:
     december = datetime(2025, 12, 10, tzinfo=UTC)
-    assert open_on("26100.7392", december) == {"CVE-2025-54100"}
-    assert open_on("26100.7392", december, P.WIN11_24H2, 5074204) == set()
-    assert open_on("26100.7462", december) == set()
+    assert still_open("26100.7392", december) == {"CVE-2025-54100"}
+    assert still_open("26100.7392", december, P.WIN11_24H2, 5074204) == set()
+    assert still_open("26100.7462", december) == set()
 
 
 def test_the_wsus_hole_is_closed_by_companion_or_by_leaving_the_track() -> None:
     november = datetime(2025, 11, 12, tzinfo=UTC)
-    assert open_on("26100.7092", november, P.SERVER_2025) == {"CVE-2025-59287"}
-    assert open_on("26100.7092", november, P.SERVER_2025, 5070893) == set()
-    assert open_on("26100.7171", november, P.SERVER_2025) == set()
-    assert open_on("26100.7092", november) == set()
+    assert still_open("26100.7092", november, P.SERVER_2025) == {"CVE-2025-59287"}
+    assert still_open("26100.7092", november, P.SERVER_2025, 5070893) == set()
+    assert still_open("26100.7171", november, P.SERVER_2025) == set()
+    assert still_open("26100.7092", november) == set()
 
 
 def test_a_build_between_two_releases_proves_only_its_baseline() -> None:
-    assert open_on("26100.8300", DEMO) == open_on("26100.8246", DEMO)
-    assert open_on(None, DEMO) > open_on("26100.7623", DEMO)
+    assert still_open("26100.8300", DEMO) == still_open("26100.8246", DEMO)
+    assert still_open(None, DEMO) > still_open("26100.7623", DEMO)
 
 
 # --- adding documents ---------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from engine.model.intents import Role
 from engine.model.model import CheckId, PolicyState, VbsState
 from engine.model.records.fleet import DeviceQuery
 from engine.rules.tenants.inventory import PullStage
-from engine.store.tenant_pull import PullStore
+from engine.store.tenants.pull import PullStore
 from engine.tenants.pull import batches
 from tests.engine.tenant_pulls import NAME, Puller, facts, picture, policy, puller, ring, tells
 from tests.tenant.fleet import entra_device_id, entra_object_id, intune_id, user_id

@@ -10,7 +10,7 @@ import pytest
 from engine.model.intents import Approve
 from engine.providers.graph.reports import JOBS
 from engine.rules.tenants.inventory import PullStage
-from engine.store.tenant_outcomes import KEEP, ExportState
+from engine.store.tenants.outcomes import KEEP, ExportState
 from engine.tenants.pull import TenantIntake
 from tests.engine.tenant_desk import BOARD, MAY, NAME, Desk, desk
 from tests.tenant import reports

@@ -13,8 +13,8 @@ from sqlite_utils import Database
 from engine.rules.tenants.inventory import EVERY_DEVICE, EVERY_USER, Assignment, ListedDevice, Member, assignments_of
 from engine.rules.tenants.model import Reach, RingKind
 from engine.store.schema import migrations
-from engine.store.tenant_inventory import TenantInventoryStore
-from engine.store.tenant_reach import ReachStore
+from engine.store.tenants.inventory import TenantInventoryStore
+from engine.store.tenants.reach import ReachStore
 from tests.engine.tenant_pulls import picture, policy, ring
 
 NOW = datetime(2026, 5, 20, 8, tzinfo=UTC)

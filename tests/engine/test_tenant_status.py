@@ -13,7 +13,7 @@ from engine.model.build import OsBuild, Platform
 from engine.model.intents import Approve, Resume, Scope, Stop, StopKind, Withdraw
 from engine.model.model import InstallState
 from engine.rules.tenants.arrivals import arrival
-from engine.store.tenant_status import REQUESTED
+from engine.store.tenants.status import REQUESTED
 from engine.tenants.status import follow, show
 from tests.engine.tenant_desk import BOARD, MAY, NAME, Desk, desk
 from tests.tenant import reports

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 
 from console.cli.documents.values import Document, iso, optional_kb
 from engine.model.build import kb_text
-from engine.model.records.data_age import DataAge
-from engine.model.records.fleet import ActiveInstall, Attention, AuditRow, Compliance, StateInfo
+from engine.model.records.fleet import ActiveInstall, Attention, AuditRow, Compliance, DataAge, StateInfo
 
 
 def active(each: ActiveInstall) -> Document:

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from msgspec import Struct
 
 from engine.model.build import OsBuild, parse_kb
-from engine.model.errors import BadInput
+from engine.model.errors import BadInput, nearest
 from engine.model.filters.fields import EVERY_NAME, FIELD_NAMES, Field, FieldKind, field_named
 from engine.model.filters.tree import (
     AGE_SECONDS,
@@ -30,7 +30,6 @@ from engine.model.filters.tree import (
     Term,
     Value,
 )
-from engine.model.nearest import nearest
 
 _FIELD = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)(!=|<=|>=|<|>|:|=)")
 _AGE = re.compile(r"(\d{1,6})([mhdw])", re.IGNORECASE | re.ASCII)

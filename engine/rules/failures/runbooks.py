@@ -15,8 +15,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from engine.model.causes import Cause
-from engine.model.errors import BadInput, NotFound
-from engine.model.nearest import nearest
+from engine.model.errors import BadInput, NotFound, nearest
 
 BUILT_IN = "built in"
 """The origin of the program's own runbooks."""

@@ -23,7 +23,7 @@ from engine.rules.tenants.inventory import Cursor, Pull, PullStage, PullTally
 from engine.rules.tenants.model import PolicyKind
 from engine.rules.tenants.outcomes import RequestOutcome
 from engine.store import Store
-from engine.store.tenant_outcomes import Export, ExportState
+from engine.store.tenants.outcomes import Export, ExportState
 from engine.tenants.pull.lists import PICTURE
 from engine.tenants.pull.reading import PullWork, words_of
 

@@ -146,19 +146,6 @@ class TenantInventoryStore:
 
     # --- one device, and the end --------------------------------------------------------------------
 
-    def told_of_device(self, device_id: int) -> ToldFacts | None:
-        """All that a tenant has told of a device of the fleet, and which policies reach it; None for no tenant's."""
-        row = self._db.execute(
-            f"SELECT {TOLD_COLUMNS}, t.provider FROM device d JOIN tenant_device t ON t.provider = d.provider "
-            f"AND t.intune_id = d.external_id {TOLD_JOINS} WHERE d.id = ?",
-            (device_id,),
-        ).fetchone()
-        if row is None:
-            return None
-        from engine.store.tenant_reach import ReachStore
-
-        return told_of(row, *ReachStore(self._db).policies_of(row["provider"], row["id"]))
-
     def is_tenants(self, device_id: int) -> bool:
         """Whether a device of the fleet is one that a tenant has told of."""
         found = self._db.execute(

@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.rules.tenants.inventory import EVERY_DEVICE, EVERY_USER, Assignment, Member, ToldFacts
 from engine.rules.tenants.model import RingKind
-from engine.store.tenant_inventory import TOLD_COLUMNS, TOLD_JOINS, told_of
+from engine.store.tenants.inventory import TOLD_COLUMNS, TOLD_JOINS, told_of
 from engine.store.values import seconds
 
 
@@ -89,6 +89,17 @@ class ReachStore:
         )
 
     # --- whom it reaches ----------------------------------------------------------------------------
+
+    def told_of_device(self, device_id: int) -> ToldFacts | None:
+        """All that a tenant has told of a device of the fleet, and which policies reach it; None for no tenant's."""
+        row = self._db.execute(
+            f"SELECT {TOLD_COLUMNS}, t.provider FROM device d JOIN tenant_device t ON t.provider = d.provider "
+            f"AND t.intune_id = d.external_id {TOLD_JOINS} WHERE d.id = ?",
+            (device_id,),
+        ).fetchone()
+        if row is None:
+            return None
+        return told_of(row, *self.policies_of(row["provider"], row["id"]))
 
     def policies_of(self, provider: str, device: int) -> tuple[str, str]:
         """The names of a policy that allows and of one that blocks hotpatches on a staged device; "" for none."""

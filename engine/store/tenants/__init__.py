@@ -1,0 +1,1 @@
+"""What tenants have told and were asked for: devices and groups, rings and policies, requests and their outcomes."""
