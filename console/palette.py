@@ -28,7 +28,7 @@ from console.widgets.drawing import plain
 from engine.model.errors import EngineError
 
 if TYPE_CHECKING:
-    from console.app import HotpatchApp
+    from console.shell import Shell
 
 Entry = tuple[str, str, Callable[[], object]]
 _DEVICES_FROM = 2
@@ -78,8 +78,8 @@ class ConsoleProvider(Provider):
         self._entries = [*self._verbs(), *self._reports(), *views, *self._looks(), *await self._kbs()]
 
     @property
-    def _console(self) -> HotpatchApp:
-        return cast("HotpatchApp", self.app)
+    def _console(self) -> Shell:
+        return cast("Shell", self.app)
 
     def _verbs(self) -> list[Entry]:
         entries: list[Entry] = []
@@ -157,8 +157,8 @@ class DeviceProvider(Provider):
     """Devices by any part of the name, user, serial or asset tag."""
 
     @property
-    def _console(self) -> HotpatchApp:
-        return cast("HotpatchApp", self.app)
+    def _console(self) -> Shell:
+        return cast("Shell", self.app)
 
     async def search(self, query: str) -> Hits:
         text = query.strip()

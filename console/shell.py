@@ -17,6 +17,7 @@ from console.text import clean
 if TYPE_CHECKING:
     from textual.screen import Screen
 
+    from console.keys import Verb
     from console.settings import Settings
     from engine.model.errors import EngineError
     from engine.model.intents import Intent, Refusal
@@ -66,6 +67,18 @@ class Shell(App[None]):
 
     def show_compliance(self) -> None:
         """Compliance in full, over the present screen."""
+        raise NotImplementedError
+
+    def action_reconcile(self) -> object:
+        """Ask for scanner exports and show what is wrong with them, over the present screen."""
+        raise NotImplementedError
+
+    def live_verbs(self, screen: Screen[Any]) -> list[tuple[Verb, str]]:
+        """The verbs that have a key on a screen, each with "" or why it cannot be used now."""
+        raise NotImplementedError
+
+    def theme_names(self) -> tuple[str, ...]:
+        """The looks one can choose."""
         raise NotImplementedError
 
     def screen_classes(self) -> Mapping[str, type[Screen[Any]]]:

@@ -64,7 +64,8 @@ def forecast(source: Store, intent: Approve, now: datetime, actor: Actor) -> For
             store.hurry()
             fleet = sum(each.devices for each in source.devices.counts({}))
             per_ring = PER_RING if fleet <= 5 * PER_RING else PER_RING_OF_LARGE
-            weights = copy_for_forecast(source, store, now, per_ring)
+            with store.transaction():
+                weights = copy_for_forecast(source.connection, store.connection, now, per_ring)
             _thin_limits(store, weights)
             demo = read_demo(source)
             outlook = _Ahead(store, now, demo.seed if demo else _DEFAULT_SEED, weights)

@@ -36,7 +36,7 @@ from engine.model.intents import (
 if TYPE_CHECKING:
     from engine import Engine
     from engine.changes.changes import Outcome
-    from engine.rules.tenants.model import Receipt
+    from engine.model.tenants import Receipt
 
 RESTARTS_UNASKED = 1_000
 """A change with more restarts than this is not carried out without a person or --yes."""

@@ -176,7 +176,7 @@ def _last_of_ours(frames: traceback.StackSummary) -> traceback.FrameSummary:
 
 
 def _place(frame: traceback.FrameSummary) -> str:
-    """``engine/reads/reads.py:120``: the end of the path only."""
+    """``reads/devices.py:120``: the end of the path only."""
     return f"{'/'.join(Path(frame.filename).parts[-2:])}:{frame.lineno}"
 
 

@@ -19,7 +19,7 @@ from console.text import NOTHING, Tone
 from engine.model.intents import AskAgain, Expedite, Sync
 
 if TYPE_CHECKING:
-    from engine.rules.tenants.model import Receipt
+    from engine.model.tenants import Receipt
 
 _STATES = {
     "waiting": Tone.DUE,

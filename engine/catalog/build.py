@@ -8,8 +8,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from engine.catalog import Catalog, merge_all, to_json
-from engine.catalog.bundled import CATALOG_FILE
+from engine.catalog.bundled import CATALOG_FILE, to_json
+from engine.catalog.catalog import Catalog
+from engine.catalog.merging import merge_all
 from engine.catalog.msrc import read_document
 from engine.model.errors import BadInput, EngineError
 

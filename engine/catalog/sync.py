@@ -18,8 +18,9 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from msgspec import Struct
 from msgspec.structs import replace
 
-from engine.catalog import Catalog, Changes, Fault, KnownDocument, merge_all
 from engine.catalog.calendar import Month, patch_tuesday_moment
+from engine.catalog.catalog import Catalog, KnownDocument
+from engine.catalog.merging import Changes, Fault, merge_all
 from engine.catalog.msrc import MAX_DOCUMENT_BYTES, DocumentFault, FaultKind, MonthDocument, month_of, read_stream
 from engine.model.errors import BadInput
 

@@ -12,10 +12,10 @@ from engine.changes.tenants import is_rings_only, writable
 from engine.model.build import kb_text
 from engine.model.errors import NotFound
 from engine.model.intents import AskAgain, Expedite, Plan, Refusal, Sync, TenantIntent
+from engine.model.tenants import RequestState
 from engine.rules.plans.apply import target_words
 from engine.rules.plans.candidates import SAMPLE, Candidate, Obstacle, nothing_left, plural, sort_out
 from engine.rules.tenants.device_wishes import expedite, sync
-from engine.rules.tenants.model import RequestState
 from engine.rules.tenants.wishes import Asked, together
 from engine.situation.situation import Situation
 from engine.situation.tenants import Tenancies

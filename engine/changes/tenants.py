@@ -30,10 +30,10 @@ from engine.model.intents import (
     Withdraw,
 )
 from engine.model.model import Approval, Ring
+from engine.model.tenants import Request
 from engine.rules.plans.candidates import led_words, plural
 from engine.rules.plans.rings import changed_ring, plan_set_ring
 from engine.rules.rollout.gates import is_stopped, valid_approval
-from engine.rules.tenants.model import Request
 from engine.rules.tenants.release_wishes import approve, suspend
 from engine.rules.tenants.ring_wishes import pause, resume, roll_back, set_days, switch_hotpatch
 from engine.rules.tenants.showing import foreign_rules, own_part

@@ -21,7 +21,7 @@ from engine.store.connection import check_place
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from engine.providers.simulated.sample import SampleDevice
+    from engine.model.sample import SampleDevice
 
 DEMO_BEGINS = datetime(2026, 5, 13, 9, 0, tzinfo=UTC)
 """The morning after the Patch Tuesday of May 2026."""

@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from engine.model.model import Gate
 
 if TYPE_CHECKING:
-    from engine.rules.tenants.model import Request
+    from engine.model.tenants import Request
 
 
 class Target(Struct, frozen=True):

@@ -14,12 +14,12 @@ from engine.model.clock import Clock
 from engine.model.errors import NotFound
 from engine.model.model import Approval
 from engine.model.records.fleet import Attention, ProviderRow, Urgency
+from engine.model.tenants import RequestState
 from engine.reads.devices import DeviceReads
 from engine.reads.rollout import RolloutReads
 from engine.reads.tenants import REMIND, age_of
 from engine.rules.plans.candidates import plural
 from engine.rules.tenants.inventory import PullStage, where
-from engine.rules.tenants.model import RequestState
 from engine.situation.failures import Failures
 from engine.situation.situation import Situation
 from engine.store import Store

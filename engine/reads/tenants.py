@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from engine.model.records.fleet import DataAge, ProviderRow, ProviderStanding
+from engine.model.tenants import Receipt
 from engine.reads.room import Room
 from engine.rules.tenants.inventory import Freshness, PullStage, where
-from engine.rules.tenants.model import Receipt
 from engine.store import Store
 
 _LIST = 200

@@ -18,7 +18,7 @@ from engine.situation.situation import Situation
 from engine.store import Store
 
 if TYPE_CHECKING:
-    from engine.rules.tenants.model import Request
+    from engine.model.tenants import Request
 
 MEMBERS_EVERY = timedelta(hours=6)
 _MEMBERS_CHECKED = "members-checked"

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from engine.model.model import Ring
 from engine.model.records.fleet import TenantSide
-from engine.rules.tenants.model import BoundRing, Receipt
+from engine.model.tenants import BoundRing, Receipt
 from engine.rules.tenants.showing import kind_words, pause_words
 from engine.rules.tenants.tenant import Tenant
 from engine.store import Store

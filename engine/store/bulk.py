@@ -19,7 +19,7 @@ from engine.store.readiness_sql import judge
 from engine.store.values import build_number, epoch, seconds
 
 if TYPE_CHECKING:
-    from engine.providers.simulated.sample import SampleDevice
+    from engine.model.sample import SampleDevice
 
 
 class BulkLoad:

@@ -7,13 +7,9 @@ import math
 import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from engine.model.model import Release
 from engine.store.values import build_number, seconds, time_of
-
-if TYPE_CHECKING:
-    from engine.store import Store
 
 _LEFT_BEHIND = frozenset(
     {
@@ -36,64 +32,66 @@ _LEFT_BEHIND = frozenset(
 _NOT_COPIED_SETTINGS = ("audit-head", "demo")
 
 
-def copy_for_forecast(source: Store, target: Store, now: datetime, per_ring: int) -> Mapping[int, float]:
-    """Fill an empty store with the state of another, as one consistent picture; the source is not changed.
+def copy_for_forecast(
+    source: sqlite3.Connection, target: sqlite3.Connection, now: datetime, per_ring: int
+) -> Mapping[int, float]:
+    """Fill an empty state with another, as one consistent picture, inside a transaction of the caller's on the target.
 
     Releases that are not published yet stay behind: a forecast must not know them. Rings of more than `per_ring`
     devices are thinned evenly. Devices in no ring stay behind: no release reaches them.
     Returns ring id → how many real devices one copied device stands for.
     """
-    read, write = source.connection, target.connection
-    read.execute("BEGIN")
+    source.execute("BEGIN")
     try:
-        with target.transaction():
-            write.execute("PRAGMA defer_foreign_keys = ON")
-            of_devices, whole = _tables(target)
-            write.execute("DELETE FROM setting")
-            for table in whole:
-                _copy(source, target, table, "1", ())
-            _copy(source, target, "release", "released_at <= ?", (seconds(now),))
-            marks = ", ".join("?" * len(_NOT_COPIED_SETTINGS))
-            write.execute(f"DELETE FROM setting WHERE name IN ({marks})", _NOT_COPIED_SETTINGS)
-            weights = {}
-            for ring_id, devices in read.execute("SELECT ring_id, count(*) FROM device GROUP BY 1").fetchall():
-                if ring_id is None:
-                    continue
-                step = math.ceil(devices / per_ring)
-                chosen = "SELECT id FROM device WHERE ring_id = ? AND id % ? = 0"
-                _copy(source, target, "device", f"id IN ({chosen})", (ring_id, step))
-                for table in of_devices:
-                    _copy(source, target, table, f"device_id IN ({chosen})", (ring_id, step))
-                copied = write.execute("SELECT count(*) FROM device WHERE ring_id = ?", (ring_id,)).fetchone()[0]
-                weights[ring_id] = devices / copied if copied else 1.0
-            # Devices of every system are simulated, so that they go on checking in while time passes.
-            write.execute(
-                "UPDATE device SET external_id = provider || '/' || external_id, provider = 'simulated' "
-                "WHERE provider <> 'simulated'"
-            )
+        target.execute("PRAGMA defer_foreign_keys = ON")
+        of_devices, whole = _tables(target)
+        target.execute("DELETE FROM setting")
+        for table in whole:
+            _copy(source, target, table, "1", ())
+        _copy(source, target, "release", "released_at <= ?", (seconds(now),))
+        marks = ", ".join("?" * len(_NOT_COPIED_SETTINGS))
+        target.execute(f"DELETE FROM setting WHERE name IN ({marks})", _NOT_COPIED_SETTINGS)
+        weights = {}
+        for ring_id, devices in source.execute("SELECT ring_id, count(*) FROM device GROUP BY 1").fetchall():
+            if ring_id is None:
+                continue
+            step = math.ceil(devices / per_ring)
+            chosen = "SELECT id FROM device WHERE ring_id = ? AND id % ? = 0"
+            _copy(source, target, "device", f"id IN ({chosen})", (ring_id, step))
+            for table in of_devices:
+                _copy(source, target, table, f"device_id IN ({chosen})", (ring_id, step))
+            copied = target.execute("SELECT count(*) FROM device WHERE ring_id = ?", (ring_id,)).fetchone()[0]
+            weights[ring_id] = devices / copied if copied else 1.0
+        # Devices of every system are simulated, so that they go on checking in while time passes.
+        target.execute(
+            "UPDATE device SET external_id = provider || '/' || external_id, provider = 'simulated' "
+            "WHERE provider <> 'simulated'"
+        )
     finally:
-        read.execute("ROLLBACK")
+        source.execute("ROLLBACK")
     return weights
 
 
-def _tables(store: Store) -> tuple[list[str], list[str]]:
+def _tables(connection: sqlite3.Connection) -> tuple[list[str], list[str]]:
     """Tables with a row a device, and those that are copied whole; a new table is copied without being named here."""
     of_devices: list[str] = []
     whole: list[str] = []
-    for row in store.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall():
+    for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall():
         name = row["name"]
         if name in _LEFT_BEHIND or name.startswith(("sqlite_", "_", "tenant_")):
             continue
-        columns = [each["name"] for each in store.connection.execute(f"PRAGMA table_info({name})")]
+        columns = [each["name"] for each in connection.execute(f"PRAGMA table_info({name})")]
         (of_devices if "device_id" in columns else whole).append(name)
     return of_devices, whole
 
 
-def _copy(source: Store, target: Store, table: str, where: str, params: tuple[object, ...]) -> None:
-    columns = [row["name"] for row in source.connection.execute(f"PRAGMA table_info({table})")]
+def _copy(
+    source: sqlite3.Connection, target: sqlite3.Connection, table: str, where: str, params: tuple[object, ...]
+) -> None:
+    columns = [row["name"] for row in source.execute(f"PRAGMA table_info({table})")]
     marks = ", ".join("?" * len(columns))
-    rows = source.connection.execute(f"SELECT {', '.join(columns)} FROM {table} WHERE {where}", params)
-    target.connection.executemany(
+    rows = source.execute(f"SELECT {', '.join(columns)} FROM {table} WHERE {where}", params)
+    target.executemany(
         f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({marks})", (tuple(row) for row in rows)
     )
 

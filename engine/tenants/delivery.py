@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from msgspec import Struct
 
 from engine.model.errors import EngineError
-from engine.rules.tenants.model import Receipt, RequestState
+from engine.model.tenants import Receipt, RequestState
 from engine.situation.audit import record
 from engine.store import Store
 

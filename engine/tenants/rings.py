@@ -12,10 +12,10 @@ from msgspec import Struct, field
 
 from engine.model.build import kb_text
 from engine.model.model import Ring
+from engine.model.tenants import BoundRing, PolicyKind, RingKind, TenantApproval, TenantPicture, TenantRing
 from engine.rules.rollout.gates import valid_approval
 from engine.rules.rollout.presets import preset
 from engine.rules.tenants.matching import matched
-from engine.rules.tenants.model import BoundRing, PolicyKind, RingKind, TenantApproval, TenantPicture, TenantRing
 from engine.rules.tenants.showing import differences, free_name, in_order, kind_words, new_ring, not_ours, shown
 from engine.rules.tenants.tenant import Tenant
 from engine.situation.audit import record

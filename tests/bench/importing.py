@@ -23,7 +23,7 @@ from tests.bench.table import Line, Section, at_most, duration
 from tests.bench.timing import compare
 
 if TYPE_CHECKING:
-    from engine.providers.simulated.sample import SampleDevice
+    from engine.model.sample import SampleDevice
 
 _MOST = 2.5
 _ROWS, _QUICK_ROWS = 100_000, 10_000

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from console.dialogs.plan import PlanDialog, needs_typing, plan_text
 from engine.model.errors import PlanOutdated, Refused
 from engine.model.intents import Approve, Intent, Plan, Refusal, Retry, Target
-from engine.rules.tenants.model import Request, Wish
+from engine.model.tenants import Request, Wish
 from tests.console.driver import LARGE, SMALL, Desk, desk
 from tests.console.fake_engine import FakeFleet
 

@@ -9,8 +9,9 @@ from functools import cache
 from engine.catalog import load_bundled, make_levels
 from engine.model.build import Platform
 from engine.model.model import Release, Verdict
+from engine.model.sample import SampleDevice
 from engine.providers.simulated.fleet import generate
-from engine.providers.simulated.sample import DEMO_SEED, DEMO_SIZE, DEMO_START, SampleDevice
+from engine.providers.simulated.sample import DEMO_SEED, DEMO_SIZE, DEMO_START
 from engine.rules.readiness import assess
 
 MAY_HOTPATCHES = {5089466, 5087423, 5087424}

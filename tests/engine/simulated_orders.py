@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from engine.model.build import Architecture, OsBuild, Platform
 from engine.model.model import DeviceFacts, FormFactor, InstallAction, InstallState, Release, ReleaseKind, VbsState
+from engine.model.sample import SampleDevice
 from engine.providers.base import InstallReport, Order
 from engine.providers.simulated import (
     NO_FAILURES,
@@ -24,7 +25,7 @@ from engine.providers.simulated import (
     script,
 )
 from engine.providers.simulated.company import ZONE_OF_CITY
-from engine.providers.simulated.sample import DEMO_START, SampleDevice
+from engine.providers.simulated.sample import DEMO_START
 
 S = InstallState
 RELEASED_AT = datetime(2026, 5, 12, 17, tzinfo=UTC)

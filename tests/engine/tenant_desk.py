@@ -14,11 +14,11 @@ from engine import Engine, open_engine
 from engine.model.clock import FixedClock
 from engine.model.intents import Actor, Approve, Intent, Plan, Scope, Stop, StopKind
 from engine.model.records.fleet import ProviderRow
+from engine.model.tenants import Receipt
 from engine.providers.base import Capabilities, CheckIn, InstallReport, Order
 from engine.providers.graph.client import GraphClient, Limits
 from engine.providers.graph.config import to_json
 from engine.providers.graph.rings import read_rings
-from engine.rules.tenants.model import Receipt
 from engine.store import Store
 from engine.tenants.pull import TenantIntake
 from engine.tenants.rings import TakenOver, take_over_rings

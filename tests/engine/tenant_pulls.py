@@ -16,8 +16,8 @@ from engine.engine import Engine
 from engine.model.clock import FixedClock
 from engine.model.intents import Actor, Role
 from engine.model.model import DeviceFacts
+from engine.model.tenants import PolicyKind, Reach, RingKind, TenantPicture, TenantPolicy, TenantRing
 from engine.rules.tenants.inventory import Pull, PullStage
-from engine.rules.tenants.model import PolicyKind, Reach, RingKind, TenantPicture, TenantPolicy, TenantRing
 from engine.tenants.pull import TenantIntake, lists
 from tests.tenant.fixtures import client_of
 from tests.tenant.fleet import NOW

@@ -11,9 +11,10 @@ import pytest
 
 from engine.model.build import OsBuild
 from engine.model.model import InstallAction, InstallState, PolicyState, ReleaseKind, VbsState
+from engine.model.sample import PastInstall, SampleDevice
 from engine.providers.simulated.company import TROUBLED_DRIVER, TROUBLED_MODEL
 from engine.providers.simulated.history import SHARED_CODE
-from engine.providers.simulated.sample import DEMO_SEED, DEMO_SIZE, DEMO_START, PastInstall, SampleDevice
+from engine.providers.simulated.sample import DEMO_SEED, DEMO_SIZE, DEMO_START
 from engine.rules.failures import FailedInstall, base_rates, group_failures
 from tests.engine.sample_fleets import MAY_HOTPATCHES, MAY_LCUS, fleet, release_of, releases, share
 

@@ -10,8 +10,8 @@ import pytest
 
 from engine.model.errors import PlanOutdated
 from engine.model.intents import Approve, AskAgain, Expedite, Resume, Scope, SetRing, Sync, Target
+from engine.model.tenants import RequestState
 from engine.providers.graph.client import Limits
-from engine.rules.tenants.model import RequestState
 from tests.engine.tenant_desk import APPROVE, BOARD, MAY, NAME, PAUSE, Desk, desk, sent
 from tests.tenant.quality_policies import HOTPATCH, MAY_ITEM
 from tests.tenant.server import Tenant

@@ -9,8 +9,8 @@ import pytest
 from engine.model.errors import Denied, ProviderError
 from engine.model.model import CheckId, PolicyState, VbsState
 from engine.model.records.fleet import DeviceQuery
+from engine.model.tenants import RingKind
 from engine.rules.tenants.inventory import Cursor
-from engine.rules.tenants.model import RingKind
 from tests.engine.tenant_pulls import NAME, Puller, facts, picture, policy, ring, tells
 from tests.tenant.fleet import entra_device_id, intune_id
 from tests.tenant.state import group_id

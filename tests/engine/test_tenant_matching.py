@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from engine.model.tenants import Reach, RingKind, TenantPicture
 from engine.rules.tenants.matching import matched, reaches, rings_of_policies, with_policies
-from engine.rules.tenants.model import Reach, RingKind, TenantPicture
 from tests.engine.test_tenant_wishes import NOW, TEST, policy, update_ring
 
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
+from engine.model.tenants import Reach, RingKind
 from engine.rules.tenants.inventory import EVERY_DEVICE, EVERY_USER, Assignment, ListedDevice, Member, assignments_of
-from engine.rules.tenants.model import Reach, RingKind
 from engine.store.schema import migrations
 from engine.store.tenants.inventory import TenantInventoryStore
 from engine.store.tenants.reach import ReachStore

@@ -29,7 +29,7 @@ from engine.model.intents import (
     Withdraw,
 )
 from engine.model.model import Gate
-from engine.rules.tenants.model import RequestState, Wish
+from engine.model.tenants import RequestState, Wish
 from tests.engine.tenant_desk import APPROVE, BOARD, MAY, PAIR, PAUSE, Desk, desk, sent
 from tests.tenant.quality_policies import HOTPATCH, MAY_ITEM, PLAIN, policies, status_of
 from tests.tenant.server import Tenant

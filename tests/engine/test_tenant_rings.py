@@ -8,9 +8,9 @@ import pytest
 
 from engine.model.errors import Unreachable
 from engine.model.intents import Approve
+from engine.model.tenants import PolicyKind, Reach, RingKind
 from engine.providers.graph.client import Limits
 from engine.providers.graph.rings import read_rings
-from engine.rules.tenants.model import PolicyKind, Reach, RingKind
 from tests.engine.tenant_desk import BOARD, MAY, MAY_LCU, NAME, PAUSE, Desk, desk
 from tests.tenant.fixtures import FakeTime, client_of
 from tests.tenant.fleet import NOW

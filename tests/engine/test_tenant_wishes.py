@@ -9,9 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from engine.rules.tenants.device_wishes import expedite, sync
-from engine.rules.tenants.matching import rings_of_policies, with_policies
-from engine.rules.tenants.model import (
+from engine.model.tenants import (
     CatalogItem,
     PolicyKind,
     Reach,
@@ -23,6 +21,8 @@ from engine.rules.tenants.model import (
     Wish,
     policy_key,
 )
+from engine.rules.tenants.device_wishes import expedite, sync
+from engine.rules.tenants.matching import rings_of_policies, with_policies
 from engine.rules.tenants.release_wishes import approve, suspend
 from engine.rules.tenants.ring_wishes import pause, resume, roll_back, set_days, switch_hotpatch
 from engine.rules.tenants.tenant import Tenant

@@ -18,7 +18,7 @@ from engine.rules.rollout.windows import window_text
 
 if TYPE_CHECKING:
     from engine.changes.changes import Outcome
-    from engine.rules.tenants.model import Receipt
+    from engine.model.tenants import Receipt
 
 _SAMPLE = 20
 """Names that stand beside a count."""

@@ -9,7 +9,7 @@ from engine.model.build import kb_text
 from engine.model.records.fleet import TenantSide
 
 if TYPE_CHECKING:
-    from engine.rules.tenants.model import Receipt, Request
+    from engine.model.tenants import Receipt, Request
 
 
 def request(each: Request) -> Document:

@@ -1,6 +1,7 @@
 """Row records of the rollout's reads: recoveries, deadlines, ring conflicts, health, forecasts. Facts only.
 
-Made by `store`, `reads.rollout` and `forecast`, taken by `console`; `records` holds those of everything else.
+Made by `store`, `reads.rollout` and `forecast`, taken by `console`; `fleet` and `reports` hold those of everything
+else.
 """
 
 from __future__ import annotations

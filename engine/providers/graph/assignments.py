@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from engine.model.tenants import Reach
 from engine.providers.graph.devices import plain_id
 from engine.providers.graph.odata import type_name
-from engine.rules.tenants.model import Reach
 
 UNTOLD = Reach(told=False)
 

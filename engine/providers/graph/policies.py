@@ -12,11 +12,11 @@ from urllib.parse import quote
 from msgspec.structs import replace
 
 from engine.model.errors import Denied, Gone, NotOffered
+from engine.model.tenants import ApprovalRule, CatalogItem, PolicyKind, TenantApproval, TenantPolicy
 from engine.providers.graph.answers import GraphError
 from engine.providers.graph.assignments import read_targets
 from engine.providers.graph.devices import moment, plain
 from engine.providers.graph.odata import literal, segment, truth
-from engine.rules.tenants.model import ApprovalRule, CatalogItem, PolicyKind, TenantApproval, TenantPolicy
 
 if TYPE_CHECKING:
     from engine.providers.graph.client import GraphClient

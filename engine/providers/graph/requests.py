@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from engine.model.errors import Denied, Gone, NotOffered, ProviderError, SignInNeeded, Throttled, Unreachable
+from engine.model.tenants import Request, Wish, policy_id_of
 from engine.providers.graph.answers import Answer, GraphError, plain
 from engine.providers.graph.devices import moment
 from engine.providers.graph.odata import segment
 from engine.providers.graph.policies import details_path
-from engine.rules.tenants.model import Request, Wish, policy_id_of
 
 if TYPE_CHECKING:
     from engine.providers.graph.client import GraphClient

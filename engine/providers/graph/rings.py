@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from engine.model.errors import Denied, Gone, NotOffered, ProviderError
+from engine.model.tenants import CatalogItem, RingKind, TenantApproval, TenantPicture, TenantPolicy, TenantRing
 from engine.providers.graph.assignments import read_targets
 from engine.providers.graph.devices import moment, plain
 from engine.providers.graph.odata import segment, truth, type_name
@@ -19,7 +20,6 @@ from engine.providers.graph.policies import read_approvals, read_policies
 from engine.providers.graph.update_catalog import read_entries, read_items
 from engine.providers.graph.update_policies import read_update_policies
 from engine.rules.tenants.matching import rings_of_policies, with_policies
-from engine.rules.tenants.model import CatalogItem, RingKind, TenantApproval, TenantPicture, TenantPolicy, TenantRing
 
 if TYPE_CHECKING:
     from engine.providers.graph.client import GraphClient

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from engine.model.tenants import CatalogItem, PolicyKind
 from engine.providers.graph.devices import moment, plain
 from engine.providers.graph.odata import truth, type_name
-from engine.rules.tenants.model import CatalogItem, PolicyKind
 
 if TYPE_CHECKING:
     from engine.providers.graph.client import GraphClient

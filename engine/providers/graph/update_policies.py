@@ -8,11 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from engine.providers.graph.assignments import read_groups
-from engine.providers.graph.devices import moment, plain
-from engine.providers.graph.odata import segment, truth, type_name
-from engine.rules.tenants.matching import agreed
-from engine.rules.tenants.model import (
+from engine.model.tenants import (
     ApprovalRule,
     PolicyKind,
     Reach,
@@ -22,6 +18,10 @@ from engine.rules.tenants.model import (
     TenantRing,
     policy_key,
 )
+from engine.providers.graph.assignments import read_groups
+from engine.providers.graph.devices import moment, plain
+from engine.providers.graph.odata import segment, truth, type_name
+from engine.rules.tenants.matching import agreed
 
 if TYPE_CHECKING:
     from engine.providers.graph.client import GraphClient

@@ -3,11 +3,11 @@
 Demos, forecasts and tests use it; nothing in it reaches a real device.
 """
 
+from engine.model.sample import PastInstall, SampleDevice
 from engine.providers.simulated.faults import NO_FAILURES, SCENARIOS, Faults, begins_at, faults_for
 from engine.providers.simulated.fleet import generate, load_bundled_fleet
 from engine.providers.simulated.presence import check_in_at, is_dark
 from engine.providers.simulated.provider import SimulatedProvider
-from engine.providers.simulated.sample import PastInstall, SampleDevice
 from engine.providers.simulated.script import script
 
 __all__ = [

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from engine.model.build import Architecture, Platform
 from engine.model.model import ChpeState, DeviceFacts, FormFactor, Management, PolicyState, Release
+from engine.model.sample import SampleDevice
 from engine.providers.simulated import company
 from engine.providers.simulated.anchors import ANCHORS, RESERVED_NAMES, ToldDevice
 from engine.providers.simulated.conditions import (
@@ -33,7 +34,7 @@ from engine.providers.simulated.draws import (
 from engine.providers.simulated.history import EARLY_CODES, LATE_CODES, SHARED_CODE, Story, past_of
 from engine.providers.simulated.people import person, short_alias
 from engine.providers.simulated.presence import is_dark
-from engine.providers.simulated.sample import DEMO_SEED, DEMO_SIZE, DEMO_START, SampleDevice
+from engine.providers.simulated.sample import DEMO_SEED, DEMO_SIZE, DEMO_START
 from engine.providers.simulated.sample_file import load_bundled_fleet
 from engine.providers.simulated.shelf import shelves
 

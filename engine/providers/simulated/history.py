@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from engine.model.build import OsBuild
 from engine.model.model import InstallAction, InstallState, Release, ReleaseKind
+from engine.model.sample import PastInstall
 from engine.providers.simulated.draws import between, pick
-from engine.providers.simulated.sample import PastInstall
 from engine.providers.simulated.shelf import Due, Shelf
 
 ENGINE = "engine"

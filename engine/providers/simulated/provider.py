@@ -12,11 +12,12 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from engine.model.model import DeviceFacts, InstallState
+from engine.model.sample import SampleDevice
 from engine.providers.base import Capabilities, CheckIn, HealthSignals, InstallReport, Order
 from engine.providers.simulated.faults import Faults
 from engine.providers.simulated.health import health
 from engine.providers.simulated.presence import check_in_at
-from engine.providers.simulated.sample import DEMO_SEED, SampleDevice
+from engine.providers.simulated.sample import DEMO_SEED
 from engine.providers.simulated.script import script
 
 _ORDER_OF_STATES = (

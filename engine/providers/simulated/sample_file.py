@@ -26,7 +26,7 @@ from engine.model.model import (
     Subscription,
     VbsState,
 )
-from engine.providers.simulated.sample import PastInstall, SampleDevice
+from engine.model.sample import PastInstall, SampleDevice
 
 FILE_NAME = "sample_fleet.jsonl"
 FORMAT = "hotpatch-console sample fleet"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from engine.model.build import kb_text
 from engine.model.intents import Refusal
-from engine.rules.tenants.model import PolicyKind, Request, TenantRing, Wish
+from engine.model.tenants import PolicyKind, Request, TenantRing, Wish
 from engine.rules.tenants.tenant import Tenant
 from engine.rules.tenants.wishes import BETA, V1, Asked, part, unknown_release
 

@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
-from engine.rules.tenants.model import PolicyKind, Reach, RingKind, TenantPicture
+from engine.model.tenants import PolicyKind, Reach, RingKind, TenantPicture
 
 PULL_EVERY = timedelta(hours=4)
 """As often as Microsoft renews its own report: "Hotpatch quality update report", 03/2025."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from engine.rules.tenants.model import PolicyKind, Reach, RingKind, TenantPicture, TenantPolicy, TenantRing
+from engine.model.tenants import PolicyKind, Reach, RingKind, TenantPicture, TenantPolicy, TenantRing
 
 Overlaps = frozenset[tuple[str, str]]
 """Pairs of groups that share devices, each pair both ways round."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.model.build import kb_text
 from engine.model.intents import Refusal
-from engine.rules.tenants.model import PolicyKind, Request, TenantPolicy, TenantRing, Wish
+from engine.model.tenants import PolicyKind, Request, TenantPolicy, TenantRing, Wish
 from engine.rules.tenants.tenant import Tenant
 from engine.rules.tenants.wishes import (
     BETA,

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from engine.model.intents import Refusal
-from engine.rules.tenants.model import Request, RingKind, TenantPolicy, TenantRing, Wish, policy_id_of
+from engine.model.tenants import Request, RingKind, TenantPolicy, TenantRing, Wish, policy_id_of
 from engine.rules.tenants.tenant import DEADLINE, DEFERRAL, GRACE, RING_DEFERRAL, Tenant
 from engine.rules.tenants.wishes import (
     BETA,

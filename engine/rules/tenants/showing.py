@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from engine.model.intents import SetRing
 from engine.model.model import Gate, Ring
-from engine.rules.tenants.model import RingKind, TenantRing
+from engine.model.tenants import RingKind, TenantRing
 from engine.rules.tenants.ring_wishes import keeps
 
 OWN_DEADLINE, OWN_GRACE = 5, 2

@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from engine.rules.tenants.matching import agreed
-from engine.rules.tenants.model import (
+from engine.model.tenants import (
     CatalogItem,
     PolicyKind,
     Request,
@@ -19,6 +18,7 @@ from engine.rules.tenants.model import (
     TenantRing,
     Wish,
 )
+from engine.rules.tenants.matching import agreed
 
 DEFERRAL, DEADLINE, GRACE = (
     "qualityUpdatesDeferralPeriodInDays",

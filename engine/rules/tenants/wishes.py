@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from engine.model.errors import BadInput
 from engine.model.intents import Refusal
-from engine.rules.tenants.model import Request, TenantPolicy, TenantRing, Wish
+from engine.model.tenants import Request, TenantPolicy, TenantRing, Wish
 from engine.rules.tenants.tenant import Tenant
 
 BETA, V1 = "beta", "v1.0"

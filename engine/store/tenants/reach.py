@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from engine.model.tenants import RingKind
 from engine.rules.tenants.inventory import EVERY_DEVICE, EVERY_USER, Assignment, Member, ToldFacts
-from engine.rules.tenants.model import RingKind
 from engine.store.tenants.inventory import TOLD_COLUMNS, TOLD_JOINS, told_of
 from engine.store.values import seconds
 

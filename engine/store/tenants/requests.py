@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from engine.rules.tenants.model import Receipt, Request, RequestState, Wish
+from engine.model.tenants import Receipt, Request, RequestState, Wish
 from engine.store.values import epoch, moment, seconds, time_of
 
 _FAMILIES: Mapping[Wish, tuple[Wish, ...]] = {

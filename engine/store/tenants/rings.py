@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from engine.rules.tenants.model import (
+from engine.model.tenants import (
     ApprovalRule,
     BoundRing,
     CatalogItem,

@@ -9,6 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from engine.model.errors import ProviderError
+from engine.model.tenants import TenantPicture
 from engine.providers.graph.answers import AnswerUnusable
 from engine.providers.graph.client import Page
 from engine.providers.graph.devices import device_pages, read_device
@@ -16,7 +17,6 @@ from engine.providers.graph.enrolment import enrolment_pages, read_asset
 from engine.providers.graph.members import member_pages, read_member
 from engine.providers.graph.rings import read_rings
 from engine.rules.tenants.inventory import Cursor, Pull, PullStage, assignments_of, why_not_whole
-from engine.rules.tenants.model import TenantPicture
 from engine.tenants.pull.reading import (
     NOT_FOR_US,
     PullWork,

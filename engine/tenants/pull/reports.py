@@ -15,12 +15,12 @@ from typing import IO
 from msgspec.structs import replace
 
 from engine.model.errors import Denied, NotOffered, ProviderError, SignInNeeded, Throttled, Unreachable
+from engine.model.tenants import PolicyKind
 from engine.providers.graph.alerts import ALERTS, ALERTS_AT_ONCE, EXPORTS, ExportedReport, read_alert, read_exported
 from engine.providers.graph.answers import GraphError
 from engine.providers.graph.exported import exported_rows
 from engine.providers.graph.reports import ExportJob, begin_export, fetch, find_export, look_at, of_policy, table
 from engine.rules.tenants.inventory import Cursor, Pull, PullStage, PullTally
-from engine.rules.tenants.model import PolicyKind
 from engine.rules.tenants.outcomes import RequestOutcome
 from engine.store import Store
 from engine.store.tenants.outcomes import Export, ExportState
