@@ -15,7 +15,7 @@ import click
 
 from console.cli import diagnostics, output
 from console.cli.session import ConsoleCall, Session, package_version, session_of, shared_options
-from engine.model.errors import BadInput
+from engine.model.errors import BadInput, nearest
 
 SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "See": {
@@ -122,8 +122,6 @@ class Hotpatch(click.Group):
 
 def unknown_command(wanted: str, known: Sequence[str]) -> str:
     """The message for a command that does not exist, with the nearest ones."""
-    from engine.model.errors import nearest
-
     near = nearest(wanted, known)
     hint = f" Did you mean {', '.join(near)}?" if near else ""
     return f"There is no command {wanted!r}.{hint}"

@@ -13,9 +13,14 @@ import click
 from console import text
 from console.cli import diagnostics, output
 from console.cli.diagnostics import ExitCode
+from console.cli.documents import findings as documents
 from console.cli.session import Command, Session, session_of
+from console.columns.findings import FINDINGS, verdict_severity, why_words
+from console.exception_list import EXCEPTED, check_exceptions, write_exceptions
 from console.text import Tone
+from engine.files.moments import DateOrder, read_moment
 from engine.model.errors import BadInput
+from engine.rules.findings import VERDICT_WORDS, FindingVerdict
 
 if TYPE_CHECKING:
     from console.columns import Column
@@ -61,15 +66,11 @@ def reconcile(
     A finding is a false positive where the device's hotpatches, its baseline or an installed standalone KB close the
     CVE, with KB, build, twin and date as proof. Ends with 3 when findings are true or lines could not be read.
     """
-    from engine.files.moments import DateOrder
-
     orders = {"day-first": DateOrder.DAY_FIRST, "month-first": DateOrder.MONTH_FIRST}
     paths = [path.expanduser() for path in scans]
     target = out.expanduser() if out is not None else None
     with session.engine() as engine:
         if target is not None:
-            from console.exception_list import check_exceptions
-
             check_exceptions(engine, target, force=force)
         order = orders.get(dates or "")
         with engine.reconcile(paths, scanned_at=_moment(scanned_at, order), dates=order) as run:
@@ -106,16 +107,12 @@ def _write_list(
     *,
     force: bool,
 ) -> None:
-    from console.exception_list import EXCEPTED, write_exceptions
-
     written = write_exceptions(
         engine, target, _told(run), wanted or EXCEPTED, counts=run.tally.verdicts, scans=run.names, force=force
     )
     diagnostics.progress_line("")
     if session.as_json:
-        from console.cli.documents.findings import reconciliation
-
-        output.document({**reconciliation(run.tally), "out": str(target), "written": written})
+        output.document({**documents.reconciliation(run.tally), "out": str(target), "written": written})
         return
     _tell(session, run.tally)
     output.line(f"Wrote {text.plural(written, 'finding')} to {target.name}; the audit has a record of it.")
@@ -123,8 +120,6 @@ def _write_list(
 
 def _show(session: Session, engine: Engine, run: Reconciliation, wanted: frozenset[FindingVerdict]) -> None:
     """The counts, then the findings that were asked for; those that are still open where none were."""
-    from engine.rules.findings import FindingVerdict
-
     verdicts, most = (wanted, _SHOWN_MOST) if wanted else (frozenset({FindingVerdict.TRUE}), _SHOWN_OPEN)
     shown: list[Reconciled] = []
     for finding in _told(run):
@@ -141,14 +136,10 @@ def _show(session: Session, engine: Engine, run: Reconciliation, wanted: frozens
 
 
 def _columns() -> tuple[Column[Reconciled], ...]:
-    from console.columns.findings import FINDINGS
-
     return FINDINGS
 
 
 def _verdicts(only: tuple[str, ...]) -> frozenset[FindingVerdict]:
-    from engine.rules.findings import FindingVerdict
-
     return frozenset(FindingVerdict) if "all" in only else frozenset(map(FindingVerdict, only))
 
 
@@ -158,8 +149,6 @@ def _moment(told: str, order: object) -> datetime | None:
     Raises:
         BadInput: it is none.
     """
-    from engine.files.moments import DateOrder, read_moment
-
     if not told.strip():
         return None
     try:
@@ -179,22 +168,17 @@ def _told(run: Reconciliation) -> Iterator[Reconciled]:
 
 def _stream(run: Reconciliation, findings: Iterable[Reconciled], wanted: frozenset[FindingVerdict]) -> None:
     """One JSON document, written as the findings come; what was counted stands at its end."""
-    from console.cli.documents.findings import finding, reconciliation
-
     before = '{\n"findings": [\n'
     for each in findings:
         if not wanted or each.judgement.verdict in wanted:
-            output.raw(before + json.dumps(finding(each), ensure_ascii=True))
+            output.raw(before + json.dumps(documents.finding(each), ensure_ascii=True))
             before = ",\n"
     output.raw('{\n"findings": [' if before.startswith("{") else "\n")
-    summary = json.dumps(reconciliation(run.tally), ensure_ascii=True, indent=2)
+    summary = json.dumps(documents.reconciliation(run.tally), ensure_ascii=True, indent=2)
     output.raw(f"],\n{summary.removeprefix('{').lstrip()}\n")
 
 
 def _tell(session: Session, tally: ScanTally) -> None:
-    from console.columns.findings import verdict_severity, why_words
-    from engine.rules.findings import VERDICT_WORDS, FindingVerdict
-
     for each in tally.files:
         at = text.moment_long(each.scanned_at)
         output.line(
@@ -219,7 +203,5 @@ def _tell_bad(tally: ScanTally) -> None:
 
 
 def _code(tally: ScanTally) -> ExitCode:
-    from engine.rules.findings import FindingVerdict
-
     needs_somebody = tally.verdicts[FindingVerdict.TRUE] or tally.bad_count
     return ExitCode.ATTENTION if needs_somebody else ExitCode.DONE

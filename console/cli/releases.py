@@ -14,6 +14,7 @@ from console.cli.lists import CALENDAR
 from console.cli.session import Command, Session, session_of
 from console.text import Tone
 from engine.catalog import coverage_of
+from engine.catalog.calendar import count_restarts
 from engine.model.build import Platform
 from engine.model.errors import BadInput
 
@@ -161,8 +162,6 @@ def calendar(session: Session, platform: str | None, year: int | None, as_ics: b
 
 
 def _year(platform: Platform, year: int, plans: tuple[MonthPlan, ...], next_baseline: str | None) -> dict[str, object]:
-    from engine.catalog.calendar import count_restarts
-
     return {
         "platform": platform,
         "year": year,
@@ -173,8 +172,6 @@ def _year(platform: Platform, year: int, plans: tuple[MonthPlan, ...], next_base
 
 
 def _restart_words(plans: tuple[MonthPlan, ...]) -> str:
-    from engine.catalog.calendar import count_restarts
-
     count = count_restarts(plans)
     return (
         f"Restarts on the hotpatch track: {count.so_far} so far, {count.expected} expected in the year; "

@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from engine.evidence.evidence import Evidence
 from engine.model.build import Platform
 from engine.model.records.fleet import Compliance, DeviceQuery, DeviceRow
 from engine.model.records.reports import Mark
 from engine.reads.devices import DeviceReads
 from engine.reads.room import Room, tell
+from engine.store.filter_sql import compile_text
 
 if TYPE_CHECKING:
     from engine.model.records.reports import ComplianceReport, CostReport, Period, ReleaseCompliance
@@ -32,8 +34,6 @@ class EvidenceReads(Room, frozen=True):
     def compliance(self) -> tuple[Compliance, ...]:
         """Protection against the newest month: all platforms together, then each; the marks by the same evidence as
         `compliance_report`."""
-        from engine.evidence.evidence import Evidence
-
         counts = DeviceReads(self.store, self.clock).counts()
         rows = []
         for release in Evidence(self.store, self.clock.now()).present():
@@ -70,14 +70,10 @@ class EvidenceReads(Room, frozen=True):
         Raises:
             BadInput: the filter cannot be read.
         """
-        from engine.evidence.evidence import Evidence
-
         return Evidence(self.store, self.clock.now()).compliance_report(period, filter, progress)
 
     def compliance_trend(self, months: int = TREND_MONTHS) -> tuple[ReleaseCompliance, ...]:
         """The last months' releases without sites, newest first; months that have closed cost nothing."""
-        from engine.evidence.evidence import Evidence
-
         return Evidence(self.store, self.clock.now()).trend(months)
 
     def cost_report(
@@ -104,7 +100,6 @@ class EvidenceReads(Room, frozen=True):
             BadInput: the filter cannot be read.
         """
         from engine.rules.readiness import summary
-        from engine.store.filter_sql import compile_text
         from engine.store.summaries import reason_sets, verdict_cells, verdicts_by_site
 
         now, connection = self.clock.now(), self.store.connection

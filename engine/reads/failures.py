@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from engine.model.records.fleet import FailureRow
 from engine.reads.room import Room
+from engine.situation.failures import Failures
+from engine.store.filter_sql import compile_text
 
 if TYPE_CHECKING:
     from engine.rules.failures import (
@@ -29,8 +31,6 @@ class FailureReads(Room, frozen=True):
         Raises:
             BadInput: the filter cannot be read.
         """
-        from engine.store.filter_sql import compile_text
-
         condition = compile_text(filter, self.clock.now())
         return self.store.installs.failures(condition.where, tuple(condition.params))
 
@@ -88,7 +88,4 @@ class FailureReads(Room, frozen=True):
         return self.store.problems.in_force()
 
     def _failures(self) -> Failures:
-        # Loaded on use: error knowledge and triage are no part of starting up.
-        from engine.situation.failures import Failures
-
         return Failures(self.store, self.clock.now())

@@ -6,8 +6,9 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from engine.store.audit import AuditStore, StandingStore
 from engine.store.connection import open_state, snapshot, transaction, unusable
@@ -42,8 +43,43 @@ if TYPE_CHECKING:
     from engine.store.traits import TraitStore
 
 
+T = TypeVar("T")
+
+
+class Later(Generic[T]):
+    """A part of the store that most commands never ask: loaded when it is first asked, and kept."""
+
+    def __init__(self, place: str) -> None:
+        """``tenants.rings:TenantRingStore``: the module within `store`, and the class in it."""
+        self._place = place
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, store: Store, owner: type) -> T:
+        module, _, name = self._place.partition(":")
+        made: T = getattr(import_module(f"{__name__}.{module}"), name)(store.connection)
+        store.__dict__[self._name] = made  # found before this descriptor from now on
+        return made
+
+
 class Store:
     """All that the state file keeps, through one connection of one thread."""
+
+    providers: Later[ProviderStore] = Later("providers:ProviderStore")
+    tenant_rings: Later[TenantRingStore] = Later("tenants.rings:TenantRingStore")
+    tenant_requests: Later[TenantRequestStore] = Later("tenants.requests:TenantRequestStore")
+    tenant_inventory: Later[TenantInventoryStore] = Later("tenants.inventory:TenantInventoryStore")
+    tenant_reach: Later[ReachStore] = Later("tenants.reach:ReachStore")
+    tenant_outcomes: Later[OutcomeStore] = Later("tenants.outcomes:OutcomeStore")
+    tenant_status: Later[TenantStatusStore] = Later("tenants.status:TenantStatusStore")
+    traits: Later[TraitStore] = Later("traits:TraitStore")
+    history: Later[HistoryStore] = Later("history:HistoryStore")
+    cases: Later[CaseStore] = Later("cases:CaseStore")
+    exclusions: Later[ExclusionStore] = Later("exclusions:ExclusionStore")
+    escalations: Later[EscalationStore] = Later("escalations:EscalationStore")
+    evidence: Later[EvidenceStore] = Later("evidence:EvidenceStore")
+    problems: Later[ProblemStore] = Later("problems:ProblemStore")
 
     def __init__(self, path: Path, *, read_only: bool = False, create: bool = True) -> None:
         """Open the file.
@@ -70,97 +106,11 @@ class Store:
         self.audit = AuditStore(self.connection)
         self.standing = StandingStore(self.connection)
 
-    # What is known and done about failures is loaded on use: most commands never ask. The same holds for providers.
-
-    @cached_property
-    def providers(self) -> ProviderStore:
-        from engine.store.providers import ProviderStore
-
-        return ProviderStore(self.connection)
-
-    @cached_property
-    def tenant_rings(self) -> TenantRingStore:
-        from engine.store.tenants.rings import TenantRingStore
-
-        return TenantRingStore(self.connection)
-
-    @cached_property
-    def tenant_requests(self) -> TenantRequestStore:
-        from engine.store.tenants.requests import TenantRequestStore
-
-        return TenantRequestStore(self.connection)
-
-    @cached_property
-    def tenant_inventory(self) -> TenantInventoryStore:
-        from engine.store.tenants.inventory import TenantInventoryStore
-
-        return TenantInventoryStore(self.connection)
-
     @cached_property
     def tenant_pulls(self) -> PullStore:
         from engine.store.tenants.pull import PullStore
 
         return PullStore(self.connection, self.lease)
-
-    @cached_property
-    def tenant_reach(self) -> ReachStore:
-        from engine.store.tenants.reach import ReachStore
-
-        return ReachStore(self.connection)
-
-    @cached_property
-    def tenant_outcomes(self) -> OutcomeStore:
-        from engine.store.tenants.outcomes import OutcomeStore
-
-        return OutcomeStore(self.connection)
-
-    @cached_property
-    def tenant_status(self) -> TenantStatusStore:
-        from engine.store.tenants.status import TenantStatusStore
-
-        return TenantStatusStore(self.connection)
-
-    @cached_property
-    def traits(self) -> TraitStore:
-        from engine.store.traits import TraitStore
-
-        return TraitStore(self.connection)
-
-    @cached_property
-    def history(self) -> HistoryStore:
-        from engine.store.history import HistoryStore
-
-        return HistoryStore(self.connection)
-
-    @cached_property
-    def cases(self) -> CaseStore:
-        from engine.store.cases import CaseStore
-
-        return CaseStore(self.connection)
-
-    @cached_property
-    def exclusions(self) -> ExclusionStore:
-        from engine.store.exclusions import ExclusionStore
-
-        return ExclusionStore(self.connection)
-
-    @cached_property
-    def escalations(self) -> EscalationStore:
-        from engine.store.escalations import EscalationStore
-
-        return EscalationStore(self.connection)
-
-    @cached_property
-    def evidence(self) -> EvidenceStore:
-        from engine.store.evidence import EvidenceStore
-
-        return EvidenceStore(self.connection)
-
-    @cached_property
-    def problems(self) -> ProblemStore:
-        from engine.store.problems import ProblemStore
-
-        return ProblemStore(self.connection)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
