@@ -1,22 +1,69 @@
-"""Drives open recoveries: every device that runs the bad release is ordered back, and then protected again.
+"""Recoveries: begun by a person, then driven: every device that runs the bad release is ordered back, and protected.
 
-The runner calls it each turn, so that no device is lost: one that finishes installing late, comes back from leave,
-or whose order was cancelled by a halt is taken up then. A failure waits for a person and is never retried by itself.
+The runner calls `Recovering` each turn, so that no device is lost: one that finishes installing late, comes back from
+leave, or whose order was cancelled by a halt is taken up then. A failure waits for a person and is never retried by
+itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
-from engine.model.build import Platform, kb_text
-from engine.model.intents import After
+from engine.changes.before_after import Standing, of_stops
+from engine.changes.desk import Desk, lcu_of_month
+from engine.model.build import kb_text
+from engine.model.intents import After, Plan, Recover, RecoveryIntent, StopKind
 from engine.model.model import InstallAction, Release
+from engine.rules.plans.recover import RecoveryFacts, plan_recover
+from engine.rules.rollout.windows import window_text
 from engine.situation.audit import record
 from engine.situation.situation import Situation
 from engine.store import Store
 from engine.store.installs import NewInstall
 from engine.store.recovery import RecoveryRow
+
+
+def plan(intent: RecoveryIntent, desk: Desk) -> Plan:
+    plan = _recover(intent, desk)
+    return desk.tenants.recover(plan, intent) if desk.tenants else plan
+
+
+def write(_plan: Plan, intent: RecoveryIntent, desk: Desk) -> int:
+    store, now = desk.store, desk.now
+    if not any(kb == intent.kb and ring is None for kb, ring, _ in desk.situation.stops):
+        store.rollout.add_stop(StopKind.HALT, intent.kb, None, f"recovery: {intent.reason}", desk.by, now)
+    desk.cancel_waiting(intent.kb, None)
+    number = store.recovery.add(intent.kb, intent.then, intent.target, intent.reason, desk.by, now)
+    recovery = next(each for each in store.recovery.all(intent.kb) if each.id == number)
+    return Recovering(store).order(recovery, Situation(store, now))
+
+
+def standing(_plan: Plan, intent: RecoveryIntent, store: Store) -> Standing:
+    recoveries = [f"{each.id}: {kb_text(each.kb)}" for each in store.recovery.all(intent.kb, open_only=True)]
+    return {"recoveries": recoveries, **of_stops(store)}
+
+
+def _recover(intent: Recover, desk: Desk) -> Plan:
+    """Which devices a recovery would lead back."""
+    store, situation = desk.store, desk.situation
+    ways = desk.ways_back(intent.kb)
+    running = {each for way in ways.values() for each in store.recovery.running(way.release)}
+    installing = set(store.recovery.installing(intent.kb))
+    if not intent.target.is_empty:
+        wanted = set(situation.target_ids(intent.target))
+        running &= wanted
+        installing &= wanted
+    facts = RecoveryFacts(
+        ways=ways,
+        having=tuple(store.rollout.candidates(sorted(running))),
+        installing=len(installing - running),
+        waiting=store.installs.waiting(intent.kb, None),
+        windows={ring.name: window_text(ring.window) for ring in situation.rings if ring.window is not None},
+        is_open=bool(store.recovery.all(intent.kb, open_only=True)),
+        is_stopped=any(kb in (None, intent.kb) and ring is None for kb, ring, _ in situation.stops),
+    )
+    return plan_recover(intent, facts, desk.number)
 
 
 class Recovering:
@@ -51,7 +98,7 @@ class Recovering:
             self._store.rollout.hold_until_baseline(
                 joined, f"recovered from {release.name}: {recovery.reason}", recovery.begun_by, situation.now
             )
-            lcu = _lcu(situation.releases, release) if recovery.then is After.LCU else None
+            lcu = lcu_of_month(situation.releases, release) if recovery.then is After.LCU else None
             queued += self._queue(recovery, release, InstallAction.UNINSTALL, leaving, situation.now, lcu)
             if lcu is not None:
                 waiting = self._store.recovery.to_protect(recovery.id, release, lcu)
@@ -62,7 +109,7 @@ class Recovering:
         for release in situation.known(recovery.kb):
             if self._leaving(recovery, release, situation):
                 return True
-            lcu = _lcu(situation.releases, release) if recovery.then is After.LCU else None
+            lcu = lcu_of_month(situation.releases, release) if recovery.then is After.LCU else None
             if lcu is not None and self._store.recovery.to_protect(recovery.id, release, lcu):
                 return True
         return False
@@ -131,11 +178,3 @@ class Recovering:
 def _newer_baseline(situation: Situation, release: Release) -> bool:
     baseline = situation.levels(release.platform).baseline
     return baseline is not None and baseline.released_at > release.released_at
-
-
-def _lcu(releases: Sequence[Release], release: Release) -> Release | None:
-    """The LCU of the release's month, which protects a device again."""
-    by_platform: Mapping[Platform, Release] = {
-        each.platform: each for each in releases if each.month == release.month and each.kind == "lcu"
-    }
-    return by_platform.get(release.platform)

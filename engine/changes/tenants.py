@@ -1,323 +1,189 @@
-"""What a decision means for tenants: the requests that a plan brings with it, and what it cannot reach there.
-
-`planning` adds it to each plan, and the rollout asks it for its own decisions. It reads only; nothing is sent here.
-"""
+"""What only a tenant can do: ask devices to check in, expedite a release, send a refused request again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+import shlex
+from collections.abc import Iterable
+from typing import assert_never
 
-from msgspec.structs import replace
-
-from engine.model.intents import (
-    Approve,
-    Countersign,
-    Exclude,
-    HoldForProblem,
-    Intent,
-    MarkKnownProblem,
-    Plan,
-    Recover,
-    Refusal,
-    Resume,
-    Scope,
-    SetHold,
-    SetRing,
-    Stop,
-    Target,
-    Uninstall,
-    Withdraw,
-)
-from engine.model.model import Approval, Ring
-from engine.model.tenants import Request
-from engine.rules.plans.candidates import led_words, plural
-from engine.rules.plans.rings import changed_ring, plan_set_ring
-from engine.rules.rollout.gates import is_stopped, valid_approval
-from engine.rules.tenants.release_wishes import approve, suspend
-from engine.rules.tenants.ring_wishes import pause, resume, roll_back, set_days, switch_hotpatch
-from engine.rules.tenants.showing import foreign_rules, own_part
-from engine.rules.tenants.tenant import Tenant
-from engine.rules.tenants.wishes import Asked, quoted, together
-from engine.situation.situation import Situation
-from engine.situation.tenants import Tenancies
+from engine.changes.before_after import Standing
+from engine.changes.desk import Desk
+from engine.changes.tenant_wishes import is_rings_only, writable
+from engine.model.build import kb_text
+from engine.model.errors import NotFound
+from engine.model.intents import AskAgain, Expedite, Plan, Refusal, Sync, TenantIntent
+from engine.model.tenants import RequestState
+from engine.rules.plans.apply import target_words
+from engine.rules.plans.candidates import SAMPLE, Candidate, Obstacle, nothing_left, plural, sort_out
+from engine.rules.tenants.device_wishes import expedite, sync
+from engine.rules.tenants.wishes import Asked, together
 from engine.store import Store
-from engine.store.rollout import StopRow
 
-_HOLDS = (SetHold, MarkKnownProblem, HoldForProblem, Exclude)
-_AT_NEXT_SCAN = "Its devices act on it at their next scan, hours to days later."
-
-
-class TenantPlanner:
-    """Adds to plans what they mean for tenants."""
-
-    def __init__(self, store: Store, tenancies: Tenancies, situation: Situation) -> None:
-        self._store = store
-        self._tenancies = tenancies
-        self._situation = situation
-
-    def extended(self, plan: Plan, *, second_person: bool, lifted: Sequence[StopRow] = ()) -> Plan:
-        """The plan with its requests. `second_person`: approvals wait for a signature; `lifted`: what a resume ends."""
-        intent = plan.intent
-        match intent:
-            case Approve():
-                return self._approve(plan, intent, second_person=second_person)
-            case Countersign():
-                return self._countersign(plan, intent)
-            case Withdraw():
-                return self._withdraw(plan, intent)
-            case Stop():
-                return _with(plan, self.stopping(intent.scope))
-            case Resume():
-                return self._resume(plan, intent, lifted)
-            case SetRing():
-                return self._set_ring(plan, intent)
-            case Uninstall():
-                return self._uninstall(plan, intent)
-            case Recover():
-                return self._recover(plan, intent)
-        return self._mind_holds(plan, intent)
-
-    # --- releases -----------------------------------------------------------------------------------
-
-    def approving(self, kb: int, rings: Iterable[Ring]) -> Asked:
-        """What approving a release for rings asks of tenants."""
-        covered = self._covered(kb, lambda approval: approval is not None)
-        return self._each(rings, lambda tenant, keys: approve(tenant, kb, keys, covered))
-
-    def suspending(self, kb: int, rings: Iterable[Ring], without: int | None = None) -> Asked:
-        """What stopping a release in rings asks of tenants; `without`: an approval that is being withdrawn."""
-        covered = self._covered(kb, lambda approval: approval is None, without)
-        return self._each(rings, lambda tenant, keys: suspend(tenant, kb, keys, covered))
-
-    def _approve(self, plan: Plan, intent: Approve, *, second_person: bool) -> Plan:
-        rings = [self._situation.ring(name) for name in intent.rings] or list(self._situation.rings)
-        if plan.refusal is not None or not self._tenancies.of(rings):
-            return _with(plan, Asked(left_out=self._gone(rings)))
-        providers = ", ".join(self._tenancies.of(rings))
-        for given, what in ((intent.not_before, "a later beginning"), (intent.expires_at, "an end")):
-            if given is not None:
-                why = f"{providers} does not know {what} of an approval."
-                return replace(plan, refusal=Refusal("It is not approved.", why, "Decide when it is time, without it."))
-        asked = self.approving(intent.kb, rings)
-        if second_person and asked.refusal is None:
-            later = "Requests to the tenant are sent when the second person has signed."
-            return replace(_with(plan, replace(asked, requests=(), steps=())), steps=(*plan.steps, later))
-        return _with(plan, replace(asked, left_out=(*asked.left_out, *self._gone(rings))))
-
-    def _countersign(self, plan: Plan, intent: Countersign) -> Plan:
-        approval = self._approval(intent.approval_id)
-        if plan.refusal is not None or approval is None:
-            return plan
-        return _with(plan, self.approving(approval.kb, self._rings(approval.rings)))
-
-    def _withdraw(self, plan: Plan, intent: Withdraw) -> Plan:
-        approval = self._approval(intent.approval_id)
-        if plan.refusal is not None or approval is None or not approval.is_signed:
-            return plan
-        return _with(plan, self.suspending(approval.kb, self._rings(approval.rings), without=approval.id))
-
-    def _recover(self, plan: Plan, intent: Recover) -> Plan:
-        asked = self.suspending(intent.kb, self._situation.rings)
-        provider = next(iter(self._tenancies.of(self._situation.rings)), "")
-        if not provider:
-            return plan
-        why = f"Devices of {provider} are not led back one by one: a tenant removes an update from whole rings only."
-        instead = f"hotpatch uninstall KB{intent.kb} --ring NAME"
-        return _with(plan, replace(asked, warnings=(*asked.warnings, f"{why} For a ring: {instead}")))
-
-    # --- stops --------------------------------------------------------------------------------------
-
-    def stopping(self, scope: Scope) -> Asked:
-        """What a pause or halt of this scope asks of tenants."""
-        rings = self._in_scope(scope)
-        if scope.kb is not None:
-            return self.suspending(scope.kb, rings)
-        now = self._situation.now
-        return self._each(rings, lambda tenant, keys: pause(tenant, keys, now))
-
-    def _resume(self, plan: Plan, intent: Resume, lifted: Sequence[StopRow]) -> Plan:
-        parts = []
-        ended = {each.id for each in lifted}
-        staying = [
-            (each.scope.kb, each.scope.ring, each.reason)
-            for each in self._store.rollout.stops()
-            if each.id not in ended
-        ]
-        for kb in dict.fromkeys(each.scope.kb for each in lifted if each.scope.kb is not None):
-            scopes = [each.scope for each in lifted if each.scope.kb == kb]
-            rings = [
-                ring
-                for ring in dict.fromkeys(ring for scope in scopes for ring in self._in_scope(scope))
-                if self._valid(kb, ring) is not None
-                and not is_stopped([each for each in staying if each[0] is not None], kb, ring.name)
-            ]
-            parts.append(self.approving(kb, rings))
-        if intent.scope.kb is None:
-            going = [ring for ring in self._in_scope(intent.scope) if not _is_paused(staying, ring)]
-            parts.append(self._each(going, resume))
-        asked = together(parts)
-        if plan.refusal is not None and asked.requests and not lifted:
-            plan = replace(plan, refusal=None)
-        return _with(plan, asked)
-
-    # --- rings --------------------------------------------------------------------------------------
-
-    def _set_ring(self, plan: Plan, intent: SetRing) -> Plan:
-        ring = self._situation.ring(intent.name)
-        bound = self._tenancies.by_ring.get(ring.id)
-        what = f"Ring {ring.name} is not changed."
-        if bound is None:
-            if intent.hotpatch is None:
-                return plan
-            why = "It is no ring of a tenant: its devices take hotpatches when they are ready."
-            return replace(plan, refusal=Refusal(what, why, "To keep one back: hotpatch hold, or hotpatch exclude"))
-        if bound.gone_at is not None:
-            instead = f"Read the tenant again: hotpatch import --from {quoted(bound.provider)}"
-            return replace(plan, refusal=Refusal(what, f"{bound.provider} does not have it any more.", instead))
-        if foreign := foreign_rules(intent):
-            why = f"{bound.provider} carries its rollout and knows no {' or '.join(foreign)}."
-            instead = "Change deferral, deadline, grace, gate or hotpatches, or move its groups in the tenant."
-            return replace(plan, refusal=Refusal(what, why, instead))
-        tenant, key = self._tenancies.tenant(bound.provider), bound.ring.key
-        parts = [
-            set_days(tenant, key, deferral=intent.deferral_days, deadline=intent.deadline_days, grace=intent.grace_days)
-        ]
-        if intent.hotpatch is not None:
-            parts.append(switch_hotpatch(tenant, key, on=intent.hotpatch, widen=intent.widen))
-        asked = writable(tenant, together(parts))
-        ours = own_part(intent, bound.ring)
-        devices = len(self._store.devices.ids_in_rings([ring.id]))
-        own = plan_set_ring(ours, ring, devices, plan.change_number)
-        if (asked.requests or asked.refusal is not None) and changed_ring(ours, ring) == ring:
-            own = replace(own, steps=(), refusal=None)
-        return _with(replace(own, intent=intent, command=plan.command), asked)
-
-    def _uninstall(self, plan: Plan, intent: Uninstall) -> Plan:
-        if not is_rings_only(intent.target):
-            return plan
-        rings = [self._situation.ring(name) for name in intent.target.rings]
-        theirs = self._tenancies.of(rings)
-        if not theirs:
-            return plan
-        asked = self._each(rings, roll_back)
-        reached = {(each.provider, each.ring_key) for each in asked.requests}
-        devices = sum(
-            self._store.tenant_rings.steered_in(
-                [each.ring_id for each in self._tenancies.bound if (provider, each.ring.key) in reached], provider
-            )
-            for provider in theirs
-        )
-        led = {led_words(each) for each in theirs}
-        plan = replace(
-            plan,
-            title=f"{plan.title}, and roll back {plural(len(asked.requests), 'ring')} of a tenant"
-            if plan.devices
-            else f"Roll back ring {', '.join(each.name for each in rings)}",
-            steps=plan.steps if plan.devices else (),
-            devices=plan.devices + devices,
-            restarts=plan.restarts + devices,
-            left_out=tuple(each for each in plan.left_out if each.why not in led) if asked.requests else plan.left_out,
-            refusal=None if asked.requests and not plan.devices else plan.refusal,
-        )
-        again = f"They are offered it again unless it is stopped too: hotpatch halt --release KB{intent.kb}"
-        return _with(plan, replace(asked, warnings=(*asked.warnings, again)) if asked.requests else asked)
-
-    def _mind_holds(self, plan: Plan, intent: Intent) -> Plan:
-        """Holds and exclusions are ours alone: a tenant does not know them."""
-        holds = isinstance(intent, _HOLDS) and (not isinstance(intent, MarkKnownProblem) or intent.hold)
-        if not holds or not self._tenancies.providers:
-            return plan
-        words = (
-            f"{', '.join(self._tenancies.providers)} does not know holds: devices there are offered what their "
-            "policies say. To keep a release from them: hotpatch halt --release KB"
-        )
-        return replace(plan, warnings=(*plan.warnings, words))
-
-    # --- parts --------------------------------------------------------------------------------------
-
-    def _each(self, rings: Iterable[Ring], wish: Callable[[Tenant, Sequence[str]], Asked]) -> Asked:
-        """The wish in each tenant that has some of these rings; refused where one must not be written to."""
-        parts = []
-        for provider, keys in self._tenancies.of(rings).items():
-            tenant = self._tenancies.tenant(provider)
-            parts.append(writable(tenant, wish(tenant, keys)))
-        return together(parts)
-
-    def _covered(
-        self, kb: int, wanted: Callable[[Approval | None], bool], without: int | None = None
-    ) -> frozenset[str]:
-        """Keys of the tenants' rings whose approval for a release is as wanted."""
-        rings = {each.id: each for each in self._situation.rings}
-        return frozenset(
-            each.ring.key for each in self._tenancies.bound if wanted(self._valid(kb, rings[each.ring_id], without))
-        )
-
-    def _valid(self, kb: int, ring: Ring, without: int | None = None) -> Approval | None:
-        approvals = [each for each in self._situation.approvals if each.id != without]
-        return valid_approval(approvals, kb, ring.name, self._situation.now)
-
-    def _approval(self, approval_id: int) -> Approval | None:
-        return next((each for each in self._situation.approvals if each.id == approval_id), None)
-
-    def _rings(self, names: Iterable[str]) -> list[Ring]:
-        """Rings by name; one that is not here any more is passed over."""
-        wanted = {each.casefold() for each in names}
-        return [each for each in self._situation.rings if each.name.casefold() in wanted]
-
-    def _in_scope(self, scope: Scope) -> list[Ring]:
-        return [self._situation.ring(scope.ring)] if scope.ring else list(self._situation.rings)
-
-    def _gone(self, rings: Iterable[Ring]) -> tuple[Refusal, ...]:
-        """Rings that their tenant does not have any more."""
-        found = []
-        for ring in rings:
-            bound = self._tenancies.by_ring.get(ring.id)
-            if bound is not None and bound.gone_at is not None:
-                why = f"{bound.provider} does not have it any more."
-                found.append(Refusal(f"Ring {ring.name}", why, "Its devices follow what the tenant has now."))
-        return tuple(found)
+MOST_SYNCS = 500
+"""Devices that are asked at once: Intune takes 100 changes in 20 seconds. Microsoft Graph, "Throttling limits"."""
+_NO_TENANT = "It is no device of a tenant."
 
 
-def writable(tenant: Tenant, asked: Asked) -> Asked:
-    """The wish, or the refusal of it where nothing may be changed in the tenant."""
-    if tenant.writes or not asked.requests:
-        return asked
-    provider = tenant.provider
-    refusal = Refusal(
-        f"Nothing is sent to {provider}.",
-        "It is open for reading only.",
-        f"Switch writing on: hotpatch provider writes {quoted(provider)} on",
-    )
-    return replace(asked, refusal=refusal)
+def plan(intent: TenantIntent, desk: Desk) -> Plan:
+    match intent:
+        case Sync():
+            return _sync(intent, desk)
+        case Expedite():
+            return _expedite(intent, desk)
+        case AskAgain():
+            return _ask_again(intent, desk)
+        case _:
+            assert_never(intent)
 
 
-def is_rings_only(target: Target) -> bool:
-    """Whether a target is whole rings, as a tenant can be asked for."""
-    return bool(target.rings) and not (target.names or target.ids or target.filter.strip())
+def write(_plan: Plan, _intent: TenantIntent, _desk: Desk) -> int:
+    """Nothing here: the requests of the plan go into the outbox as those of every change do."""
+    return 0
 
 
-def _with(plan: Plan, asked: Asked) -> Plan:
-    """The plan with what it asks of tenants; one that is refused asks nothing."""
-    refusal = plan.refusal or asked.refusal
-    told = (*asked.steps, _AT_NEXT_SCAN) if asked.requests else asked.steps
-    return replace(
-        plan,
-        steps=(*plan.steps, *told),
-        left_out=(*plan.left_out, *asked.left_out),
-        warnings=(*plan.warnings, *asked.warnings),
+def standing(_plan: Plan, _intent: TenantIntent, _store: Store) -> Standing:
+    """Nothing of ours changes by it."""
+    return {}
+
+
+def _sync(intent: Sync, desk: Desk) -> Plan:
+    candidates = desk.store.rollout.candidates(desk.situation.target_ids(intent.target))
+    where = "Other devices check in by themselves."
+    found = sort_out(candidates, lambda each: None if each.tenant else Obstacle(_NO_TENANT, where))
+    devices = plural(len(found.ids), "device")
+    refusal = nothing_left("No device is asked to check in.", found)
+    asked = Asked()
+    if len(found.ids) > MOST_SYNCS:
+        why = f"{devices} are more than {MOST_SYNCS:,}: the service takes 100 such requests in 20 seconds."
+        refusal = Refusal("No device is asked to check in.", why, "Name fewer; all check in a few times a day.")
+    elif refusal is None:
+        asked = _syncs(found.ids, desk)
+        refusal = asked.refusal
+        if refusal is None and not asked.requests:
+            why = "All of them have been asked already."
+            refusal = Refusal("No device is asked to check in.", why, "See: hotpatch requests")
+    return Plan(
+        intent=intent,
+        title=f"Ask {devices} to check in",
+        steps=(
+            "A device that is on and connected then looks for changed policies, mostly within minutes.",
+            "Nothing is installed by it: the device's next scan for updates decides.",
+            *asked.steps,
+        ),
+        devices=len(found.ids),
+        restarts=0,
+        sample=tuple(found.sample),
+        left_out=found.refusals,
         refusal=refusal,
-        requests=() if refusal is not None else (*plan.requests, *asked.requests),
+        command=_command(["sync", *target_words(intent.target)], intent.reason),
+        change_number=desk.number,
+        device_ids=tuple(found.ids),
+        requests=() if refusal is not None else asked.requests,
     )
 
 
-def _is_paused(staying: Iterable[tuple[int | None, str | None, str]], ring: Ring) -> bool:
-    """Whether a pause of all releases goes on in the ring."""
-    return any(kb is None and name in (None, ring.name) for kb, name, _ in staying)
+def _syncs(device_ids: Iterable[int], desk: Desk) -> Asked:
+    by_provider: dict[str, list[tuple[int, str, str]]] = {}
+    for device_id, name, provider, external_id in desk.store.tenant_rings.addresses(device_ids):
+        by_provider.setdefault(provider, []).append((device_id, name, external_id))
+    tenants = {provider: desk.tenancies.tenant(provider) for provider in by_provider}
+    return together(writable(tenants[each], sync(tenants[each], devices)) for each, devices in by_provider.items())
 
 
-def add_requests(
-    store: Store, tenancies: Tenancies, requests: Sequence[Request], by: str, now: datetime
-) -> tuple[int, ...]:
-    """Write requests into the outbox; call it inside the transaction of the decision. Returns their numbers."""
-    return store.tenant_requests.add(requests, tenancies.ring_ids(), by, now) if requests else ()
+def _expedite(intent: Expedite, desk: Desk) -> Plan:
+    releases = {release.platform: release for release in desk.situation.known(intent.kb)}
+    name = kb_text(intent.kb)
+    what = f"{name} is not expedited."
+    rings = [desk.situation.ring(each) for each in intent.target.rings]
+    theirs = desk.tenancies.of(rings)
+    refusal = _no_expedite(what, intent, theirs)
+    asked = Asked()
+    if refusal is None:
+        asked = together(
+            writable(tenant, expedite(tenant, intent.kb, keys, intent.days))
+            for tenant, keys in ((desk.tenancies.tenant(provider), keys) for provider, keys in theirs.items())
+        )
+        refusal = asked.refusal or _nothing_new(what, asked)
+    devices, restarts = 0, 0
+    sample: list[str] = []
+    if refusal is None:
+        for each in _members(theirs, desk):
+            devices += 1
+            release = releases.get(each.platform) if each.platform else None
+            lacks = each.build is None or release is None or release.build is None or each.build < release.build
+            restarts += lacks
+            if lacks and len(sample) < SAMPLE:
+                sample.append(each.name)
+    others = [each.name for each in rings if desk.tenancies.by_ring.get(each.id) is None]
+    return Plan(
+        intent=intent,
+        title=f"Expedite {name} for {', '.join(each.name for each in rings) or 'no ring'}",
+        steps=(
+            *asked.steps,
+            f"Devices without {name} install it at once, past every deferral and approval, and must restart within "
+            f"{plural(intent.days, 'day')}: this is no hotpatch.",
+        ),
+        devices=devices,
+        restarts=restarts,
+        sample=tuple(sample),
+        left_out=tuple(Refusal(f"Ring {each}", "It is no ring of a tenant.", "") for each in others),
+        refusal=refusal,
+        warnings=("An expedite is an emergency: it forces a restart, also in the middle of work.", *asked.warnings),
+        command=_command(["expedite", name, *target_words(intent.target), "--days", str(intent.days)], intent.reason),
+        change_number=desk.number,
+        requests=() if refusal is not None else asked.requests,
+    )
+
+
+def _no_expedite(what: str, intent: Expedite, theirs: dict[str, list[str]]) -> Refusal | None:
+    if not is_rings_only(intent.target):
+        why = "A tenant expedites for groups, and a filter or a single device is none."
+        return Refusal(what, why, "Name rings: --ring NAME")
+    if not theirs:
+        return Refusal(what, "None of these rings is a tenant's.", "Apply it instead: hotpatch apply")
+    if not intent.reason.strip():
+        return Refusal(what, "An expedite needs a reason.", 'Say why: --reason "..."')
+    if not 0 <= intent.days <= 2:
+        return Refusal(what, "A restart is forced after 0 to 2 days.", "Choose --days 0, 1 or 2.")
+    return None
+
+
+def _members(theirs: dict[str, list[str]], desk: Desk) -> Iterable[Candidate]:
+    keys = {(provider, key) for provider, listed in theirs.items() for key in listed}
+    ids = [each.ring_id for each in desk.tenancies.bound if (each.provider, each.ring.key) in keys]
+    members = desk.store.devices.ids_in_rings(ids)
+    return (each for each in desk.store.rollout.candidates(members) if each.tenant in theirs)
+
+
+def _ask_again(intent: AskAgain, desk: Desk) -> Plan:
+    found = desk.store.tenant_requests.these([intent.request_id])
+    if not found:
+        raise NotFound(f"There is no request {intent.request_id}.", (), "List them with: hotpatch requests")
+    receipt = found[0]
+    refusal = None
+    if receipt.state is not RequestState.REFUSED:
+        why = f"It was not refused: it is {receipt.state}."
+        refusal = Refusal("Nothing is sent again.", why, "See: hotpatch requests")
+    else:
+        refusal = writable(desk.tenancies.tenant(receipt.request.provider), Asked((receipt.request,))).refusal
+    return Plan(
+        intent=intent,
+        title=f"Send again: {receipt.request.why}",
+        steps=(f"{receipt.request.provider} refused it before: {receipt.said or 'without a word'}",),
+        devices=0,
+        restarts=0,
+        refusal=refusal,
+        command=_command(["requests", "again", str(intent.request_id)], intent.reason),
+        change_number=desk.number,
+        requests=() if refusal is not None else (receipt.request,),
+    )
+
+
+def _nothing_new(what: str, asked: Asked) -> Refusal | None:
+    if asked.requests:
+        return None
+    return Refusal(what, " ".join(asked.steps) or "There is nothing to ask for.", "See: hotpatch requests")
+
+
+def _command(words: list[str], reason: str) -> str:
+    return shlex.join(["hotpatch", *words, *(["--reason", reason] if reason else [])])

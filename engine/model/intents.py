@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import Struct, field
 
@@ -44,8 +44,55 @@ class Scope(Struct, frozen=True):
     ring: str | None = None
 
 
-class Approve(Struct, frozen=True):
+class Role(StrEnum):
+    """What a person may do; each contains the one before."""
+
+    VIEWER = "viewer"
+    HELP_DESK = "help-desk"
+    OPERATOR = "operator"
+    APPROVER = "approver"
+
+
+class Change(Struct, frozen=True):
+    """What every intent tells of itself; `Intent` names the kinds that there are."""
+
+    verb: ClassVar[str]
+    """The audit's word for it. Kept records, reports and scripts know it: it stays."""
+    does: ClassVar[str]
+    """What it does, in the words that follow "Cannot": ``approve releases``."""
+    needs: ClassVar[Role]
+    """The least role that may ask for it."""
+
+    @property
+    def audit_verb(self) -> str:
+        """The verb that is recorded for this one."""
+        return self.verb
+
+    @property
+    def audit_kb(self) -> int | None:
+        """The release that is recorded; None where it names none itself."""
+        kb: int | None = getattr(self, "kb", None)
+        return kb
+
+    @property
+    def audit_rings(self) -> tuple[str, ...]:
+        """The rings that are recorded: those that it names."""
+        target: Target | None = getattr(self, "target", None)
+        return target.rings if target is not None else ()
+
+    @property
+    def audit_reason(self) -> str:
+        """Why, in the words of the one who asks; "" where the intent takes none."""
+        reason: str = getattr(self, "reason", "")
+        return reason
+
+
+class Approve(Change, frozen=True):
     """Let a release go to rings."""
+
+    verb = "approve"
+    does = "approve releases"
+    needs = Role.APPROVER
 
     kb: int
     rings: tuple[str, ...]
@@ -54,16 +101,28 @@ class Approve(Struct, frozen=True):
     not_before: datetime | None = None
     expires_at: datetime | None = None
 
+    @property
+    def audit_rings(self) -> tuple[str, ...]:
+        return self.rings
 
-class Withdraw(Struct, frozen=True):
+
+class Withdraw(Change, frozen=True):
     """Take an approval back; what has not started does not start."""
+
+    verb = "withdraw"
+    does = "withdraw approvals"
+    needs = Role.APPROVER
 
     approval_id: int
     reason: str
 
 
-class Apply(Struct, frozen=True):
+class Apply(Change, frozen=True):
     """Bring a release to devices now, ahead of the rollout."""
+
+    verb = "apply"
+    does = "apply releases"
+    needs = Role.OPERATOR
 
     kb: int
     target: Target
@@ -79,8 +138,12 @@ class After(StrEnum):
     """Stay on the baseline until the next one; the hotpatch's CVEs are open until then."""
 
 
-class Uninstall(Struct, frozen=True):
+class Uninstall(Change, frozen=True):
     """Remove a hotpatch from devices; each restarts."""
+
+    verb = "uninstall"
+    does = "uninstall hotpatches"
+    needs = Role.OPERATOR
 
     kb: int
     target: Target
@@ -88,31 +151,67 @@ class Uninstall(Struct, frozen=True):
     after: After = After.STAY
 
 
-class Retry(Struct, frozen=True):
+class Retry(Change, frozen=True):
     """Try failed installs again."""
+
+    verb = "retry"
+    does = "retry installs"
+    needs = Role.HELP_DESK
 
     target: Target
     kb: int | None = None
     reason: str = ""
 
 
-class Stop(Struct, frozen=True):
+class Stop(Change, frozen=True):
     """Pause or halt a scope."""
+
+    verb = "stop"
+    does = "pause or halt"
+    needs = Role.OPERATOR
 
     kind: StopKind
     scope: Scope
     reason: str
 
+    @property
+    def audit_verb(self) -> str:
+        return str(self.kind)
 
-class Resume(Struct, frozen=True):
+    @property
+    def audit_kb(self) -> int | None:
+        return self.scope.kb
+
+    @property
+    def audit_rings(self) -> tuple[str, ...]:
+        return (self.scope.ring,) if self.scope.ring else ()
+
+
+class Resume(Change, frozen=True):
     """Lift the pauses and halts of a scope."""
+
+    verb = "resume"
+    does = "resume"
+    needs = Role.OPERATOR
 
     scope: Scope
     reason: str = ""
 
+    @property
+    def audit_kb(self) -> int | None:
+        return self.scope.kb
 
-class SetRing(Struct, frozen=True):
+    @property
+    def audit_rings(self) -> tuple[str, ...]:
+        return (self.scope.ring,) if self.scope.ring else ()
+
+
+class SetRing(Change, frozen=True):
     """Change a ring's rules; None leaves a rule as it is."""
+
+    verb = "set-ring"
+    does = "change rings"
+    needs = Role.OPERATOR
 
     name: str
     deferral_days: int | None = None
@@ -134,24 +233,44 @@ class SetRing(Struct, frozen=True):
     widen: bool = False
     """Switch hotpatches also for other rings that the tenant's policy reaches."""
 
+    @property
+    def audit_rings(self) -> tuple[str, ...]:
+        return (self.name,)
 
-class Assign(Struct, frozen=True):
+
+class Assign(Change, frozen=True):
     """Put devices into a ring."""
+
+    verb = "assign"
+    does = "move devices between rings"
+    needs = Role.OPERATOR
 
     target: Target
     ring: str
     reason: str = ""
 
+    @property
+    def audit_rings(self) -> tuple[str, ...]:
+        return (self.ring,)
 
-class Countersign(Struct, frozen=True):
+
+class Countersign(Change, frozen=True):
     """The second person's signature under an approval, where policy asks for one."""
+
+    verb = "countersign"
+    does = "sign approvals"
+    needs = Role.APPROVER
 
     approval_id: int
     reason: str = ""
 
 
-class Recover(Struct, frozen=True):
+class Recover(Change, frozen=True):
     """Lead every device back from a bad hotpatch, those too that finish installing it or come back later."""
+
+    verb = "recover"
+    does = "begin a recovery"
+    needs = Role.OPERATOR
 
     kb: int
     reason: str
@@ -160,24 +279,36 @@ class Recover(Struct, frozen=True):
     then: After = After.LCU
 
 
-class SetHold(Struct, frozen=True):
+class SetHold(Change, frozen=True):
     """A safeguard hold: withhold one release, from all devices or from those that a filter matches;
     or every release from the devices that a filter matches."""
+
+    verb = "hold"
+    does = "hold releases back"
+    needs = Role.OPERATOR
 
     kb: int | None
     filter: str
     reason: str
 
 
-class LiftHold(Struct, frozen=True):
+class LiftHold(Change, frozen=True):
     """End a safeguard hold."""
+
+    verb = "lift-hold"
+    does = "lift safeguard holds"
+    needs = Role.OPERATOR
 
     hold_id: int
     reason: str = ""
 
 
-class SetPolicy(Struct, frozen=True):
+class SetPolicy(Change, frozen=True):
     """Change the rules for approvals and for keeping history; None leaves a rule as it is."""
+
+    verb = "set-policy"
+    does = "change the rules for approvals"
+    needs = Role.APPROVER
 
     second_person: bool | None = None
     confirmed_only: bool | None = None
@@ -188,9 +319,17 @@ class SetPolicy(Struct, frozen=True):
     keep_months: int | None = None
     """How long finished history is kept; 0 is for ever."""
 
+    @property
+    def audit_rings(self) -> tuple[str, ...]:
+        return self.auto_approve or ()
 
-class Exclude(Struct, frozen=True):
+
+class Exclude(Change, frozen=True):
     """Keep releases from devices for a reason, until a time where one is given."""
+
+    verb = "exclude"
+    does = "exclude devices"
+    needs = Role.OPERATOR
 
     target: Target
     reason: str
@@ -199,8 +338,12 @@ class Exclude(Struct, frozen=True):
     until: datetime | None = None
 
 
-class Readmit(Struct, frozen=True):
+class Readmit(Change, frozen=True):
     """End the exclusion of devices; the undo of `Exclude`."""
+
+    verb = "readmit"
+    does = "readmit devices"
+    needs = Role.OPERATOR
 
     target: Target
     reason: str = ""
@@ -208,16 +351,24 @@ class Readmit(Struct, frozen=True):
     """None: whatever they are excluded from."""
 
 
-class TakeBack(Struct, frozen=True):
+class TakeBack(Change, frozen=True):
     """Cancel what was asked for by hand and has not started on its devices; the undo of `Retry` and `Apply`."""
+
+    verb = "take-back"
+    does = "take installs back"
+    needs = Role.HELP_DESK
 
     target: Target
     kb: int | None = None
     reason: str = ""
 
 
-class Escalate(Struct, frozen=True):
+class Escalate(Change, frozen=True):
     """Give failed devices an owner and a due time: a group of failures, devices, or both together."""
+
+    verb = "escalate"
+    does = "escalate failures"
+    needs = Role.HELP_DESK
 
     owner: str
     group: str = ""
@@ -236,16 +387,24 @@ class EscalationEnd(StrEnum):
     """It was not meant; it does not count as an action."""
 
 
-class EndEscalation(Struct, frozen=True):
+class EndEscalation(Change, frozen=True):
     """Close an escalation; with `TAKEN_BACK` the undo of `Escalate`."""
+
+    verb = "end-escalation"
+    does = "end escalations"
+    needs = Role.HELP_DESK
 
     escalation_id: int
     outcome: EscalationEnd = EscalationEnd.DONE
     reason: str = ""
 
 
-class MarkKnownProblem(Struct, frozen=True):
+class MarkKnownProblem(Change, frozen=True):
     """Note what is behind a group of failures; with `hold` the release is withheld from further devices."""
+
+    verb = "mark-known-problem"
+    does = "mark known problems"
+    needs = Role.OPERATOR
 
     title: str
     group: str = ""
@@ -259,15 +418,23 @@ class MarkKnownProblem(Struct, frozen=True):
     """What is known, and what helps."""
 
 
-class HoldForProblem(Struct, frozen=True):
+class HoldForProblem(Change, frozen=True):
     """Turn a known problem into a safeguard hold."""
+
+    verb = "hold-for-problem"
+    does = "hold releases back"
+    needs = Role.OPERATOR
 
     problem_id: int
     reason: str = ""
 
 
-class LiftKnownProblem(Struct, frozen=True):
+class LiftKnownProblem(Change, frozen=True):
     """A problem is solved, or was none: take the mark away and end its safeguard hold."""
+
+    verb = "lift-known-problem"
+    does = "lift known problems"
+    needs = Role.OPERATOR
 
     problem_id: int
     reason: str = ""
@@ -275,15 +442,23 @@ class LiftKnownProblem(Struct, frozen=True):
     """End the hold, keep the mark."""
 
 
-class Sync(Struct, frozen=True):
+class Sync(Change, frozen=True):
     """Ask devices of a tenant to check in, so that they learn of changed policies soon."""
+
+    verb = "sync"
+    does = "ask devices to check in"
+    needs = Role.HELP_DESK
 
     target: Target
     reason: str = ""
 
 
-class Expedite(Struct, frozen=True):
+class Expedite(Change, frozen=True):
     """An emergency: a tenant forces a release and a restart on rings, past every deferral."""
+
+    verb = "expedite"
+    does = "expedite releases"
+    needs = Role.APPROVER
 
     kb: int
     target: Target
@@ -293,25 +468,32 @@ class Expedite(Struct, frozen=True):
     """Days from the install until the restart is forced, 0 to 2."""
 
 
-class AskAgain(Struct, frozen=True):
+class AskAgain(Change, frozen=True):
     """Send a request that a tenant has refused once more, after what it lacked has been put right."""
+
+    verb = "ask-again"
+    does = "send requests again"
+    needs = Role.OPERATOR
 
     request_id: int
     reason: str = ""
 
 
+ApprovalIntent = Approve | Withdraw | Countersign | SetPolicy
+InstallIntent = Apply | Uninstall | Retry
+StopIntent = Stop | Resume
+RingIntent = SetRing | Assign
+HoldIntent = SetHold | LiftHold
+RecoveryIntent = Recover
 FailureIntent = (
     Exclude | Readmit | TakeBack | Escalate | EndEscalation | MarkKnownProblem | HoldForProblem | LiftKnownProblem
 )
-"""What `engine.changes.failures` plans: help for failed installs."""
-
+"""Help for failed installs."""
 TenantIntent = Sync | Expedite | AskAgain
-"""What only a tenant can do; `engine.changes.tenants` plans it."""
-
-_OfApproval = Approve | Withdraw | Countersign | SetPolicy
-_OfRollout = Stop | Resume | SetRing | SetHold | LiftHold | Recover
-_OfDevices = Apply | Uninstall | Retry | Assign
-Intent = FailureIntent | TenantIntent | _OfApproval | _OfRollout | _OfDevices
+"""What only a tenant can do."""
+_OfRollout = ApprovalIntent | StopIntent | RingIntent | HoldIntent | RecoveryIntent
+Intent = _OfRollout | InstallIntent | FailureIntent | TenantIntent
+"""Every kind of change, by families; `engine.changes.families` says which module carries which."""
 
 
 class Actor(Struct, frozen=True):
@@ -320,15 +502,6 @@ class Actor(Struct, frozen=True):
     name: str
     origin: str = ""
     """Host and front, ``jump01 console`` or ``jump01 command``."""
-
-
-class Role(StrEnum):
-    """What a person may do; each contains the one before."""
-
-    VIEWER = "viewer"
-    HELP_DESK = "help-desk"
-    OPERATOR = "operator"
-    APPROVER = "approver"
 
 
 class Refusal(Struct, frozen=True):

@@ -109,10 +109,10 @@ class Offering:
         situation = Situation(self._store, now)
         if situation.tenancies is None:
             return
-        from engine.changes.tenants import TenantPlanner
+        from engine.changes.tenant_wishes import TenantWishes
 
         tenancies = situation.tenancies
-        asked = TenantPlanner(self._store, tenancies, situation).suspending(kb, situation.rings)
+        asked = TenantWishes(self._store, tenancies, situation).suspending(kb, situation.rings)
         if asked.refusal is None:
             self._store.tenant_requests.add(asked.requests, tenancies.ring_ids(), ACTOR, now)
             return

@@ -92,10 +92,10 @@ def _with_tenants(
     """
     if situation.tenancies is None:
         return names, ()
-    from engine.changes.tenants import TenantPlanner
+    from engine.changes.tenant_wishes import TenantWishes
 
-    planner = TenantPlanner(store, situation.tenancies, situation)
-    asked = planner.approving(kb, [situation.ring(name) for name in names])
+    wishes = TenantWishes(store, situation.tenancies, situation)
+    asked = wishes.approving(kb, [situation.ring(name) for name in names])
     if asked.refusal is None:
         return names, asked.requests
     ours = [name for name in names if situation.ring(name).id not in situation.tenancies.by_ring]

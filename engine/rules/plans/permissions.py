@@ -1,104 +1,19 @@
 """Who may do what: roles and read-only. Returns a refusal with the way out, never raises.
 
-`changes` asks it once for every plan; the console asks `may` to dim a key. Roles stop mistakes, not attackers:
-whoever can write the state file can do anything.
+`changes` asks it once for every plan; the console asks `may` to dim a key. What a kind of change needs stands with the
+kind (`engine.model.intents`). Roles stop mistakes, not attackers: whoever can write the state file can do anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from engine.model.intents import Intent, Refusal, Role
 
-from engine.model.intents import (
-    Apply,
-    Approve,
-    AskAgain,
-    Assign,
-    Countersign,
-    EndEscalation,
-    Escalate,
-    Exclude,
-    Expedite,
-    HoldForProblem,
-    Intent,
-    LiftHold,
-    LiftKnownProblem,
-    MarkKnownProblem,
-    Readmit,
-    Recover,
-    Refusal,
-    Resume,
-    Retry,
-    Role,
-    SetHold,
-    SetPolicy,
-    SetRing,
-    Stop,
-    Sync,
-    TakeBack,
-    Uninstall,
-    Withdraw,
-)
-
-NEEDED_ROLE: Mapping[type[Intent], Role] = {
-    Approve: Role.APPROVER,
-    Withdraw: Role.APPROVER,
-    Apply: Role.OPERATOR,
-    Uninstall: Role.OPERATOR,
-    Retry: Role.HELP_DESK,
-    Stop: Role.OPERATOR,
-    Resume: Role.OPERATOR,
-    SetRing: Role.OPERATOR,
-    Assign: Role.OPERATOR,
-    Countersign: Role.APPROVER,
-    Recover: Role.OPERATOR,
-    SetHold: Role.OPERATOR,
-    LiftHold: Role.OPERATOR,
-    SetPolicy: Role.APPROVER,
-    Exclude: Role.OPERATOR,
-    Readmit: Role.OPERATOR,
-    TakeBack: Role.HELP_DESK,
-    Escalate: Role.HELP_DESK,
-    EndEscalation: Role.HELP_DESK,
-    MarkKnownProblem: Role.OPERATOR,
-    HoldForProblem: Role.OPERATOR,
-    LiftKnownProblem: Role.OPERATOR,
-    Sync: Role.HELP_DESK,
-    Expedite: Role.APPROVER,
-    AskAgain: Role.OPERATOR,
-}
 _RANK = {Role.VIEWER: 0, Role.HELP_DESK: 1, Role.OPERATOR: 2, Role.APPROVER: 3}
-_VERBS: Mapping[type[Intent], str] = {
-    Approve: "approve releases",
-    Withdraw: "withdraw approvals",
-    Apply: "apply releases",
-    Uninstall: "uninstall hotpatches",
-    Retry: "retry installs",
-    Stop: "pause or halt",
-    Resume: "resume",
-    SetRing: "change rings",
-    Assign: "move devices between rings",
-    Countersign: "sign approvals",
-    Recover: "begin a recovery",
-    SetHold: "hold releases back",
-    LiftHold: "lift safeguard holds",
-    SetPolicy: "change the rules for approvals",
-    Exclude: "exclude devices",
-    Readmit: "readmit devices",
-    TakeBack: "take installs back",
-    Escalate: "escalate failures",
-    EndEscalation: "end escalations",
-    MarkKnownProblem: "mark known problems",
-    HoldForProblem: "hold releases back",
-    LiftKnownProblem: "lift known problems",
-    Sync: "ask devices to check in",
-    Expedite: "expedite releases",
-    AskAgain: "send requests again",
-}
 
 
 def may(kind: type[Intent], role: Role, *, read_only: bool) -> Refusal | None:
     """Why this person may not do this kind of change; None when they may."""
-    return _refusal(_VERBS[kind], role, NEEDED_ROLE[kind], read_only=read_only)
+    return _refusal(kind.does, role, kind.needs, read_only=read_only)
 
 
 def may_take_in(what: str, role: Role, *, read_only: bool) -> Refusal | None:
