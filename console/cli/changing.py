@@ -19,19 +19,7 @@ from console.cli.session import Session
 from console.text import Tone
 from engine.model.build import parse_kb
 from engine.model.errors import BadInput, Refused
-from engine.model.intents import (
-    Apply,
-    Approve,
-    Countersign,
-    Intent,
-    Plan,
-    Recover,
-    Refusal,
-    Resume,
-    Retry,
-    Target,
-    Uninstall,
-)
+from engine.model.intents import Approve, Intent, Plan, Refusal, Target
 
 if TYPE_CHECKING:
     from engine import Engine
@@ -43,7 +31,6 @@ RESTARTS_UNASKED = 1_000
 _TYPED_FROM = 1_000
 _NAMED = 5
 """Answers of tenants that are told one by one."""
-_WORK = Approve | Countersign | Apply | Uninstall | Recover | Retry | Resume
 
 
 def change(session: Session, intent: Intent) -> ExitCode:
@@ -136,7 +123,7 @@ def _tell(session: Session, plan: Plan, summary: str) -> None:
 
 def _say_what_drives(engine: Engine, plan: Plan) -> None:
     """Work moves only while something drives it; nobody must wait for it in vain. A tenant drives its own."""
-    if isinstance(plan.intent, _WORK) and not plan.requests and not engine.info().driver:
+    if plan.intent.is_driven and not plan.requests and not engine.info().driver:
         diagnostics.note("Nothing drives the work now. Let it happen with: hotpatch run --until-idle")
 
 

@@ -62,6 +62,8 @@ class Change(Struct, frozen=True):
     """What it does, in the words that follow "Cannot": ``approve releases``."""
     needs: ClassVar[Role]
     """The least role that may ask for it."""
+    is_driven: ClassVar[bool] = False
+    """Whether what it sets going moves only while something drives the work."""
 
     @property
     def audit_verb(self) -> str:
@@ -93,6 +95,7 @@ class Approve(Change, frozen=True):
     verb = "approve"
     does = "approve releases"
     needs = Role.APPROVER
+    is_driven = True
 
     kb: int
     rings: tuple[str, ...]
@@ -123,6 +126,7 @@ class Apply(Change, frozen=True):
     verb = "apply"
     does = "apply releases"
     needs = Role.OPERATOR
+    is_driven = True
 
     kb: int
     target: Target
@@ -144,6 +148,7 @@ class Uninstall(Change, frozen=True):
     verb = "uninstall"
     does = "uninstall hotpatches"
     needs = Role.OPERATOR
+    is_driven = True
 
     kb: int
     target: Target
@@ -157,6 +162,7 @@ class Retry(Change, frozen=True):
     verb = "retry"
     does = "retry installs"
     needs = Role.HELP_DESK
+    is_driven = True
 
     target: Target
     kb: int | None = None
@@ -193,6 +199,7 @@ class Resume(Change, frozen=True):
     verb = "resume"
     does = "resume"
     needs = Role.OPERATOR
+    is_driven = True
 
     scope: Scope
     reason: str = ""
@@ -260,6 +267,7 @@ class Countersign(Change, frozen=True):
     verb = "countersign"
     does = "sign approvals"
     needs = Role.APPROVER
+    is_driven = True
 
     approval_id: int
     reason: str = ""
@@ -271,6 +279,7 @@ class Recover(Change, frozen=True):
     verb = "recover"
     does = "begin a recovery"
     needs = Role.OPERATOR
+    is_driven = True
 
     kb: int
     reason: str
