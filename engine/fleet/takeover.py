@@ -81,7 +81,7 @@ def take_over(
     store: Store, incoming: Incoming, found: Differences, now: datetime, entry: AuditEntry, *, remove_gone: bool
 ) -> None:
     """Write what differs, judge those devices anew and record it; inside the caller's transaction."""
-    with store.devices.counted_at_the_end(found.changes(remove_gone=remove_gone)):
+    with store.devices.counted_at_the_end(found.changes(remove_gone=remove_gone), comings=True):
         low, high = incoming.take_over(remove_gone=remove_gone)
         store.devices.assess_range(Situation(store, now).all_levels(), now, low, high)
     store.audit.append(entry)

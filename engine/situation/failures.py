@@ -24,14 +24,14 @@ from engine.rules.failures import (
     FailureCase,
     FailureGroup,
     FailureGroupView,
-    GroupSla,
     KnownProblem,
     SlaStage,
+    SlaSum,
     SlaSummary,
     group_failures,
     group_key,
-    group_sla,
     severity_for,
+    sum_spans,
     summarise_causes,
     summarise_sla,
     view_groups,
@@ -49,9 +49,6 @@ a population of failed devices alone would have everything in common with the fa
 
 SLA_WINDOW = timedelta(days=30)
 """How far back typical times look."""
-_MANY = 5_000
-"""From so many open failures on the overview's judgement of them all is kept for `_KEPT_FOR`."""
-_KEPT_FOR = timedelta(minutes=10)
 
 
 class Failures:
@@ -179,20 +176,10 @@ class Failures:
 
     # --- what waits for a person --------------------------------------------------------------------
 
-    def overall(self) -> GroupSla | None:
-        """How all open failures stand together; None without any.
-
-        Of many failures it may be some minutes old, but never older than the last decision about them.
-        """
-        store = self._store.cases
-        if store.count_open() <= _MANY:
-            return group_sla(self.cases(), self.now, self.targets)
-        decisions = store.decisions()
-        kept = store.overall
-        if kept is None or kept[1] != decisions or not timedelta(0) <= self.now - kept[0] < _KEPT_FOR:
-            kept = (self.now, decisions, group_sla(self.cases(), self.now, self.targets))
-            store.overall = kept
-        return kept[2]
+    def overall(self) -> SlaSum | None:
+        """How all open failures stand together; None without any."""
+        spans = self._store.cases.spans(self._severity, self.now, self.targets)
+        return sum_spans(spans, self.now, self.targets.due_soon_share)
 
     def attention(self) -> tuple[Attention, ...]:
         """What is overdue, for the overview."""

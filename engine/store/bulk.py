@@ -44,12 +44,14 @@ class BulkLoad:
     def __enter__(self) -> BulkLoad:
         from sqlite_utils import Database
 
-        from engine.store.schema import drop_count_triggers
+        from engine.store.schema import drop_count_triggers, drop_keeping_triggers
 
         # Indexes of a large fleet are sorted on disk: in memory they would cost several hundred megabytes.
         self._db.execute("PRAGMA temp_store = FILE")
         self._db.execute("BEGIN IMMEDIATE")
-        drop_count_triggers(Database(self._db, execute_plugins=False))
+        database = Database(self._db, execute_plugins=False)
+        drop_count_triggers(database)
+        drop_keeping_triggers(database)
         self._indexes = [
             (row[0], row[1])
             for row in self._db.execute(
@@ -107,7 +109,7 @@ class BulkLoad:
             return
         from sqlite_utils import Database
 
-        from engine.store.schema import create_count_triggers, recount
+        from engine.store.schema import create_count_triggers, create_keeping_triggers, keep_anew, recount
 
         judge(self._db, self._levels, self._now)
         for _, sql in sorted(self._indexes, key=lambda index: "install" not in index[0]):
@@ -120,4 +122,6 @@ class BulkLoad:
         database = Database(self._db, execute_plugins=False)
         recount(database)
         create_count_triggers(database)
+        keep_anew(database)
+        create_keeping_triggers(database)
         self._db.execute("COMMIT")

@@ -1,7 +1,7 @@
 """Reads failures as cases: from the first attempt that failed to what was done about it, for the service levels.
 
-`engine.situation.failures` calls it. A case is not stored: its times follow from installs, exclusions and escalations,
-so that they can never disagree with them.
+`engine.situation.failures` calls it. What follows from installs is kept in `open_case` by the triggers of the schema;
+the rest follows from exclusions, escalations and recoveries as they stand.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.model.build import Platform
 from engine.model.model import InstallAction, Severity
-from engine.rules.failures import FailureCase, FailureTimes, GroupSla, SlaTargets
+from engine.rules.failures import FailureCase, FailureTimes, SlaSeconds, SlaSpan, SlaTargets
 from engine.store.filter_sql import SqlCondition
 from engine.store.traits import EVERY_DEVICE
 from engine.store.values import moment, seconds, time_of
@@ -21,33 +21,26 @@ from engine.store.values import moment, seconds, time_of
 SeverityOf = Callable[[int, Platform], Severity]
 """(KB, platform) → the severity that the service level of its failures goes by."""
 
-_OPEN = """
-WITH latest AS MATERIALIZED (
-    SELECT i.*, d.name AS device_name, ifnull(r.name, '') AS ring,
-        ifnull((SELECT max(s.id) FROM install s WHERE s.device_id = i.device_id AND s.id < i.id
-            AND s.state IN ('succeeded', 'uninstalled')), 0) AS success_id
-    FROM install i JOIN device d ON d.id = i.device_id LEFT JOIN ring r ON r.id = d.ring_id
-    WHERE i.open_failure = 1 AND ({where})
-), cases AS MATERIALIZED (
-    SELECT l.*, (SELECT min(e.id) FROM install e WHERE e.device_id = l.device_id AND e.id > l.success_id
-        AND e.kb = l.kb AND e.action = l.action AND e.state = 'failed') AS first_id
-    FROM latest l
-)
-SELECT c.id, c.device_id, c.device_name, c.ring, c.kb, c.platform, c.action, ifnull(c.error_code, 0) AS code,
-    c.attempt, c.finished_at AS last_failed_at, f.finished_at AS failed_at,
-    ifnull(f.detected_at, f.finished_at) AS detected_at,
-    (SELECT min(e.requested_at) FROM install e WHERE e.device_id = c.device_id AND e.id > c.first_id AND e.kb = c.kb
-        AND e.action = c.action AND e.state <> 'cancelled' AND e.requested_by <> 'engine') AS retried_at,
+_ACTED = """
     (SELECT min(x.excluded_at) FROM exclusion x WHERE x.device_id = c.device_id AND x.lifted_at IS NULL
         AND (x.until_at IS NULL OR x.until_at > ?) AND x.until_baseline = 0
         AND (x.kb IS NULL OR x.kb = c.kb)) AS excluded_at,
     (SELECT min(e.escalated_at) FROM escalation_device m JOIN escalation e ON e.id = m.escalation_id
-        WHERE m.device_id = c.device_id AND e.outcome <> 'taken-back' AND e.escalated_at >= f.finished_at
-        AND (e.code IS NULL OR e.code = ifnull(c.error_code, 0))) AS escalated_at,
+        WHERE m.device_id = c.device_id AND e.outcome <> 'taken-back' AND e.escalated_at >= c.failed_at
+        AND (e.code IS NULL OR e.code = c.code)) AS escalated_at,
     (SELECT min(m.joined_at) FROM recovery_device m JOIN recovery v ON v.id = m.recovery_id
-        WHERE m.device_id = c.device_id AND v.kb = c.kb AND m.joined_at >= f.finished_at) AS recovered_at
-FROM cases c JOIN install f ON f.id = c.first_id
-ORDER BY c.finished_at DESC, c.id DESC
+        WHERE m.device_id = c.device_id AND v.kb = c.kb AND m.joined_at >= c.failed_at) AS recovered_at"""
+"""What people did about the failure ``c``; the schema keeps its other times in `open_case`."""
+
+_OPEN = f"""
+SELECT c.*, d.name AS device_name, ifnull(r.name, '') AS ring, i.attempt, i.finished_at AS last_failed_at, {_ACTED}
+FROM open_case c JOIN install i ON i.id = c.install_id JOIN device d ON d.id = c.device_id
+LEFT JOIN ring r ON r.id = c.ring_id
+WHERE {{where}} ORDER BY i.finished_at DESC, i.id DESC
+"""
+
+_TIMES = f"""
+SELECT c.kb, c.platform, c.ring_id, c.code, c.failed_at, c.detected_at, c.retried_at, {_ACTED} FROM open_case c
 """
 
 _SETTLED = """
@@ -75,32 +68,42 @@ class CaseStore:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
-        self.overall: tuple[datetime, tuple[int, ...], GroupSla | None] | None = None
-        """When `engine.situation.failures` has last judged every failure, after which decisions, and what came of
-        it."""
 
     def open(
         self, severity_of: SeverityOf, now: datetime, targets: SlaTargets, devices: SqlCondition = EVERY_DEVICE
     ) -> tuple[FailureCase, ...]:
         """Open failures of the devices of a condition over alias ``d``, the latest first."""
         whole_groups = self._group_actions()
-        rows = self._db.execute(_OPEN.format(where=devices.where), (*devices.params, seconds(now)))
+        rows = self._db.execute(_OPEN.format(where=devices.where), (seconds(now), *devices.params))
         return tuple(_case(row, severity_of, whole_groups, targets) for row in rows)
 
-    def count_open(self) -> int:
-        """How many failures are open; reads an index alone."""
-        return int(self._db.execute("SELECT count(*) FROM install WHERE open_failure = 1").fetchone()[0])
+    def spans(self, severity_of: SeverityOf, now: datetime, targets: SlaTargets) -> Iterator[SlaSpan]:
+        """The same of all failures as bare times: several ten thousand of them are judged in a moment."""
+        whole_groups = self._group_actions()
+        rings = {row[0]: row[1] for row in self._db.execute("SELECT id, name FROM ring")}
+        allowed: dict[tuple[int, str, int | None], SlaSeconds] = {}
+        cursor = self._db.cursor()
+        cursor.row_factory = None
+        for kb, platform, ring_id, code, failed, detected, retried, excluded, escalated, recovered in cursor.execute(
+            _TIMES, (seconds(now),)
+        ):
+            key = (kb, platform, ring_id)
+            target = allowed.get(key)
+            if target is None:
+                severity = severity_of(kb, Platform(platform))
+                target = allowed[key] = targets.target(severity, rings.get(ring_id, "")).seconds()
+            acted = retried
+            for at in (excluded, escalated, recovered):
+                if at is not None and (acted is None or at < acted):
+                    acted = at
+            if whole_groups and code in whole_groups:
+                at = max(whole_groups[code], failed)
+                acted = at if acted is None else min(acted, at)
+            yield failed, detected, acted, excluded, target
 
-    def decisions(self) -> tuple[int, ...]:
-        """Moves when somebody has excluded, escalated or marked something, or that has ended."""
-        row = self._db.execute(
-            "SELECT (SELECT ifnull(max(id), 0) FROM exclusion), "
-            "(SELECT count(*) FROM exclusion WHERE lifted_at IS NULL), "
-            "(SELECT ifnull(max(id), 0) FROM escalation), (SELECT count(*) FROM escalation WHERE ended_at IS NULL), "
-            "(SELECT ifnull(max(id), 0) FROM known_problem), "
-            "(SELECT count(*) FROM known_problem WHERE lifted_at IS NULL)"
-        ).fetchone()
-        return tuple(row)
+    def count_open(self) -> int:
+        """How many failures are open."""
+        return int(self._db.execute("SELECT count(*) FROM open_case").fetchone()[0])
 
     def settled(self, severity_of: SeverityOf, since: datetime) -> Iterator[tuple[FailureTimes, Severity, str]]:
         """Failures from that time on that have been put right: times, severity and ring."""
@@ -130,7 +133,7 @@ def _case(row: Any, severity_of: SeverityOf, whole_groups: Mapping[int, int], ta
     if code in whole_groups:
         acted.append(max(whole_groups[code], failed_at))
     return FailureCase(
-        install_id=row["id"],
+        install_id=row["install_id"],
         device_id=row["device_id"],
         device_name=row["device_name"],
         ring=row["ring"],

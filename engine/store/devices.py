@@ -39,6 +39,8 @@ FACT_COLUMNS = (
 """The columns that a check-in writes; everything else on a device is derived from them or decided here."""
 
 _COUNT_ANEW_FROM = 20_000
+_HISTORY_ANEW_FROM = 8
+"""Working out anew costs about so many times less for a row of history than keeping it with the write does."""
 _PLATFORMS = {each.value: each for each in Platform}
 _VERDICTS = {each.value: each for each in Verdict}
 _STATES = {each.value: each for each in DeviceState}
@@ -264,20 +266,35 @@ class DeviceStore:
         return judge(self._db, levels, now, scope=of_platform(platform))
 
     @contextmanager
-    def counted_at_the_end(self, changes: int) -> Iterator[None]:
-        """Inside a transaction: for many changes, count the fleet once at the end instead of with every row."""
+    def counted_at_the_end(self, changes: int, *, comings: bool = False) -> Iterator[None]:
+        """Inside a transaction: for many changes, count the fleet once at the end instead of with every row.
+
+        With `comings` devices come, go or tell builds: where that is much against all that has happened to the fleet,
+        what is kept of its history is worked out anew as well.
+        """
         if changes < _COUNT_ANEW_FROM:
             yield
             return
         from sqlite_utils import Database
 
-        from engine.store.schema import create_count_triggers, drop_count_triggers, recount
+        from engine.store import schema
 
         database = Database(self._db, execute_plugins=False)
-        drop_count_triggers(database)
+        anew = comings and changes * _HISTORY_ANEW_FROM > self._happenings()
+        schema.drop_count_triggers(database)
+        if anew:
+            schema.drop_keeping_triggers(database)
         yield
-        recount(database)
-        create_count_triggers(database)
+        schema.recount(database)
+        schema.create_count_triggers(database)
+        if anew:
+            schema.keep_anew(database)
+            schema.create_keeping_triggers(database)
+
+    def _happenings(self) -> int:
+        """About how many rows tell what has happened to the fleet."""
+        sql = "SELECT ifnull((SELECT max(id) FROM install), 0) + (SELECT count(*) FROM build_seen)"
+        return int(self._db.execute(sql).fetchone()[0])
 
     def assess_range(self, levels: Mapping[Platform, Levels], now: datetime, low: int, high: int) -> int:
         """The same for the devices with these ids, whatever their platform."""

@@ -153,9 +153,11 @@ class Incoming:
     def _note_new_builds(self) -> None:
         """Remember when another build was told first. Of two tellings of one check-in the later one is right."""
         self._db.execute(
-            "INSERT OR REPLACE INTO build_seen (device_id, at, build) "
+            # Not INSERT OR REPLACE: what it takes the place of would be gone without the kept sums being told.
+            "INSERT INTO build_seen (device_id, at, build) "
             "SELECT d.id, ifnull(i.last_seen_at, :told_at), i.build FROM touched t JOIN device d ON d.id = t.id "
-            f"JOIN incoming i ON {_MATCH} WHERE i.build IS NOT NULL AND i.build IS NOT d.build",
+            f"JOIN incoming i ON {_MATCH} WHERE i.build IS NOT NULL AND i.build IS NOT d.build "
+            "ON CONFLICT (device_id, at) DO UPDATE SET build = excluded.build",
             self._params(),
         )
 

@@ -202,7 +202,7 @@ class ProviderDesk:
             with self._store.transaction():
                 if leaving:
                     # An import that names no device: all of the provider's are gone.
-                    with self._store.devices.counted_at_the_end(leaving):
+                    with self._store.devices.counted_at_the_end(leaving, comings=True):
                         nothing.take_over(remove_gone=True)
                 dropped = self._store.tenant_requests.drop(row.name)
                 self._store.tenant_status.let_go(row.name, now)

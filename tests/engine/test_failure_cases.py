@@ -12,7 +12,7 @@ from engine.model.errors import BadInput, NotFound
 from engine.model.intents import Escalate, Exclude, MarkKnownProblem, Retry, Target
 from engine.model.model import DeviceState, Severity
 from engine.model.records.fleet import DeviceQuery, Urgency
-from engine.rules.failures import FailureCase, SlaStage, SlaState, group_sla
+from engine.rules.failures import FailureCase, SlaStage, SlaState, SlaSum, group_sla
 from engine.situation.failures import Failures
 from tests.engine.failure_states import (
     APRIL,
@@ -169,30 +169,31 @@ def test_the_overview_tells_what_is_overdue_and_what_soon_is(demo_state: Path) -
         assert (view.sla.state, view.sla.overdue, view.sla.missed[SlaStage.ACT]) == (SlaState.OVERDUE, 3, 3)
 
 
-def test_of_many_failures_the_judgement_is_kept_for_minutes_but_not_past_a_decision(
-    demo_state: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_overview_judges_as_the_failures_one_by_one_are_judged(demo_state: Path) -> None:
     with opened(demo_state) as engine:
-        monkeypatch.setattr("engine.situation.failures._MANY", 1)
-        judged: list[datetime] = []
-        cases = Failures.cases
+        store = engine.reads.store
 
-        def noted(self: Failures, text: str = "") -> tuple[FailureCase, ...]:
-            judged.append(self.now)
-            return cases(self, text)
+        def agree() -> None:
+            failures = Failures(store, engine.now())
+            told, found = failures.overall(), group_sla(failures.cases(), engine.now(), failures.targets)
+            assert told is not None
+            assert found is not None
+            assert told == SlaSum(found.due_at, found.open, found.due_soon, found.overdue, found.missed)
 
-        monkeypatch.setattr(Failures, "cases", noted)
-        engine.reads.attention()
-        engine.reads.attention()
-        assert len(judged) == 1
-        step(engine, timedelta(minutes=11))
-        engine.reads.attention()
-        assert len(judged) == 2
-        device = engine.reads.failures.open()[0].device_id
-        carry_out(engine, Escalate("ngozi", target=Target(ids=(device,))))
-        before = len(judged)
-        engine.reads.attention()
-        assert len(judged) == before + 1
+        first, second, third, *_ = (each.device_id for each in engine.reads.failures())
+        fail(engine, some(engine, 20))
+        for minutes in (0, 11, 200, 300, 1_440, 3_000, 10_000):
+            step(engine, timedelta(minutes=minutes))
+            agree()
+        carry_out(engine, Escalate("ngozi", target=Target(ids=(first,))))
+        agree()
+        carry_out(engine, Exclude(target=Target(ids=(second,)), reason="printer"))
+        agree()
+        carry_out(engine, MarkKnownProblem("Disk full", group=engine.reads.failure_views()[0].key))
+        agree()
+        with store.transaction():
+            store.connection.execute("UPDATE device SET ring_id = 1 WHERE id = ?", (third,))
+        agree()
 
 
 def test_summary_counts_what_was_put_right_with_its_times(demo_state: Path) -> None:

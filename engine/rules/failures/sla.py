@@ -6,8 +6,11 @@ The engine's reads call it for groups, devices and the overview. Hours run aroun
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from itertools import product
+from math import inf
+from typing import Any
 
 from msgspec import Struct, field
 
@@ -48,10 +51,20 @@ class SlaTarget(Struct, frozen=True):
                 field="sla",
             )
 
+    def seconds(self) -> SlaSeconds:
+        """The same for many failures at once."""
+        return (self.detect.total_seconds(), self.act.total_seconds(), self.fix.total_seconds())
+
     def allowed(self, stage: SlaStage) -> timedelta:
         """The time for one stage."""
         return {SlaStage.DETECT: self.detect, SlaStage.ACT: self.act, SlaStage.FIX: self.fix}[stage]
 
+
+SlaSeconds = tuple[float, float, float]
+"""The seconds allowed to detect, to act and to fix."""
+SlaSpan = tuple[int, int, int | None, int | None, SlaSeconds]
+"""A failure as bare numbers: when it failed, was detected, acted on and put right, in seconds since 1970, and the
+time allowed. It has been detected in any case: the console knows of it."""
 
 _HOURS, _DAYS = timedelta(hours=1), timedelta(days=1)
 
@@ -118,6 +131,18 @@ class Sla(Struct, frozen=True):
     """Stages that were late or are overdue, also those that have been reached since."""
 
 
+class SlaSum(Struct, frozen=True):
+    """How all open failures stand together; the due time is that of the most urgent one."""
+
+    due_at: datetime
+    open: int
+    """Failures whose devices are neither put right nor excluded."""
+    due_soon: int
+    overdue: int
+    missed: Mapping[SlaStage, int]
+    """How many were late, or are, for each stage."""
+
+
 class SlaSummary(Struct, frozen=True):
     """How many failures stand, for the overview. Times are medians of what has been reached."""
 
@@ -159,20 +184,75 @@ def judge(
     times: FailureTimes, severity: Severity, ring: str, now: datetime, targets: SlaTargets = DEFAULT_TARGETS
 ) -> Sla:
     """How one failure stands now: the next open stage, its due time and state, and every stage missed."""
-    # The overview judges every failure of the fleet, so each moment and target is looked up once.
     target = targets.target(severity, ring)
-    fixed = times.fixed_at
-    acted = times.done_at(SlaStage.ACT)
-    detected = times.done_at(SlaStage.DETECT)
-    started = detected or times.failed_at
-    stages = (
-        (SlaStage.DETECT, times.failed_at, times.failed_at + target.detect, detected),
-        (SlaStage.ACT, started, started + target.act, acted),
-        (SlaStage.FIX, started, started + target.fix, fixed),
+    detected, acted, fixed = times.done_at(SlaStage.DETECT), times.done_at(SlaStage.ACT), times.fixed_at
+    allowed = (target.detect, target.act, target.fix)
+    stage, begun, due, missed, _ = _stand(times.failed_at, detected, acted, fixed, allowed, now)
+    return Sla(stage, due, sla_state(begun, due, now, fixed, targets.due_soon_share), missed)
+
+
+def _stand(
+    failed: Any, detected: Any, acted: Any, fixed: Any, allowed: tuple[Any, Any, Any], now: Any
+) -> tuple[SlaStage, Any, Any, tuple[SlaStage, ...], bool]:
+    """The next open stage, when it began and is due, the stages missed, and whether one of these is still open.
+
+    Counts with moments and spans of time, and as well with bare seconds: a large fleet has several ten thousand.
+    """
+    detect, act, fix = allowed
+    started = failed if detected is None else detected
+    detect_due, act_due, fix_due = failed + detect, started + act, started + fix
+    late_detect = (now if detected is None else detected) > detect_due
+    late_act = (now if acted is None else acted) > act_due
+    late_fix = (now if fixed is None else fixed) > fix_due
+    missed = _MISSED[late_detect, late_act, late_fix]
+    is_late = (late_fix and fixed is None) or (late_act and acted is None) or (late_detect and detected is None)
+    if detected is None:
+        return SlaStage.DETECT, failed, detect_due, missed, is_late
+    if acted is None:
+        return SlaStage.ACT, started, act_due, missed, is_late
+    return SlaStage.FIX, started, fix_due, missed, is_late
+
+
+_MISSED = {
+    marks: tuple(stage for stage, mark in zip(SlaStage, marks, strict=True) if mark)
+    for marks in product((False, True), repeat=3)
+}
+
+
+def sum_spans(spans: Iterable[SlaSpan], now: datetime, due_soon_share: float) -> SlaSum | None:
+    """How many failures stand together; None without any."""
+    at = now.timestamp()
+    missed = dict.fromkeys(_MISSED.values(), 0)
+    open_count = soon = overdue = 0
+    worst_overdue = worst_soon = worst_ok = inf
+    for failed, detected, acted, fixed, allowed in spans:
+        if fixed is not None and (acted is None or fixed < acted):
+            acted = fixed
+        if acted is not None and acted < detected:
+            detected = acted
+        _, begun, due, late_for, is_late = _stand(failed, detected, acted, fixed, allowed, at)
+        missed[late_for] += 1
+        if fixed is not None:
+            continue
+        open_count += 1
+        if is_late:
+            overdue += 1
+            worst_overdue = min(worst_overdue, due)
+        elif at > due - (due - begun) * due_soon_share:
+            soon += 1
+            worst_soon = min(worst_soon, due)
+        else:
+            worst_ok = min(worst_ok, due)
+    if not any(missed.values()):
+        return None
+    first = next((each for each in (worst_overdue, worst_soon, worst_ok) if each < inf), at)
+    return SlaSum(
+        due_at=datetime.fromtimestamp(first, UTC),
+        open=open_count,
+        due_soon=soon,
+        overdue=overdue,
+        missed={stage: sum(n for stages, n in missed.items() if stage in stages) for stage in SlaStage},
     )
-    missed = tuple(stage for stage, _, due, done in stages if (now if done is None else done) > due)
-    stage, begun, due, done = next((each for each in stages if each[3] is None), stages[-1])
-    return Sla(stage, due, sla_state(begun, due, now, done, targets.due_soon_share), missed)
 
 
 def summarise_sla(
