@@ -26,11 +26,15 @@ from engine.rules.evidence.compliance import Laggard, Present, assumptions, offe
 from engine.rules.evidence.compliance_count import (
     CLOSES_AFTER,
     FOLLOWED,
+    FleetSums,
     Group,
     GroupMonth,
     MonthCount,
+    MonthSums,
     Roster,
     count_months,
+    reach_of_sum,
+    sum_months,
 )
 from engine.rules.failures.errorcodes import code_text, explain
 from engine.rules.retention import PRUNED_BEFORE
@@ -96,21 +100,58 @@ class Evidence:
             )
 
     def trend(self, months: int) -> tuple[ReleaseCompliance, ...]:
-        """The last months without sites, newest first, as an overview needs them."""
+        """The last months without rings and sites, newest first, as an overview needs them."""
         with self._store.snapshot():
             begin = self._store.evidence.records_begin()
             indexes, _, _ = self._months_of(None, begin, use_kept=True)
-            roster = self._roster(None, begin)
-            return self._months(roster, indexes[-months:], use_kept=True, progress=None)
+            return self._in_whole(indexes[-months:], begin, use_kept=True)
 
     def present(self) -> tuple[ReleaseCompliance, ...]:
-        """The newest month of every platform, counted now; a month for each that differs, newest first."""
+        """The newest month of every platform without rings and sites, counted now; a month for each that differs."""
         with self._store.snapshot():
             begin = self._store.evidence.records_begin()
-            roster = self._roster(None, begin)
-            there = {group.platform for group in roster.groups}
+            there = {Platform(name) for name, *_ in self._store.evidence.build_counts()}
             indexes = sorted({self.reaches.current(platform) for platform in there} - {NOTHING})
-            return self._months(roster, indexes, use_kept=False, progress=None)
+            return self._in_whole(indexes, begin, use_kept=False)
+
+    def _in_whole(
+        self, indexes: Sequence[int], begin: datetime | None, *, use_kept: bool
+    ) -> tuple[ReleaseCompliance, ...]:
+        """Months without rings and sites, from the kept sums; device by device where these cannot tell it."""
+        kept = self._kept(indexes, _whole_group) if use_kept else {}
+        counted = [index for index in indexes if index not in kept]
+        sums = self._sum(indexes, counted, begin)
+        if sums is None:
+            return self._months(self._roster(None, begin), indexes, use_kept=use_kept, progress=None)
+        return tuple(
+            release_compliance(
+                kept.get(index) or sums.months[index],
+                self.reaches,
+                Present(sums.present[index]),
+                {},
+                self._now,
+                kept=index in kept,
+            )
+            for index in reversed(indexes)
+        )
+
+    def _sum(self, indexes: Sequence[int], counted: Sequence[int], begin: datetime | None) -> MonthSums | None:
+        evidence, first = self._store.evidence, min(counted, default=len(self.reaches.months))
+        if evidence.tells_of_later(self._now):
+            return None
+        since = min((self.reaches.released_at(self.reaches.months[index]) for index in counted), default=self._now)
+        builds = [
+            build
+            for build in evidence.flow_builds()
+            if any(reach_of_sum(self.reaches, platform, build) >= first for platform in Platform)
+        ]
+        sums = FleetSums(
+            devices=evidence.build_counts(),
+            flows=evidence.flows(builds),
+            records_begin=-(-seconds(begin) // 3_600) if begin is not None else 0,
+            since=seconds(since - _EARLY) // 3_600,
+        )
+        return sum_months(self.reaches, indexes, counted, sums, self._now)
 
     def _months_of(
         self, period: Period | None, begin: datetime | None, *, use_kept: bool
@@ -136,12 +177,12 @@ class Evidence:
         return self._whole_from is None or released_at >= self._whole_from
 
     def _roster(self, condition: SqlCondition | None, begin: datetime | None) -> Roster:
-        """The devices that match, with their sites; None for all, without sites."""
+        """The devices that match, with their rings and sites; None for all, without them."""
         evidence = self._store.evidence
         roster = Roster(self.reaches, evidence.highest_id())
         if condition is None:
             for platform, ring_id, build in evidence.alike():
-                roster.add_alike(platform, ring_id, build, evidence.ids_alike(platform, ring_id, build))
+                roster.add_alike(platform, None, build, evidence.ids_alike(platform, ring_id, build))
         else:
             roster.add(evidence.members(condition))
         roster.arrive(evidence.first_sightings(), seconds(begin) if begin is not None else 0)
@@ -151,7 +192,14 @@ class Evidence:
         self, roster: Roster, indexes: Sequence[int], *, use_kept: bool, progress: Progress | None
     ) -> tuple[ReleaseCompliance, ...]:
         names = {ring.id: ring.name for ring in self._store.rollout.rings()}
-        kept = self._kept(roster, indexes) if use_kept else {}
+        with_sites = any(group.site for group in roster.groups)
+        with_rings = any(group.ring_id is not None for group in roster.groups)
+
+        def group(count: ClosedCount) -> Group:
+            ring_id = count.ring_id if with_rings else None
+            return Group(count.platform, ring_id, count.site if with_sites else "")
+
+        kept = self._kept(indexes, group) if use_kept else {}
         counted = self._count(roster, [index for index in indexes if index not in kept], progress)
         return tuple(
             release_compliance(
@@ -182,7 +230,7 @@ class Evidence:
 
     # --- months that have closed --------------------------------------------------------------------
 
-    def _kept(self, roster: Roster, indexes: Sequence[int]) -> dict[int, MonthCount]:
+    def _kept(self, indexes: Sequence[int], group_of: Callable[[ClosedCount], Group]) -> dict[int, MonthCount]:
         """What was kept of months whose releases are still known as they were then."""
         months = {self.reaches.months[index]: index for index in indexes}
         valid = {
@@ -190,12 +238,10 @@ class Evidence:
             for each in self._store.evidence.closed_months()
             if each.month in months and self._stands(each)
         }
-        with_sites = any(group.site for group in roster.groups)
         found = {months[name]: MonthCount(name, each.until) for name, each in valid.items()}
         for month, count in self._store.evidence.closed_counts(list(valid)):
-            group = Group(count.platform, count.ring_id, count.site if with_sites else "")
             cell = GroupMonth(count.devices, count.arrived, dict(count.steps))
-            found[months[month]].groups.setdefault(group, GroupMonth()).add(cell)
+            found[months[month]].groups.setdefault(group_of(count), GroupMonth()).add(cell)
         return found
 
     def month_to_close(self) -> str | None:
@@ -291,6 +337,10 @@ class Evidence:
 
 def _in(period: Period, month: str) -> bool:
     return period.first <= month <= period.last
+
+
+def _whole_group(count: ClosedCount) -> Group:
+    return Group(count.platform, None, "")
 
 
 def _closed_counts(count: MonthCount) -> Iterable[ClosedCount]:

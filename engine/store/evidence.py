@@ -183,6 +183,40 @@ class EvidenceStore:
             {"platform": platform, "ring_id": ring_id, "build": build},
         )
 
+    # --- kept sums ----------------------------------------------------------------------------------
+
+    def tells_of_later(self, now: datetime) -> bool:
+        """Whether a change is on record that has not come yet: somebody's clock is wrong."""
+        row = self._db.execute(
+            "SELECT EXISTS (SELECT 1 FROM install WHERE state = 'succeeded' AND finished_at > :now) "
+            "OR EXISTS (SELECT 1 FROM install WHERE state = 'uninstalled' AND finished_at > :now) "
+            "OR EXISTS (SELECT 1 FROM build_seen WHERE at > :now)",
+            {"now": seconds(now)},
+        ).fetchone()
+        return bool(row[0])
+
+    def build_counts(self) -> list[tuple[str, int, int, int]]:
+        """(Platform, first hour, build or 0, devices) as things stand."""
+        return list(self._stream("SELECT platform, first_hour, build, devices FROM build_count WHERE devices <> 0", {}))
+
+    def flow_builds(self) -> list[int]:
+        """Every build that devices have had, as `build_flow` has it; read by jumps through its key."""
+        rows = self._stream(
+            "WITH RECURSIVE b (build) AS (SELECT min(build) FROM build_flow UNION ALL "
+            "SELECT (SELECT min(f.build) FROM build_flow f WHERE f.build > b.build) FROM b WHERE b.build IS NOT NULL) "
+            "SELECT build FROM b WHERE build IS NOT NULL",
+            {},
+        )
+        return [build for (build,) in rows]
+
+    def flows(self, builds: Sequence[int]) -> Iterator[tuple[int, str, int, int, int]]:
+        """(Hour, platform, first hour, build, by how many the devices with it changed then) of these builds."""
+        return self._stream(
+            "SELECT hour, platform, first_hour, build, devices FROM build_flow "
+            "WHERE build IN (SELECT value FROM json_each(:builds)) AND devices <> 0",
+            {"builds": json.dumps(builds)},
+        )
+
     def builds(self, condition: SqlCondition) -> tuple[tuple[Platform, int | None, int], ...]:
         """(Platform, build, devices) of the matching devices."""
         rows = self._db.execute(

@@ -56,6 +56,32 @@ class MonthCount(Struct):
     groups: dict[Group, GroupMonth] = field(default_factory=dict)
 
 
+class FleetSums(Struct, frozen=True):
+    """What the state file keeps counted of the fleet, with nothing of a single device.
+
+    A device counts under its platform and the hour since 1970 in which it was first seen, rounded up; 0 for one that
+    was always there as far as is known. A build is as the store writes it, minus a KB where an install told none, or
+    0 for an unknown one.
+    """
+
+    devices: Sequence[tuple[str, int, int, int]]
+    """(Platform, first hour, build, devices) as things stand."""
+    flows: Iterable[tuple[int, str, int, int, int]]
+    """(Hour rounded up, platform, first hour, build, by how many the devices with that build changed then)."""
+    records_begin: int
+    """The hour from which on records were kept: no device is known for longer."""
+    since: int
+    """The hour from which on changes count: somewhat before the first month's release."""
+
+
+class MonthSums(Struct, frozen=True):
+    """Months counted from sums, each platform as one group."""
+
+    months: Mapping[int, MonthCount]
+    present: Mapping[int, Mapping[Group, tuple[int, int]]]
+    """Month → platform → (devices, those protected against it) as things stand."""
+
+
 class Roster:
     """The devices that count, by id: their group, what they are protected by now, and since when they are known."""
 
@@ -255,6 +281,135 @@ class _Counter:
             if by and index in found:
                 found[index].groups[groups[group]].steps[hour] = by
         return found
+
+
+def reach_of_sum(reaches: Reaches, platform: Platform, build: int) -> int:
+    """The reach of a build as `FleetSums` has it."""
+    return reaches.of_kb(-build, platform) if build < 0 else reaches.of(build or None, is_server=platform.is_server)
+
+
+def sum_months(
+    reaches: Reaches, indexes: Sequence[int], counted: Sequence[int], sums: FleetSums, now: datetime
+) -> MonthSums | None:
+    """What `count_months` finds of the months `counted`, and how things stand towards those in `indexes`.
+
+    No change is read, and no device. None where sums by the hour cannot tell it: where a release did not come on the
+    hour, or where a device had a month's build before changes count, which is protection only from the next word on.
+    """
+    counter = _SumCounter(reaches, counted, sums, now)
+    if not counter.is_exact():
+        return None
+    return MonthSums(counter.result(), {index: counter.present(index) for index in indexes})
+
+
+class _SumCounter:
+    def __init__(self, reaches: Reaches, counted: Sequence[int], sums: FleetSums, now: datetime) -> None:
+        self._reaches, self._counted, self._sums, self._now = reaches, sorted(counted), sums, now
+        self._released = {
+            platform: {
+                index: int(month.released_at.timestamp())
+                for index in self._counted
+                if (month := reaches.month(platform, index)) is not None
+            }
+            for platform in Platform
+        }
+        begins = {index: reaches.released_at(reaches.months[index]) for index in self._counted}
+        self._until = {index: min(now, at + FOLLOWED) for index, at in begins.items()}
+        self._standing: dict[tuple[Platform, int, int], int] = {}
+        """(Platform, first hour, reach) → devices."""
+        for name, first, build, devices in sums.devices:
+            platform = Platform(name)
+            key = (platform, max(first, sums.records_begin) if first else 0, reach_of_sum(reaches, platform, build))
+            self._standing[key] = self._standing.get(key, 0) + devices
+        self._flows = list(sums.flows)
+
+    def is_exact(self) -> bool:
+        if any(at % 3_600 for each in self._released.values() for at in each.values()):
+            return False
+        first = min(self._counted, default=0)
+        early: dict[tuple[str, int], int] = {}
+        for hour, name, _, build, by in self._flows:
+            if hour <= self._sums.since:
+                early[name, build] = early.get((name, build), 0) + by
+        return not any(
+            by and reach_of_sum(self._reaches, Platform(name), build) >= first for (name, build), by in early.items()
+        )
+
+    def present(self, index: int) -> dict[Group, tuple[int, int]]:
+        found: dict[Group, tuple[int, int]] = {}
+        for (platform, _, reach), devices in self._standing.items():
+            if devices and self._reaches.month(platform, index) is not None:
+                group = Group(platform, None, "")
+                total, protected = found.get(group, (0, 0))
+                found[group] = (total + devices, protected + (devices if reach >= index else 0))
+        return found
+
+    def result(self) -> dict[int, MonthCount]:
+        found = {index: MonthCount(self._reaches.months[index], self._until[index]) for index in self._counted}
+        for (platform, first, reach), devices in self._standing.items():
+            counts_from, arrived = self._arrival(platform, first)
+            for index, released in self._released[platform].items():
+                if not devices:
+                    continue
+                cell = found[index].groups.setdefault(Group(platform, None, ""), GroupMonth())
+                if index in counts_from:
+                    cell.devices += devices
+                    cell.arrived += devices if index in arrived else 0
+                    if reach >= index and self._until[index] == self._now:
+                        # All that have it now; what the flows explain of them is taken off below.
+                        self._add(cell, self._hour_of(self._now) - released // 3_600, devices)
+        kinds: dict[tuple[str, int, int], list[tuple[int, GroupMonth, int, int]]] = {}
+        for hour, name, first, build, by in self._flows:
+            if hour <= self._sums.since or not by:
+                continue
+            kind = (name, first, build)
+            if (cells := kinds.get(kind)) is None:
+                cells = kinds[kind] = self._cells(found, *kind)
+            for until, cell, released, present in cells:
+                if hour <= until:
+                    self._add(cell, hour - released, by)
+                    if present:
+                        self._add(cell, present - released, -by)
+        for month in found.values():
+            for cell in month.groups.values():
+                for hour in [hour for hour, by in cell.steps.items() if not by]:
+                    del cell.steps[hour]
+        return found
+
+    def _cells(
+        self, found: Mapping[int, MonthCount], name: str, first: int, build: int
+    ) -> list[tuple[int, GroupMonth, int, int]]:
+        """For each month that a build protects against: the last hour that counts, the cell, the hour of release, and
+        the present hour where the month still runs, else 0."""
+        platform, present = Platform(name), self._hour_of(self._now)
+        reach = reach_of_sum(self._reaches, platform, build)
+        counts_from, _ = self._arrival(platform, max(first, self._sums.records_begin) if first else 0)
+        cells = []
+        for index, released in self._released[platform].items():
+            group = Group(platform, None, "")
+            if index <= reach and index in counts_from and group in found[index].groups:
+                runs = self._until[index] == self._now
+                until = present if runs else self._hour_of(self._until[index])
+                cells.append((until, found[index].groups[group], released // 3_600, present if runs else 0))
+        return cells
+
+    def _arrival(self, platform: Platform, first: int) -> tuple[set[int], set[int]]:
+        """The months that count devices first seen in this hour, and those within whose three weeks they arrived."""
+        released = {index: at // 3_600 for index, at in self._released[platform].items()}
+        if not first or first <= min(released.values(), default=0):
+            return set(released), set()
+        absent = {index for index, at in released.items() if first > at + Mark.THREE_WEEKS.hours}
+        arrived = {index for index, at in released.items() if at < first} - absent
+        return set(released) - absent, arrived
+
+    @staticmethod
+    def _add(cell: GroupMonth, hour: int, by: int) -> None:
+        hour = max(0, hour)
+        cell.steps[hour] = cell.steps.get(hour, 0) + by
+
+    @staticmethod
+    def _hour_of(moment: datetime) -> int:
+        return -(-int(moment.timestamp()) // 3_600)
 
 
 def state_at(steps: Mapping[int, int], hours: int) -> int:
