@@ -21,7 +21,7 @@ from engine.rules.readiness import reason_words
 if TYPE_CHECKING:
     from engine.catalog.calendar import MonthPlan
     from engine.model.build import Platform
-    from engine.rules.failures import FailureGroup
+    from engine.rules.failures import CauseStanding
 
 # --- funnel -----------------------------------------------------------------------------------------
 
@@ -277,22 +277,16 @@ class CauseSum(Struct, frozen=True):
     """What to do about the commonest of its codes."""
 
 
-def causes(groups: Iterable[FailureGroup]) -> tuple[CauseSum, ...]:
+def causes(standings: Iterable[CauseStanding]) -> tuple[CauseSum, ...]:
     """Failures by cause, most devices first."""
-    by_cause: dict[str, list[FailureGroup]] = {}
-    for group in groups:
-        by_cause.setdefault(group.cause.label, []).append(group)
-    found = []
-    for cause, members in by_cause.items():
-        largest = max(members, key=lambda group: group.devices)
-        factor = next((each for group in members for each in group.common), None)
-        found.append(
-            CauseSum(
-                cause=cause,
-                devices=len({device for group in members for device in group.device_ids}),
-                filter="error:" + ",".join(dict.fromkeys(error_code(group.code) for group in members)),
-                shared=f"{factor.share_text} are {factor.value}" if factor is not None else "",
-                remedy=largest.remedy,
-            )
+    found = [
+        CauseSum(
+            cause=each.cause.label,
+            devices=each.devices,
+            filter="error:" + ",".join(map(error_code, each.codes)),
+            shared=each.shared,
+            remedy=each.remedy,
         )
+        for each in standings
+    ]
     return tuple(sorted(found, key=lambda each: (-each.devices, each.cause)))

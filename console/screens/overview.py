@@ -42,7 +42,7 @@ from engine.model.records.fleet import (
 if TYPE_CHECKING:
     from engine import Engine
     from engine.model.records.reports import ReleaseCompliance
-    from engine.rules.failures import FailureGroup
+    from engine.rules.failures import CauseStanding
 
 _TWO_WIDTH = 140
 """From which width on there are two columns."""
@@ -100,7 +100,7 @@ class OverviewScreen(PartsScreen):
         self._totals: OverviewTotals | None = None
         self._attention: tuple[Attention, ...] | None = None
         self._reasons: tuple[ReasonCount, ...] = ()
-        self._groups: tuple[FailureGroup, ...] | None = None
+        self._standings: tuple[CauseStanding, ...] | None = None
         self._compliance: tuple[Compliance, ...] | None = None
         self._trend: tuple[ReleaseCompliance, ...] = ()
         self._trend_asked = ""
@@ -171,7 +171,7 @@ class OverviewScreen(PartsScreen):
         failed = sorted((each.ring, str(each.platform), each.devices) for each in counts if each.state == "failed")
         if failed != self._failed:
             self._failed = failed
-            self.ask_steadily("causes", lambda engine: engine.reads.failures.groups(), self._keep_groups, slow=True)
+            self.ask_steadily("causes", lambda engine: engine.reads.failures.standings(), self._keep_standings, slow=True)
 
     def _keep_attention(self, found: tuple[Attention, ...]) -> None:
         self._attention = found
@@ -189,8 +189,8 @@ class OverviewScreen(PartsScreen):
         self._reasons = found
         self._show_all()
 
-    def _keep_groups(self, found: tuple[FailureGroup, ...]) -> None:
-        self._groups = found
+    def _keep_standings(self, found: tuple[CauseStanding, ...]) -> None:
+        self._standings = found
         self._show_all()
 
     def read_failed(self, kind: str, error: EngineError) -> None:
@@ -205,7 +205,7 @@ class OverviewScreen(PartsScreen):
             "totals": (self._totals, ("rings", "readiness", "restarts", "failures")),
             "attention": (self._attention, ("needs",)),
             "compliance": (self._compliance, ("compliance",)),
-            "causes": (self._groups, ("failures",)),
+            "causes": (self._standings, ("failures",)),
         }
         if kind in never and never[kind][0] is None:
             for name in never[kind][1]:
@@ -287,9 +287,9 @@ class OverviewScreen(PartsScreen):
         panel.show(compliance, title=plain(title, STRONG), remark=remark)
 
     def _show_failures(self) -> None:
-        if self._groups is None:
+        if self._standings is None:
             return
-        brief, causes = self._brief, sums.causes(self._groups)
+        brief, causes = self._brief, sums.causes(self._standings)
         devices = sum(each.devices for each in causes)
         self._panel("failures").show(
             lambda width: draw.cause_lines(causes, width, brief=brief), remark=count(devices) if devices else ""

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from engine.catalog.calendar import last_document_month
 from engine.model.build import Platform
+from engine.model.causes import Cause
 from engine.model.errors import BadInput, NotFound, nearest
 from engine.model.filters import BareWord, Filter, parse
 from engine.model.model import Severity
@@ -19,6 +20,7 @@ from engine.model.records.fleet import Attention, Urgency
 from engine.rules.failures import (
     DEFAULT_TARGETS,
     BaseRates,
+    CauseStanding,
     CauseSummary,
     Escalation,
     FailureCase,
@@ -28,15 +30,17 @@ from engine.rules.failures import (
     SlaStage,
     SlaSum,
     SlaSummary,
+    cause_standings,
     group_failures,
     group_key,
     severity_for,
+    standings_of,
     sum_spans,
     summarise_causes,
     summarise_sla,
     view_groups,
 )
-from engine.rules.failures.errorcodes import code_text, parse_code
+from engine.rules.failures.errorcodes import code_text, explain, parse_code
 from engine.store import Store
 from engine.store.filter_sql import SqlCondition, compile_filter, compile_text
 
@@ -81,6 +85,18 @@ class Failures:
         """
         failed = self._store.traits.failed(compile_text(filter_text, self.now))
         return summarise_causes(failed, self._base_for(filter_text))
+
+    def standings(self) -> tuple[CauseStanding, ...]:
+        """All open failures by cause, for an overview. Devices are counted now; what they share may have been judged
+        some minutes ago where there are very many."""
+        traits = self._store.traits
+        if (shared := traits.shared(self.now)) is None:
+            return cause_standings(self.groups())
+        by_code = traits.devices_by_code()
+        codes: dict[Cause, list[int]] = {}
+        for code in by_code:
+            codes.setdefault(explain(code).cause, []).append(code)
+        return standings_of(by_code, {cause: traits.devices_with(each) for cause, each in codes.items()}, shared)
 
     def views(self, filter_text: str = "", *, common: bool = True) -> tuple[FailureGroupView, ...]:
         """Groups with service level, retry, escalations and known problems.

@@ -1,4 +1,5 @@
-"""Keeps counted who attempted the releases that failed, so that a console on a large fleet need not count at its start.
+"""Keeps who attempted the releases that failed, and what those share, so that a console on a large fleet need not
+count at its start.
 
 The runner calls it now and then; a prepared demo once. Counting reads for seconds, so it holds no transaction.
 """
@@ -20,8 +21,10 @@ def mind_populations(store: Store, now: datetime) -> None:
     last = store.state.setting(_CHECKED)
     if last is not None and timedelta(0) <= now - datetime.fromisoformat(last) < _EVERY:
         return
-    if store.standing.devices() >= WORTH_FROM and _count_next(store, now):
-        return
+    if store.standing.devices() >= WORTH_FROM:
+        if _count_next(store, now):
+            return
+        _judge_shared(store, now)
     with store.transaction():
         store.state.set(_CHECKED, now.isoformat())
 
@@ -30,6 +33,22 @@ def count_populations(store: Store, now: datetime) -> None:
     """Count every release whose count is missing or old."""
     while _count_next(store, now):
         pass
+    _judge_shared(store, now)
+
+
+def _judge_shared(store: Store, now: datetime) -> None:
+    """What the open failures share, unless it was judged of these very failures."""
+    if store.traits.is_shared_of_now():
+        return
+    # Loaded on use: triage is no part of starting up.
+    from engine.rules.failures import shared_by_code
+    from engine.situation.failures import Failures
+
+    with store.snapshot():
+        opened = store.traits.open_failures()
+        shared = shared_by_code(Failures(store, now).groups())
+    with store.transaction():
+        store.traits.keep_shared(shared, opened, now)
 
 
 def _count_next(store: Store, now: datetime) -> bool:

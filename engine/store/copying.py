@@ -27,6 +27,7 @@ _LEFT_BEHIND = frozenset(
         "lease",
         "open_case",
         "provider",
+        "reason_count",
         "release",
         "device",
     }

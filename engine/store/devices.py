@@ -197,10 +197,10 @@ class DeviceStore:
         )
 
     def reasons(self) -> tuple[ReasonCount, ...]:
-        """Devices that are not ready by what keeps them from it, the most devices first; reads the index of those."""
+        """Devices that are not ready by what keeps them from it, the most devices first; from kept sums."""
         rows = self._db.execute(
-            "SELECT reasons, count(*) AS n FROM device WHERE verdict IN (?, ?) "
-            "GROUP BY reasons ORDER BY n DESC, reasons",
+            "SELECT reasons, sum(devices) AS n FROM reason_count WHERE verdict IN (?, ?) "
+            "GROUP BY reasons HAVING n > 0 ORDER BY n DESC, reasons",
             (Verdict.NOT_READY, Verdict.UNKNOWN),
         )
         return tuple(ReasonCount(tuple(row["reasons"].split(",")) if row["reasons"] else (), row["n"]) for row in rows)

@@ -36,6 +36,9 @@ _KEPT_FOR = timedelta(days=7)
 _MOST_KEPT = 40
 _MOST_STORED = 50_000
 _STORED = "attempted-by:"
+_SHARED = "failures-share"
+_SHARED_FOR = timedelta(minutes=20)
+"""For so long what failures share is taken for granted while a few come and go."""
 
 _Raw = tuple[Any, ...]
 _Key = tuple[int, str, tuple[Any, ...]]
@@ -101,6 +104,51 @@ class TraitStore:
             "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
             (f"{_STORED}{kb}", counted),
         )
+
+    # --- what failures share, kept for an overview -------------------------------------------------
+
+    def devices_by_code(self) -> dict[int, int]:
+        """Error code, unsigned → devices with an open failure; reads kept rows alone."""
+        rows = self._plain("SELECT code & 4294967295, count(DISTINCT device_id) FROM open_case GROUP BY 1", ())
+        return dict(rows)
+
+    def devices_with(self, codes: Iterable[int]) -> int:
+        """How many devices have an open failure with one of these codes."""
+        sql = (
+            "SELECT count(DISTINCT device_id) FROM open_case "
+            "WHERE code & 4294967295 IN (SELECT value FROM json_each(?))"
+        )
+        return int(self._plain(sql, (json.dumps(list(codes)),)).fetchone()[0])
+
+    def shared(self, now: datetime) -> dict[int, str] | None:
+        """What the devices of each code share, as it was kept last; None where that is no more of the present."""
+        row = self._plain("SELECT value FROM setting WHERE name = ?", (_SHARED,)).fetchone()
+        if row is None:
+            return None
+        kept = json.loads(row[0])
+        age = now - datetime.fromisoformat(kept["at"])
+        open_now = self.open_failures()
+        same = kept["open"] == open_now and timedelta(0) <= age < _KEPT_FOR
+        alike = abs(open_now[0] - kept["open"][0]) <= _GROWN * open_now[0] and timedelta(0) <= age < _SHARED_FOR
+        return {int(code): words for code, words in kept["shared"].items()} if same or alike else None
+
+    def is_shared_of_now(self) -> bool:
+        """Whether what is kept was judged of the very failures that are open now."""
+        row = self._plain("SELECT value FROM setting WHERE name = ?", (_SHARED,)).fetchone()
+        return row is not None and json.loads(row[0])["open"] == self.open_failures()
+
+    def keep_shared(self, shared: Mapping[int, str], opened: Sequence[int], now: datetime) -> None:
+        """Keep what the failures share that were `opened`; call it inside a transaction."""
+        text = json.dumps({"at": now.isoformat(), "open": list(opened), "shared": shared})
+        self._db.execute(
+            "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (_SHARED, text),
+        )
+
+    def open_failures(self) -> list[int]:
+        """Another list whenever a failure has opened or closed."""
+        sql = "SELECT count(*), ifnull(max(install_id), 0), ifnull(sum(install_id), 0) FROM open_case"
+        return list(self._plain(sql, ()).fetchone())
 
     def _population(self, kb: int, devices: SqlCondition, now: datetime) -> Population:
         key = (kb, devices.where, tuple(devices.params))

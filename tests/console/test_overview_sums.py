@@ -25,7 +25,7 @@ from engine.model.build import OsBuild, Platform
 from engine.model.filters import parse
 from engine.model.model import DeviceState, Gate, ReleaseKind, Ring, Track, Verdict
 from engine.model.records.fleet import Compliance, Count, GateCondition, ReasonCount, RingProgress
-from engine.rules.failures import FailedInstall, group_failures
+from engine.rules.failures import FailedInstall, cause_standings, group_failures
 
 NOW = datetime(2026, 5, 13, 9, tzinfo=UTC)
 W11, W11_25, SERVER = Platform.WIN11_24H2, Platform.WIN11_25H2, Platform.SERVER_2025
@@ -256,7 +256,7 @@ def test_causes_count_devices_once_and_lead_to_all_their_codes() -> None:
     groups = group_failures(
         [failed(1, 1, 0x80073712), failed(2, 1, 0x800F0831), failed(3, 2, 0x80073712), failed(4, 3, 0x8024402C)], None
     )
-    found = causes(groups)
+    found = causes(cause_standings(groups))
     assert [(each.cause, each.devices) for each in found] == [("Component store", 2), ("Network", 1)]
     assert found[0].filter == "error:0x80073712,0x800F0831"
     parse(found[0].filter)

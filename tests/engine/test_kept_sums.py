@@ -1,4 +1,4 @@
-"""What is kept with the writes for the overview is what a recount of devices and history finds, whatever was written."""
+"""What is kept with the writes for the overview is what a recount of devices and history finds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlite_utils import Database
 from engine.store import Store
 from engine.store.schema import keep_anew
 
-KEPT = ("open_case", "build_count", "build_flow")
+KEPT = ("open_case", "build_count", "build_flow", "reason_count")
 STATES = ("succeeded", "failed", "uninstalled", "cancelled")
 BUILDS = (None, 101, 102, 103)
 PLATFORMS = (None, "win11-24h2", "server-2025")
@@ -47,10 +47,9 @@ class Writer:
         return self.random.randint(1, 12) * 1_800
 
     def write(self) -> None:
-        self.random.choice(
-            (self.attempt, self.attempt, self.end, self.end, self.note, self.see, self.see)
-            + (self.forget, self.forget_sighting, self.change, self.close, self.ask_again)
-        )()
+        often = (self.attempt, self.end, self.see)
+        ways = (*often, *often, self.note, self.forget, self.forget_sighting, self.change, self.close, self.ask_again)
+        self.random.choice(ways)()
 
     def attempt(self) -> None:
         state = self.random.choice((*STATES, "installing"))
@@ -108,7 +107,13 @@ class Writer:
 
     def change(self) -> None:
         column, values = self.random.choice(
-            (("platform", PLATFORMS), ("build", BUILDS), ("ring_id", (None, 1, 2)), ("name", ("a", "b")))
+            (
+                ("platform", PLATFORMS),
+                ("build", BUILDS),
+                ("ring_id", (None, 1, 2)),
+                ("verdict", ("ready", "not-ready", "unknown")),
+                ("reasons", ("", "vbs", "vbs,chpe?")),
+            )
         )
         self.db.execute(f"UPDATE device SET {column} = ? WHERE id = ?", (self.random.choice(values), self.device()))
 

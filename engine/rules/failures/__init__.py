@@ -7,10 +7,14 @@ from engine.rules.failures.cases import Escalation, Exclusion, FailureCase, Know
 from engine.rules.failures.factors import BaseRates, CommonFactor, FactorRules, base_rates, common_factors
 from engine.rules.failures.groups import (
     BaseFor,
+    CauseStanding,
     CauseSummary,
     FailedInstall,
     FailureGroup,
+    cause_standings,
     group_failures,
+    shared_by_code,
+    standings_of,
     summarise_causes,
 )
 from engine.rules.failures.rates import Population, population_of, rates_for
@@ -49,6 +53,7 @@ __all__ = [
     "RETRY_LIMITS",
     "BaseFor",
     "BaseRates",
+    "CauseStanding",
     "CauseSummary",
     "CommonFactor",
     "Escalation",
@@ -74,6 +79,7 @@ __all__ = [
     "SlaTarget",
     "SlaTargets",
     "base_rates",
+    "cause_standings",
     "common_factors",
     "due_at",
     "escalation_due",
@@ -86,7 +92,9 @@ __all__ = [
     "retry_decision",
     "retry_outlook",
     "severity_for",
+    "shared_by_code",
     "sla_state",
+    "standings_of",
     "sum_spans",
     "summarise_causes",
     "summarise_sla",

@@ -76,6 +76,55 @@ class CauseSummary(Struct, frozen=True):
     last_failed_at: datetime
 
 
+class CauseStanding(Struct, frozen=True):
+    """One class of cause as an overview tells it."""
+
+    cause: Cause
+    devices: int
+    codes: tuple[int, ...]
+    """Most devices first."""
+    shared: str
+    """What most devices of one of its codes have in common, "" when nothing stands out: ``10 of 11 are Surface``."""
+    remedy: str
+    """What to do about the commonest of its codes."""
+
+
+def cause_standings(groups: Sequence[FailureGroup]) -> tuple[CauseStanding, ...]:
+    """Groups summed by cause, most devices first; a device counts once however many codes it has."""
+    devices: dict[Cause, set[int]] = {}
+    for group in groups:
+        devices.setdefault(group.cause, set()).update(group.device_ids)
+    shared = shared_by_code(groups)
+    return standings_of(
+        {group.code: group.devices for group in groups}, {cause: len(found) for cause, found in devices.items()}, shared
+    )
+
+
+def shared_by_code(groups: Iterable[FailureGroup]) -> dict[int, str]:
+    """Code → the strongest thing that its devices share, in words."""
+    return {group.code: f"{group.common[0].share_text} are {group.common[0].value}" for group in groups if group.common}
+
+
+def standings_of(
+    by_code: Mapping[int, int], by_cause: Mapping[Cause, int], shared: Mapping[int, str]
+) -> tuple[CauseStanding, ...]:
+    """The same from counted devices: by code, by cause, and what the devices of a code share."""
+    codes: dict[Cause, list[int]] = {}
+    for code in sorted(by_code, key=lambda code: (-by_code[code], code)):
+        codes.setdefault(explain(code).cause, []).append(code)
+    found = [
+        CauseStanding(
+            cause=cause,
+            devices=by_cause[cause],
+            codes=tuple(mine),
+            shared=next((shared[code] for code in mine if code in shared), ""),
+            remedy=explain(mine[0]).remedy,
+        )
+        for cause, mine in codes.items()
+    ]
+    return tuple(sorted(found, key=lambda each: (-each.devices, each.cause)))
+
+
 def group_failures(
     failures: Iterable[FailedInstall], base: BaseRates | BaseFor | None, rules: FactorRules | None = None
 ) -> tuple[FailureGroup, ...]:

@@ -1,9 +1,10 @@
-"""The triggers that keep, with every write, what an overview judges: open failures with their times, builds over time.
+"""The triggers that keep, with every write, what an overview judges: failures, reasons, and builds over time.
 
-`open_case` has a row an open failure, `build_count` sums the builds that devices run, `build_flow` by how many the
-devices with a build changed in each hour. A change of a build is a row of the view `build_change`: an install that
-ended well or was undone, or a build that was seen. Devices are told apart by platform, and by the hour in which they
-were first seen (0: nothing is on record), because a month does not count those that came after it.
+`open_case` has a row an open failure with its times. `reason_count` sums the devices that are not ready, `build_count`
+the builds that devices run, `build_flow` by how many the devices with a build changed in each hour. A change of a build
+is a row of the view `build_change`: an install that ended well or was undone, or a build that was seen. Devices are
+told apart by platform, and by the hour in which they were first seen (0: nothing is on record), because a month does
+not count those that came after it.
 """
 
 from __future__ import annotations
@@ -55,6 +56,9 @@ def create_tables(db: Database) -> None:
             build INTEGER NOT NULL, hour INTEGER NOT NULL, platform TEXT NOT NULL, first_hour INTEGER NOT NULL,
             devices INTEGER NOT NULL, PRIMARY KEY (build, hour, platform, first_hour)
         ) WITHOUT ROWID;
+        CREATE TABLE reason_count (
+            verdict TEXT NOT NULL, reasons TEXT NOT NULL, devices INTEGER NOT NULL, PRIMARY KEY (verdict, reasons)
+        ) WITHOUT ROWID;
         CREATE VIEW build_change AS
             SELECT device_id, finished_at AS at, {_CHANGE_OF_INSTALL.format(row="install")} AS build, id AS install_id
                 FROM install WHERE {_IS_CHANGE.format(row="install")}
@@ -92,6 +96,26 @@ def _case_triggers() -> str:
             BEGIN {_cases_anew("old.device_id")} END;
         CREATE TRIGGER open_case_ring AFTER UPDATE OF ring_id ON device WHEN new.ring_id IS NOT old.ring_id
             BEGIN UPDATE open_case SET ring_id = new.ring_id WHERE device_id = new.id; END;
+        """
+
+
+# --- why devices are not ready ----------------------------------------------------------------------
+
+
+def _reason(row: str, by: int) -> str:
+    return (
+        f"INSERT INTO reason_count SELECT {row}.verdict, {row}.reasons, {by} WHERE {row}.verdict <> 'ready' "
+        "ON CONFLICT (verdict, reasons) DO UPDATE SET devices = devices + excluded.devices;"
+    )
+
+
+def _reason_triggers() -> str:
+    return f"""
+        CREATE TRIGGER reason_count_insert AFTER INSERT ON device BEGIN {_reason("new", 1)} END;
+        CREATE TRIGGER reason_count_delete AFTER DELETE ON device BEGIN {_reason("old", -1)} END;
+        CREATE TRIGGER reason_count_update AFTER UPDATE OF verdict, reasons ON device
+            WHEN new.verdict <> old.verdict OR new.reasons <> old.reasons
+            BEGIN {_reason("old", -1)} {_reason("new", 1)} END;
         """
 
 
@@ -198,23 +222,26 @@ def _build_triggers() -> str:
 
 
 def create_keeping_triggers(db: Database) -> None:
-    """Keep `open_case`, `build_count` and `build_flow` with every write."""
-    db.executescript(_case_triggers() + _build_triggers())
+    """Keep `open_case`, `reason_count`, `build_count` and `build_flow` with every write."""
+    db.executescript(_case_triggers() + _reason_triggers() + _build_triggers())
 
 
 def drop_keeping_triggers(db: Database) -> None:
     """For a bulk load only, or for a copy that is never judged; then `keep_anew` before the transaction ends."""
     for (name,) in db.execute(
-        "SELECT name FROM sqlite_master WHERE type = 'trigger' "
-        "AND (name GLOB 'open_case_*' OR name GLOB 'build_count_*' OR name GLOB 'build_flow_*')"
+        "SELECT name FROM sqlite_master WHERE type = 'trigger' AND (name GLOB 'open_case_*' "
+        "OR name GLOB 'reason_count_*' OR name GLOB 'build_count_*' OR name GLOB 'build_flow_*')"
     ).fetchall():
         db.execute(f"DROP TRIGGER {name}")
 
 
 def keep_anew(db: Database) -> None:
     """Work all of it out anew, from devices and history themselves."""
-    for table in ("open_case", "build_count", "build_flow"):
+    for table in ("open_case", "reason_count", "build_count", "build_flow"):
         db.execute(f"DELETE FROM {table}")
+    db.execute(
+        "INSERT INTO reason_count SELECT verdict, reasons, count(*) FROM device WHERE verdict <> 'ready' GROUP BY 1, 2"
+    )
     db.execute(f"INSERT INTO open_case {_OPEN_CASES.format(where='1')}")
     first = "ifnull((f.at + 3599) / 3600, 0)"
     sightings = "(SELECT device_id, min(at) AS at FROM build_seen GROUP BY device_id) f ON f.device_id = d.id"

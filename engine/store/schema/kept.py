@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @migrations()
 def m013_kept(db: Database) -> None:
-    """Open failures with their times, and how many devices ran which build in each hour."""
+    """Open failures with their times, reasons, and how many devices ran which build in each hour."""
     create_tables(db)
     keep_anew(db)
     create_keeping_triggers(db)
