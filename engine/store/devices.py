@@ -24,7 +24,7 @@ from engine.model.model import (
 )
 from engine.model.records.fleet import Anchor, Count, DevicePage, DeviceQuery, DeviceRow, ReasonCount
 from engine.rules.readiness import Readiness
-from engine.store.device_rows import device_row
+from engine.store.device_rows import device_rows
 from engine.store.filter_sql import compile_text
 from engine.store.readiness_sql import id_range, judge, of_platform
 from engine.store.search import Found, exact_devices, find_devices, names_near
@@ -127,7 +127,7 @@ class DeviceStore:
         """A stretch of the list. Position `first` is exact at both ends and unknown (-1) in the middle."""
         condition = compile_text(query.filter, now)
         rows, first = Walk(self._db, query, condition).page(at, limit)
-        return DevicePage(tuple(device_row(row) for row in rows), first)
+        return DevicePage(tuple(device_rows(rows)), first)
 
     def total(self, query: DeviceQuery, now: datetime) -> int:
         """How many devices match; read from the kept totals when there is no filter."""
@@ -150,8 +150,7 @@ class DeviceStore:
         """Every matching device in order, without holding them all."""
         condition = compile_text(query.filter, now)
         walk = Walk(self._db, query, condition)
-        for row in walk.each():
-            yield device_row(row)
+        yield from device_rows(walk.each())
 
     def ids(self, filter_text: str, now: datetime) -> list[int]:
         """The ids of all devices that a filter matches."""

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from engine.model.errors import nearest
 from engine.model.records.fleet import DeviceRow
-from engine.store.device_rows import ROW_COLUMNS, device_row
+from engine.store.device_rows import ROW_COLUMNS, device_rows
 from engine.store.filter_sql import holding
 from engine.store.values import placeholders
 
@@ -249,16 +249,15 @@ def _rows(connection: sqlite3.Connection, found: dict[int, Match], limit: int) -
     if len(ids) > limit:
         last = found[ids[limit - 1]]
         ids = [device_id for device_id in ids if found[device_id] <= last][:1000]
-    rows = []
+    rows: list[DeviceRow] = []
     for start in range(0, len(ids), 500):
         part = ids[start : start + 500]
-        rows += [
-            device_row(row)
-            for row in connection.execute(
+        rows += device_rows(
+            connection.execute(
                 f"SELECT {ROW_COLUMNS} FROM device d LEFT JOIN ring r ON r.id = d.ring_id "
                 f"WHERE d.id IN ({placeholders(len(part))})",
                 part,
             )
-        ]
+        )
     rows.sort(key=lambda row: (found[row.id], row.name.casefold(), row.id))
     return tuple(rows[:limit])

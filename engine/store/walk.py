@@ -34,6 +34,8 @@ SORT_KEYS: Mapping[str, str] = {
 _NULLABLE = frozenset({"ring_id", "platform", "build", "last_seen_at"})
 
 Key = tuple[Any, str, int]
+Row = tuple[Any, ...]
+"""The values of `ROW_COLUMNS`."""
 Clause = tuple[str, tuple[Any, ...]]
 
 
@@ -52,7 +54,7 @@ class Walk:
         self._column = SORT_KEYS[query.sort]
         self._down = query.descending
 
-    def page(self, at: Anchor, limit: int) -> tuple[list[sqlite3.Row], int]:
+    def page(self, at: Anchor, limit: int) -> tuple[list[Row], int]:
         """Rows from an anchor on, in the list's order, and the first one's position where that is known, else -1."""
         backwards = at.kind in (AnchorKind.END, AnchorKind.BEFORE)
         key = self._key(at.device_id) if at.kind in (AnchorKind.AFTER, AnchorKind.BEFORE, AnchorKind.AT) else None
@@ -62,11 +64,11 @@ class Walk:
             stretches = self._all(backwards=backwards)
         else:
             stretches = self._beyond(key, backwards=backwards, inclusive=at.kind is AnchorKind.AT)
-        rows: list[sqlite3.Row] = []
+        rows: list[Row] = []
         for clause, params in stretches:
             if len(rows) < limit:
                 sql = f"{self._select(clause, backwards=backwards)} LIMIT ?"
-                rows += self._db.execute(sql, (*self._params, *params, limit - len(rows))).fetchall()
+                rows += self._rows(sql, (*self._params, *params, limit - len(rows))).fetchall()
         at_top = key is None and at.kind is not AnchorKind.NAME and not backwards
         return (rows[::-1] if backwards else rows), (0 if at_top else -1)
 
@@ -84,11 +86,17 @@ class Walk:
             before += int(self._db.execute(sql, (*self._params, *params)).fetchone()[0])
         return before
 
-    def each(self) -> Iterator[sqlite3.Row]:
+    def each(self) -> Iterator[Row]:
         """Every row in order, without holding them."""
         # A plain loop: "yield from" would call the cursor's close when a reader stops early, perhaps after our own.
-        for row in self._db.execute(self._select("", backwards=False), self._params):  # noqa: UP028
+        for row in self._rows(self._select("", backwards=False), self._params):  # noqa: UP028
             yield row
+
+    def _rows(self, sql: str, params: tuple[Any, ...]) -> sqlite3.Cursor:
+        """A cursor of plain tuples."""
+        cursor = self._db.cursor()
+        cursor.row_factory = None
+        return cursor.execute(sql, params)
 
     def _key(self, device_id: int) -> Key | None:
         row = self._db.execute(f"SELECT {self._column}, name_key, id FROM device WHERE id = ?", (device_id,)).fetchone()
