@@ -171,7 +171,9 @@ class OverviewScreen(PartsScreen):
         failed = sorted((each.ring, str(each.platform), each.devices) for each in counts if each.state == "failed")
         if failed != self._failed:
             self._failed = failed
-            self.ask_steadily("causes", lambda engine: engine.reads.failures.standings(), self._keep_standings, slow=True)
+            self.ask_steadily(
+                "causes", lambda engine: engine.reads.failures.standings(), self._keep_standings, slow=True
+            )
 
     def _keep_attention(self, found: tuple[Attention, ...]) -> None:
         self._attention = found

@@ -74,25 +74,25 @@ def test_pages_forwards_and_backwards_are_the_whole_list(
                 f"ORDER BY {column} {direction}, name_key {direction}, id {direction}"
             )
         ]
-        assert [row["id"] for row in walk.each()] == wanted
+        assert [row[0] for row in walk.each()] == wanted
 
         forwards: list[int] = []
         at = Anchor(AnchorKind.TOP)
         while page := walk.page(at, size)[0]:
-            forwards += [row["id"] for row in page]
+            forwards += [row[0] for row in page]
             at = Anchor(AnchorKind.AFTER, forwards[-1])
         assert forwards == wanted
 
         backwards: list[int] = []
         at = Anchor(AnchorKind.END)
         while page := walk.page(at, size)[0]:
-            backwards = [row["id"] for row in page] + backwards
+            backwards = [row[0] for row in page] + backwards
             at = Anchor(AnchorKind.BEFORE, backwards[0])
         assert backwards == wanted
 
         for place, device_id in enumerate(wanted):
             assert walk.position(device_id) == place
-            assert [row["id"] for row in walk.page(Anchor(AnchorKind.AT, device_id), 2)[0]] == wanted[place : place + 2]
+            assert [row[0] for row in walk.page(Anchor(AnchorKind.AT, device_id), 2)[0]] == wanted[place : place + 2]
     finally:
         db.execute("ROLLBACK")
 

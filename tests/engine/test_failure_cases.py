@@ -180,7 +180,7 @@ def test_the_overview_judges_as_the_failures_one_by_one_are_judged(demo_state: P
             assert found is not None
             assert told == SlaSum(found.due_at, found.open, found.due_soon, found.overdue, found.missed)
 
-        first, second, third, *_ = (each.device_id for each in engine.reads.failures())
+        first, second, third, *_ = (each.device_id for each in engine.reads.failures.open())
         fail(engine, some(engine, 20))
         for minutes in (0, 11, 200, 300, 1_440, 3_000, 10_000):
             step(engine, timedelta(minutes=minutes))
@@ -189,7 +189,7 @@ def test_the_overview_judges_as_the_failures_one_by_one_are_judged(demo_state: P
         agree()
         carry_out(engine, Exclude(target=Target(ids=(second,)), reason="printer"))
         agree()
-        carry_out(engine, MarkKnownProblem("Disk full", group=engine.reads.failure_views()[0].key))
+        carry_out(engine, MarkKnownProblem("Disk full", group=engine.reads.failures.views()[0].key))
         agree()
         with store.transaction():
             store.connection.execute("UPDATE device SET ring_id = 1 WHERE id = ?", (third,))
