@@ -317,10 +317,11 @@ def settings_table() -> list[tuple[str, str, str]]:
         (RoleSettings(), "roles."),
         (RatesSettings(), "rates."),
         (SlaSettings(), "sla."),
+        (ProviderSettings(), "providers."),
     ):
         docs = _field_docs(type(instance))
         for each in fields(instance):
-            if each.name not in ("roles", "rates", "sla"):
+            if each.name not in ("roles", "rates", "sla", "providers"):
                 rows.append((prefix + each.name, str(getattr(instance, each.name)), docs.get(each.name, "")))
     return rows
 

@@ -1,25 +1,31 @@
-"""Writes the tables of README.md from what the program says of itself: ``python -m tests.documents``.
+"""Writes docs/reference/ from what the program says of itself: ``python -m tests.documents``.
 
-`tests/test_documents.py` compares, so that the tables cannot lie.
+`tests/test_documents.py` compares, so that the reference cannot lie. The page of measurements is not among them:
+``python -m tests.bench --write`` puts its table there.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import click
-
-from console.cli import hotpatch
-from console.cli.reference import permissions_markdown
+from console.cli.reference import commands_markdown, exit_codes_markdown, options_markdown, permissions_markdown
 from console.keys import key_table
+from console.settings import settings_table
 from engine.files.devices import format_table
+from engine.model.filters.fields import FIELDS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
+REFERENCE = ROOT / "docs" / "reference"
+PERFORMANCE = REFERENCE / "performance.md"
+"""Written by the bench."""
+PAGES = (README, *sorted((ROOT / "docs").rglob("*.md")))
+"""Whatever a reader is led to; their commands run, their links and pictures exist."""
 
 
-def keys_block() -> str:
+def _keys() -> str:
     """Every key once, by group."""
     rows = ["| key | does | |", "|---|---|---|"]
     group_before = ""
@@ -31,49 +37,54 @@ def keys_block() -> str:
     return "\n".join(rows)
 
 
-def commands_block() -> str:
-    """Every command with the first sentence of its help."""
-    rows = ["| command | |", "|---|---|"]
-    for path, command in commands(hotpatch, "hotpatch"):
-        if command.hidden or (isinstance(command, click.Group) and not command.invoke_without_command):
-            continue
-        sentence = (command.help or "").strip().split("\n\n")[0].replace("\n", " ")
-        rows.append(f"| `{path}` | {sentence} |")
+def _settings() -> str:
+    rows = ["| key | without it | meaning |", "|---|---|---|"]
+    for key, default, meaning in settings_table():
+        shown = "" if default in ("", "{}", "()", "None") else f"`{default}`"
+        rows.append(f"| `{key}` | {shown} | {_cell(re.sub('``+', '`', meaning))} |")
     return "\n".join(rows)
 
 
-def commands(command: click.Command, path: str) -> list[tuple[str, click.Command]]:
-    """A command and all below it with their full names."""
-    found = [(path, command)]
-    if isinstance(command, click.Group):
-        context = click.Context(command)
-        for name in command.list_commands(context):
-            below = command.get_command(context, name)
-            assert below is not None, name
-            found += commands(below, f"{path} {name}")
-    return found
+def _filters() -> str:
+    rows = ["| field | also | meaning | values | example |", "|---|---|---|---|---|"]
+    for each in FIELDS:
+        also, values = (", ".join(f"`{word}`" for word in words) for words in (each.aliases, each.values))
+        rows.append(f"| `{each.name}` | {also} | {_cell(each.help)} | {_cell(values)} | `{_cell(each.example)}` |")
+    return "\n".join(rows)
 
 
-def written(text: str) -> str:
-    """README's text with fresh tables."""
-    blocks = (
-        ("columns", format_table()),
-        ("permissions", permissions_markdown()),
-        ("keys", keys_block()),
-        ("commands", commands_block()),
-    )
-    for name, block in blocks:
-        text = re.sub(
-            rf"(<!-- {name}:[^\n]*-->\n).*?(<!-- /{name} -->)",
-            lambda found, block=block: f"{found[1]}{block}\n{found[2]}",  # type: ignore[misc]
-            text,
-            flags=re.DOTALL,
-        )
-    return text
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+_WRITTEN: Mapping[str, tuple[str, Callable[[], str]]] = {
+    "commands": (
+        "Commands",
+        lambda: (
+            f"{commands_markdown()}\n\n## Options of every command\n\nBefore or after its name.\n\n{options_markdown()}"
+        ),
+    ),
+    "exit-codes": ("Exit codes", exit_codes_markdown),
+    "keys": ("Keys", _keys),
+    "settings": ("Settings", _settings),
+    "filters": ("Fields of a filter", _filters),
+    "columns": ("Columns of a device list", format_table),
+    "permissions": ("Permissions in Microsoft Graph", permissions_markdown),
+}
+"""Page → its heading, and what the program says."""
+
+
+def reference() -> dict[Path, str]:
+    """Every written page with its text."""
+    return {
+        REFERENCE / f"{name}.md": f"# {title}\n\n<!-- written by python -m tests.documents -->\n{table()}\n"
+        for name, (title, table) in _WRITTEN.items()
+    }
 
 
 def main() -> None:
-    README.write_text(written(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for path, text in reference().items():
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

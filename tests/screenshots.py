@@ -20,6 +20,7 @@ from engine.model.intents import Actor, After, Approve, Target, Uninstall
 from engine.model.records.fleet import DeviceQuery
 from tests.console import chromium
 from tests.console.driver import desk
+from tests.moving_picture import animated, play
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = (132, 38)
@@ -80,6 +81,12 @@ def _picture_report(path: Path, folder: Path) -> None:
     print("report.png")  # noqa: T201
 
 
+def _tell_story(place: Path, folder: Path) -> None:
+    """The moving picture of the README."""
+    (folder / "bad-patch.svg").write_text(animated(asyncio.run(play(place))), encoding="utf-8")
+    print("bad-patch.svg")  # noqa: T201
+
+
 def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
@@ -93,6 +100,7 @@ def main() -> None:
         asyncio.run(_roll_out(path))
         asyncio.run(_take(path, folder))
         _picture_report(path, folder)
+        _tell_story(Path(place), folder)
 
 
 if __name__ == "__main__":

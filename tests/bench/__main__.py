@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     table = markdown(f"{asked.devices:,} devices", [*sections, _machine()])
     sys.stdout.write(f"{table}\n")
     if asked.write:
-        write_into(ROOT / "README.md", table)
+        write_into(ROOT / "docs" / "reference" / "performance.md", table)
     return 0
 
 
@@ -110,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=_rounds, default=_USUAL_ROUNDS, metavar="N", help="turns of each, with --base")
     parser.add_argument("--checkout", type=Path, metavar="FOLDER", help="measure the program in that folder")
     parser.add_argument("--python", default=sys.executable, help="what runs it, with --checkout")
-    parser.add_argument("--write", action="store_true", help="put the table into README.md too")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/reference too")
     return parser
 
 

@@ -1,6 +1,6 @@
 """The columns of a device list, each declared once: our own format, and what Intune's export calls the same things.
 
-The readers find their columns here and the README's table is made from it.
+The readers find their columns here and the table of the documents is made from it.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def meaning(header: str, *, intune: bool) -> str:
 
 
 def format_table() -> str:
-    """Our format as a Markdown table, for the README."""
+    """Our format as a Markdown table, for the documents."""
     lines = ["| column | meaning | values | example |", "|---|---|---|---|"]
     lines += [f"| `{each.name}` | {each.help} | {each.values} | `{each.example}` |" for each in COLUMNS]
     return "\n".join(lines)
