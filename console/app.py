@@ -313,8 +313,7 @@ def run_console(launch: Launch, path: Path, settings: Settings | None = None) ->
 
     Raises:
         StateUnusable: the state file cannot be opened.
-        Refused: this is no terminal that a console can be shown on.
-        BadInput: the configuration cannot be used.
+        BadInput: this is no terminal that a console can be shown on, or the configuration cannot be used.
     """
     from engine import open_engine
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
 from console.text import use_ascii
-from engine.model.errors import Refused
+from engine.model.errors import BadInput
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -30,15 +30,15 @@ def require_terminal(environment: Mapping[str, str] = os.environ, *, is_terminal
     """Make sure that a console can be shown here.
 
     Raises:
-        Refused: input or output is no terminal, or TERM says that it cannot place a cursor.
+        BadInput: input or output is no terminal, or TERM says that it cannot place a cursor.
     """
     if is_terminal is None:
         is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     instead = "Use a command, for example: hotpatch status"
     if not is_terminal:
-        raise Refused("The console needs a terminal.", "Input or output is not one.", instead)
+        raise BadInput("The console needs a terminal.", "Input or output is not one.", instead)
     if environment.get("TERM", "") in ("", "dumb"):
-        raise Refused("The console cannot be drawn here.", "TERM names a terminal without a cursor.", instead)
+        raise BadInput("The console cannot be drawn here.", "TERM names a terminal without a cursor.", instead)
 
 
 def theme_for(wanted: str, environment: Mapping[str, str] = os.environ) -> str:

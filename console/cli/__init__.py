@@ -15,7 +15,7 @@ import click
 
 from console.cli import diagnostics, output
 from console.cli.session import ConsoleCall, Session, package_version, session_of, shared_options
-from engine.model.errors import BadInput, nearest
+from engine.model.errors import BadInput, StateMissing, nearest
 
 SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "See": {
@@ -160,11 +160,11 @@ def hotpatch(context: click.Context, session: Session) -> int | None:
 
 
 def start_console(session: Session, path: Path | None = None) -> int:
-    """Show the console on the state file, until the person quits.
+    """Show the console on the state file, until the person quits; where there is none, how to come by one.
 
     Raises:
         StateUnusable: the state file cannot be opened.
-        Refused: there is no terminal to show it on.
+        BadInput: there is no terminal to show it on.
     """
     if session.as_json or session.plain:
         option = "--json" if session.as_json else "--plain"
@@ -175,8 +175,30 @@ def start_console(session: Session, path: Path | None = None) -> int:
         os.environ["NO_COLOR"] = "1"
     from console.app import run_console
 
-    call = ConsoleCall(session, session.read_only, session.role)
-    return run_console(call, session.path() if path is None else path, session.settings)
+    path = session.path() if path is None else path
+    try:
+        return run_console(ConsoleCall(session, session.read_only, session.role), path, session.settings)
+    except StateMissing:
+        if session.read_only:
+            raise
+    return _begin(session, path)
+
+
+def _begin(session: Session, path: Path) -> int:
+    """Show the first screen, and go the way that was chosen there."""
+    from console import ways
+    from console.first_start import choose_beginning
+
+    begun = choose_beginning(path, session.settings)
+    if begun is None:
+        return diagnostics.ExitCode.DONE
+    if begun.way is ways.TENANT:
+        diagnostics.note(f"Connect one with these options; then sign in, and import: {ways.command(begun.way)}")
+    words = ["import", "--", begun.file] if begun.way is ways.FILE else list(begun.way.words)
+    code = hotpatch.main(args=words, prog_name="hotpatch", standalone_mode=False, obj=session)
+    if begun.way is ways.FILE and path.exists():
+        return start_console(session, path)
+    return code if isinstance(code, int) else diagnostics.ExitCode.DONE
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -187,4 +209,4 @@ def run(arguments: Sequence[str]) -> int:
         code = hotpatch.main(args=list(arguments), prog_name="hotpatch", standalone_mode=False, obj=session)
         return code if isinstance(code, int) else None
 
-    return diagnostics.guarded(work, debug=lambda: session.debug)
+    return diagnostics.guarded(work, debug=lambda: session.debug, named=lambda: session.db)

@@ -17,7 +17,8 @@ import click
 
 from console.cli.output import OutputClosed, abandon, flush
 from console.text import clean
-from engine.model.errors import BadInput, EngineError, NotFound, Refused
+from console.ways import lines
+from engine.model.errors import BadInput, EngineError, NotFound, Refused, StateMissing
 
 if TYPE_CHECKING:
     from engine.providers.graph.signin import DeviceCode
@@ -66,9 +67,9 @@ def requests_told() -> Iterator[None]:
         log.removeHandler(told)
 
 
-def problem(what: str, why: str = "", instead: str = "") -> None:
-    """An error in up to three lines: what was wanted, why it did not happen, what would help instead."""
-    _write([f"hotpatch: {what}", *(f"  {part}" for part in (why, instead) if part)])
+def problem(what: str, *more: str) -> None:
+    """An error, a line each: what was wanted, why it did not happen, what would help instead."""
+    _write([f"hotpatch: {what}", *(f"  {part}" for part in more if part)])
 
 
 def exit_code_of(error: EngineError) -> ExitCode:
@@ -78,10 +79,16 @@ def exit_code_of(error: EngineError) -> ExitCode:
     return ExitCode.USAGE if isinstance(error, BadInput | NotFound) else ExitCode.FAILED
 
 
-def guarded(work: Callable[[], int | None], *, debug: Callable[[], bool] = lambda: False) -> int:
+def guarded(
+    work: Callable[[], int | None],
+    *,
+    debug: Callable[[], bool] = lambda: False,
+    named: Callable[[], Path | None] = lambda: None,
+) -> int:
     """Run a command to its exit code; whatever it raises becomes words on stderr.
 
-    `debug` is asked when something unexpected happened: whether to print the places it came through.
+    `debug` is asked when something unexpected happened: whether to print the places it came through. `named` is asked
+    when there is no state file: which one --db names.
     """
     try:
         code = work() or ExitCode.DONE
@@ -89,6 +96,9 @@ def guarded(work: Callable[[], int | None], *, debug: Callable[[], bool] = lambd
     except OutputClosed:
         abandon()  # the reader has what it wanted, as `head` does
         return ExitCode.DONE
+    except StateMissing as error:
+        problem(error.what, *lines(named()))
+        return exit_code_of(error)
     except EngineError as error:
         problem(error.what, error.why, error.instead)
         return exit_code_of(error)

@@ -16,6 +16,7 @@ from textual.containers import Container, Vertical, VerticalScroll
 from textual.widget import Widget
 
 from console import overview_sums as sums
+from console import ways
 from console.activity_reads import read_active
 from console.screens.parts import PartsScreen
 from console.text import Tone, clean, count, date, month, plural
@@ -237,7 +238,7 @@ class OverviewScreen(PartsScreen):
             self.query_one("#board").display = devices > 0
             notice = self.query_one(Notice)
             if devices == 0:
-                notice.empty("There are no devices yet.", "Bring some in with: hotpatch import FILE")
+                notice.empty("There are no devices yet.", *ways.lines())
             else:
                 notice.hide()
             self._show_fleet(totals)

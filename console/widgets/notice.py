@@ -24,10 +24,10 @@ class Notice(Static):
         self.display = True
         self.update(line((f"Reading {what} …", MUTED)))
 
-    def empty(self, what: str, next_step: str = "") -> None:
+    def empty(self, what: str, *next_steps: str) -> None:
         """What there is none of, and how to get some."""
         self.display = True
-        self.update(lines([plain(what), *([plain(next_step, MUTED)] if next_step else [])]))
+        self.update(lines([plain(what), *(plain(each, MUTED) for each in next_steps)]))
 
     def failed(self, error: EngineError) -> None:
         """What could not be read, why, and what helps."""

@@ -79,6 +79,10 @@ class StateUnusable(EngineError):
     """The state file cannot be opened, is damaged, or is not a state file of this program."""
 
 
+class StateMissing(StateUnusable):
+    """There is no state file; nothing was made."""
+
+
 class StateTooNew(StateUnusable):
     """The state file was written by a newer version of the program."""
 

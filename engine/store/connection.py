@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.model.errors import EngineError, StateTooNew, StateUnusable
+from engine.model.errors import EngineError, StateMissing, StateTooNew, StateUnusable
 
 APPLICATION_ID = 0x48505443  # "HPTC", stored in the file's header so that a foreign file is recognised
 SCHEMA_VERSION = 13
@@ -87,14 +87,15 @@ def check_place(path: Path, *, create: bool) -> None:
     """Make the folder of a state file, or say why the file cannot be there.
 
     Raises:
-        StateUnusable: a folder, a missing file that may not be made, a place that cannot be reached or written.
+        StateMissing: there is none, and it may not be made.
+        StateUnusable: a folder, a place that cannot be reached or written.
     """
     try:
         exists = path.exists()
         if path.is_dir():
             raise StateUnusable(f"{path} is a folder.", "", "Name a file with --db.")
         if not exists and not create:
-            raise StateUnusable(
+            raise StateMissing(
                 f"There is no state file {path}.", "", "Make one with: hotpatch demo --db FILE --prepare"
             )
         if not exists:

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 
+from console import ways
 from console.overview_sums import funnel, release_blocks
 from console.text import use_ascii
 from console.widgets.drawing import fitted, line
@@ -193,7 +194,7 @@ async def test_an_empty_fleet_says_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "empty.db"
     open_engine(path, create=True).close()
     async with desk(path, start="overview") as d:
-        assert d.shows("There are no devices yet.", "hotpatch import FILE")
+        assert d.shows("There are no devices yet.", *ways.lines())
 
 
 async def test_a_failed_read_says_so_in_words(demo_state: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from console.app import HotpatchApp, next_speed
 from console.background import Background
 from console.clipboard import LONGEST, fits_clipboard
 from console.terminal import crash_report, require_terminal, set_signs, shows_unicode, theme_for
-from engine.model.errors import Refused
+from engine.model.errors import BadInput
 from tests.console.driver import desk
 from tests.console.fake_engine import FakeFleet
 
@@ -26,12 +26,12 @@ def unicode_after() -> Iterator[None]:
 
 @pytest.mark.parametrize("term", ["dumb", ""])
 def test_a_terminal_without_a_cursor_is_refused_with_the_way_out(term: str) -> None:
-    with pytest.raises(Refused, match="hotpatch status"):
+    with pytest.raises(BadInput, match="hotpatch status"):
         require_terminal({"TERM": term}, is_terminal=True)
 
 
 def test_no_terminal_is_refused() -> None:
-    with pytest.raises(Refused, match="needs a terminal"):
+    with pytest.raises(BadInput, match="needs a terminal"):
         require_terminal({"TERM": "xterm"}, is_terminal=False)
     require_terminal({"TERM": "xterm"}, is_terminal=True)
 
