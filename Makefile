@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Where a machine sets it, each start of a program would compile every module anew: 0.3 s a process.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format lint types imports screenshots bench catalog sample-fleet clean
@@ -50,4 +52,4 @@ sample-fleet: $(STAMP) ## data/sample_fleet.jsonl from its seed
 	$(BIN)/python -m engine.providers.simulated
 
 clean: ## remove .venv and all caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-3.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info
