@@ -156,6 +156,25 @@ def test_every_make_target_of_the_documents_exists() -> None:
             assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{_name(page)}: make {target}"
 
 
+# --- the map of the house ---------------------------------------------------------------------------
+
+MAP = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def test_the_map_names_every_room() -> None:
+    named = set(re.findall(r"^\| `engine/(\w+)/` \|", MAP, re.MULTILINE))
+    rooms = {path.parent.name for path in (ROOT / "engine").glob("*/__init__.py")}
+    assert named | {"reads"} == rooms, "`reads/` stands in the row of the door"
+    assert len(named) == 13
+
+
+def test_the_ways_through_the_house_name_files_that_exist() -> None:
+    paths = set(re.findall(r"`((?:engine|console|tests|docs|data)/[\w/.-]+)`", MAP))
+    assert len(paths) > 20
+    for path in paths:
+        assert "NAME" in path or "MODULE" in path or (ROOT / path).exists(), f"CONTRIBUTING names {path}"
+
+
 # --- claims -----------------------------------------------------------------------------------------
 
 
