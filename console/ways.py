@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from msgspec import Struct
@@ -25,7 +24,12 @@ WAYS = (TRY, FILE, TENANT)
 
 def command(way: Way, state: Path | None = None) -> str:
     """The command line; `state` is the file that was named, None for the usual one."""
-    return shlex.join(("hotpatch", *way.words, *(("--db", str(state)) if state is not None else ())))
+    line = " ".join(("hotpatch", *way.words))
+    if state is None:
+        return line
+    from shlex import quote
+
+    return f"{line} --db {quote(str(state))}"
 
 
 def lines(state: Path | None = None) -> list[str]:

@@ -17,7 +17,6 @@ import click
 
 from console.cli.output import OutputClosed, abandon, flush
 from console.text import clean
-from console.ways import lines
 from engine.model.errors import BadInput, EngineError, NotFound, Refused, StateMissing
 
 if TYPE_CHECKING:
@@ -97,7 +96,9 @@ def guarded(
         abandon()  # the reader has what it wanted, as `head` does
         return ExitCode.DONE
     except StateMissing as error:
-        problem(error.what, *lines(named()))
+        from console import ways
+
+        problem(error.what, *ways.lines(named()))
         return exit_code_of(error)
     except EngineError as error:
         problem(error.what, error.why, error.instead)
