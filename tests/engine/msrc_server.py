@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+
+from tests.serving import Serving, serving
 
 
 @dataclass
@@ -72,9 +72,7 @@ def running() -> Iterator[MsrcServer]:
     played = MsrcServer()
     ended = threading.Event()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(Serving):
         def do_GET(self) -> None:
             played.requests.append(Request(self.path, dict(self.headers.items())))
             answer = played.next_answer(self.path)
@@ -85,24 +83,10 @@ def running() -> Iterator[MsrcServer]:
             self.end_headers()
             if answer.stalls:
                 self.wfile.flush()
-                ended.wait(10)
-            with suppress(ConnectionError):
-                self.wfile.write(answer.body if answer.sent is None else answer.body[: answer.sent])
+                ended.wait()
+            self.wfile.write(answer.body if answer.sent is None else answer.body[: answer.sent])
             if answer.sent is not None:
                 self.close_connection = True
 
-        def log_message(self, format: str, *args: Any) -> None:
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    played.url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+    with serving(Handler, ended) as played.url:
         yield played
-    finally:
-        ended.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -11,7 +14,8 @@ from tests.tenant import families
 from tests.tenant.contract import Contract, contract
 from tests.tenant.fixtures import client_of
 from tests.tenant.fleet import Fleet, intune_id
-from tests.tenant.server import Tenant
+from tests.tenant.server import Tenant, running
+from tests.tenant.state import TenantState
 
 DEVICES = "/deviceManagement/managedDevices"
 ENROL = "/beta/admin/windows/updates/updatableAssets/enrollAssets"
@@ -107,3 +111,49 @@ def test_a_hundred_thousand_devices_cost_nothing_until_they_are_asked_for() -> N
     assert fleet.by_id(intune_id(77_777), "beta") is not None
     assert fleet.by_id(intune_id(100_000), "beta") is None
     assert len(vars(fleet)["_changed"]) + len(vars(fleet)["_hardware"]) == 0
+
+
+# --- a client that breaks off ---------------------------------------------------------------------------
+
+HEAD = "POST /beta/$batch HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n"
+BODY = json.dumps({"requests": [{"id": "1", "method": "GET", "url": f"{DEVICES}?$select=id"}]})
+
+
+@pytest.mark.parametrize(
+    "sent", [HEAD[:30], HEAD, f"{HEAD}Content-Length: {len(BODY)}\r\n\r\n", f"{HEAD}Content-Length: 900\r\n\r\n{BODY}"]
+)
+def test_half_a_request_is_neither_noted_nor_held_against_the_contract(sent: str) -> None:
+    played = Tenant()
+    with running(played), socket.create_connection(("127.0.0.1", urlsplit(played.base_url).port or 0)) as client:
+        client.sendall(sent.encode())
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(100) == b""
+    assert (played.requests, played.violations) == ([], [])
+
+
+def test_what_a_request_does_after_its_client_left_is_known_when_the_tenant_has_ended() -> None:
+    played = Tenant()
+    entered, goes_on = threading.Event(), threading.Event()
+
+    def breaks(_: TenantState) -> None:
+        entered.set()
+        goes_on.wait()
+        raise RuntimeError("late")
+
+    played.faults.before(breaks, DEVICES)
+    with running(played):
+        with socket.create_connection(("127.0.0.1", urlsplit(played.base_url).port or 0)) as client:
+            client.sendall(f"GET /beta{DEVICES} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+            assert entered.wait(60)
+        threading.Timer(0.05, goes_on.set).start()
+    assert [each for each in played.violations if "late" in each]
+
+
+def test_a_connection_that_is_kept_open_does_not_keep_the_tenant_from_ending() -> None:
+    with running(Tenant()) as played:
+        client = socket.create_connection(("127.0.0.1", urlsplit(played.base_url).port or 0))
+        client.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+        assert client.recv(14) == b"HTTP/1.1 404 -"
+    with client:
+        assert client.recv(10_000).endswith(b"}}")
+        assert client.recv(100) == b""

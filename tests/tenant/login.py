@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.serving import Serving, serving
 
 TENANT = "aaaabbbb-0000-4ccc-8ddd-eeeeffff0000"
 CLIENT = "11112222-3333-4444-8555-666677778888"
@@ -168,10 +168,8 @@ def jwt(said: Mapping[str, Any]) -> str:
     return f"{packed({'alg': 'none', 'typ': 'JWT'})}.{packed(said)}.c2lnbmF0dXJl"
 
 
-def _handler(login: Login) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+def _handler(login: Login) -> type[Serving]:
+    class Handler(Serving):
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             login.asked.append(f"GET {parts.path}")
@@ -184,8 +182,7 @@ def _handler(login: Login) -> type[BaseHTTPRequestHandler]:
                 self._say(404, {})
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", "0"))).decode()
-            form = {name: values[0] for name, values in parse_qs(body).items()}
+            form = {name: values[0] for name, values in parse_qs(self.body().decode()).items()}
             login.asked.append(f"POST {self.path}")
             if self.path.endswith("/devicecode"):
                 self._say(*login.device_code(form))
@@ -204,9 +201,6 @@ def _handler(login: Login) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: Any) -> None:
-            """Quiet."""
-
     return Handler
 
 
@@ -214,14 +208,5 @@ def _handler(login: Login) -> type[BaseHTTPRequestHandler]:
 def running_login(login: Login | None = None) -> Iterator[Login]:
     """The service on a port of its own while the block runs."""
     played = login or Login()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(played))
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    played.base_url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+    with serving(_handler(played)) as played.base_url:
         yield played
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

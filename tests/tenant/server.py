@@ -9,11 +9,11 @@ import json
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.serving import Serving, serving
 from tests.tenant.contract import contract
 from tests.tenant.families import all_routes
 from tests.tenant.faults import CLOSE, CUT, STALL, Faults
@@ -210,20 +210,18 @@ def _bytes_of(body: Any) -> bytes:
     return body if isinstance(body, bytes) else json.dumps(body, separators=(",", ":")).encode()
 
 
-def _handler(play: _Play) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+def _handler(play: _Play) -> type[Serving]:
+    class Handler(Serving):
         def _serve(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
-            body = self.rfile.read(int(headers.get("content-length", "0")))
+            body = self.body()
             try:
                 reply = play.answer(self.command, self.path, headers, body)
             except Exception as error:  # noqa: BLE001 - the test must see what broke in the tenant itself
                 play.tenant.violations.append(f"the tenant broke on {self.command} {self.path}: {error!r}")
                 reply = Reply(500)
             if reply.status == STALL.status:
-                play.ended.wait(10)
+                play.ended.wait()
             if reply.status in (STALL.status, CLOSE.status):
                 self.close_connection = True
                 return
@@ -233,16 +231,12 @@ def _handler(play: _Play) -> type[BaseHTTPRequestHandler]:
             named = {"Content-Type": reply.content_type, **reply.headers, "Content-Length": str(len(content))}
             lines += [f"{name}: {value}" for name, value in named.items()]
             whole = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + content
-            with suppress(ConnectionError):
-                # In one piece: two would wait for each other's acknowledgement.
-                self.wfile.write(whole[: len(whole) - len(content) // 2 - 1] if is_cut else whole)
+            # In one piece: two would wait for each other's acknowledgement.
+            self.wfile.write(whole[: len(whole) - len(content) // 2 - 1] if is_cut else whole)
             if is_cut:
                 self.close_connection = True
 
         do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = _serve
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Quiet."""
 
     return Handler
 
@@ -251,18 +245,8 @@ def _handler(play: _Play) -> type[BaseHTTPRequestHandler]:
 def running(tenant: Tenant) -> Iterator[Tenant]:
     """The tenant on a port of its own while the block runs."""
     play = _Play(tenant)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(play))
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    tenant.base_url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+    with serving(_handler(play), play.ended) as tenant.base_url:
         yield tenant
-    finally:
-        play.ended.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @dataclass
