@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from msgspec import Struct
@@ -45,7 +46,7 @@ class FirstStart(App[Beginning]):
 
     def on_mount(self) -> None:
         if not self.is_headless:
-            terminal.leave_on_signals(self.exit)
+            terminal.leave_on_signals(asyncio.get_running_loop(), self.exit)
         self._ask()
 
     @work

@@ -73,7 +73,7 @@ def _command(words: list[str]) -> tuple[click.Command, list[str]]:
 def folder(demo_state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with the files that the documents speak of, and a demo."""
     with open_engine(demo_state) as engine:
-        names = [row.name for row in engine.reads.each_device(DeviceQuery("platform:win11-24h2"))][:3]
+        names = [row.name for row in engine.reads.devices.each(DeviceQuery("platform:win11-24h2"))][:3]
     rows = [Row(name, ("CVE-2026-35423",)) for name in names]
     write_scan(demo_state, tmp_path / "nessus.csv", bad=0)
     (tmp_path / "qualys.csv").write_text(qualys(rows), encoding="utf-8")
