@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from console import text
-from console.cli import diagnostics, documents, output
+from console.cli import diagnostics, output
 from console.cli.changing import change, kb_number, utc_moment
 from console.cli.diagnostics import ExitCode
 from console.cli.lists import APPROVALS
@@ -67,7 +67,7 @@ def approvals(session: Session, kb: int | None) -> int:
             engine.reads.releases.of_kb(kb)
         rows = engine.reads.rollout.approvals(kb)
         if session.as_json:
-            output.document([documents.approval(each, now) for each in rows])
+            output.document(rows, now)
         elif rows:
             output.table(APPROVALS, rows, now, session.style)
         else:
@@ -119,7 +119,7 @@ def forecast(
     with session.engine() as engine:
         found = engine.forecast(Approve(kb, names, "", not_before, expires))
         if session.as_json:
-            output.document(documents.forecast(found))
+            output.document(found)
         else:
             _show_forecast(session, found, engine.now())
     return ExitCode.DONE
@@ -160,7 +160,7 @@ def policy(context: click.Context, session: Session) -> int | None:
     with session.engine() as engine:
         found = engine.reads.rollout.policy()
     if session.as_json:
-        output.document(documents.policy(found))
+        output.document(found)
         return ExitCode.DONE
     output.pairs(
         [

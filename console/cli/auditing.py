@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from console import text
-from console.cli import diagnostics, output
+from console.cli import diagnostics, documents, output
 from console.cli.changing import utc_moment
 from console.cli.diagnostics import ExitCode
 from console.cli.session import Command, Session, session_of
@@ -49,7 +49,7 @@ def verify(session: Session, file: Path | None, head_text: str) -> int:
             check = verify_lines(read_lines(opened), outside, _show_progress)
     diagnostics.progress_line("")
     if session.as_json:
-        output.document(_document(check))
+        output.document(check)
     else:
         _tell(session, check, in_file=file is not None)
     return ExitCode.DONE if check.holds else ExitCode.ATTENTION
@@ -86,7 +86,7 @@ def export(session: Session, file: Path, since: str) -> int:
         )
         return ExitCode.ATTENTION
     if session.as_json and str(file) != "-":
-        output.document({"file": str(file), **_document(check)})
+        output.document({"file": str(file), **documents.document(check)})
     elif str(file) != "-":
         output.line(f"Wrote {text.plural(check.records, 'record')} to {file}.", Tone.OK, session.style)
     diagnostics.note(f"Last record and hash, to keep elsewhere: {check.head}")
@@ -138,20 +138,6 @@ def _reading(file: Path) -> Iterator[TextIO]:
 
 def _show_progress(records: int) -> None:
     diagnostics.progress_line(text.plural(records, "record"))
-
-
-def _document(check: AuditCheck) -> dict[str, object]:
-    broken = check.broken
-    return {
-        "holds": check.holds,
-        "records": check.records,
-        "after": check.start.seq,
-        "start": check.start.hash,
-        "last": check.head.seq,
-        "hash": check.head.hash,
-        "checked_against": None if check.outside is None else str(check.outside),
-        "break": None if broken is None else {"seq": broken.seq, "why": broken.why},
-    }
 
 
 def _tell(session: Session, check: AuditCheck, *, in_file: bool) -> None:

@@ -53,7 +53,7 @@ def change(session: Session, intent: Intent) -> ExitCode:
         done = engine.carry_out(plan)
         receipts = _delivered(engine, done)
         if session.as_json:
-            output.document(documents.outcome(plan, done, receipts))
+            output.document(_outcome(plan, done, receipts))
         else:
             _tell(session, plan, done.summary)
             _say_what_drives(engine, plan)
@@ -95,9 +95,20 @@ def _again(receipt: Receipt) -> str:
     return f"When it is put right: hotpatch requests again {receipt.id}"
 
 
+def _outcome(plan: Plan, done: Outcome | None = None, receipts: Sequence[Receipt] = ()) -> documents.Document:
+    """A change with what came of it; ``done`` is false for a dry run. `receipts`: what tenants answered."""
+    return {
+        "done": done is not None,
+        "plan": plan,
+        "change_number": done.change_number if done else None,
+        "installs": done.installs if done else 0,
+        "requests": receipts,
+    }
+
+
 def _show_only(session: Session, plan: Plan) -> ExitCode:
     if session.as_json:
-        output.document(documents.outcome(plan, None))
+        output.document(_outcome(plan))
     else:
         for words in plan_lines(plan):
             output.line(words)

@@ -47,7 +47,7 @@ def _demo(engine: Engine) -> DemoControl:
 def _tell_clock(session: Session, engine: Engine, demo: DemoControl) -> None:
     shown = demo.clock()
     if session.as_json:
-        output.document({"now": documents.iso(engine.now()), "speed": shown.speed, "paused": shown.paused})
+        output.document({"now": engine.now(), "speed": shown.speed, "paused": shown.paused})
         return
     pace = "paused" if shown.paused else f"{shown.speed:g} times as fast as life"
     output.line(f"{text.moment_long(engine.now())}, {pace}.")
@@ -201,7 +201,7 @@ def _tell_prepared(session: Session, path: Path) -> None:
     with session.engine(path) as engine:
         info = engine.info()
         if session.as_json:
-            output.document(documents.state_info(info) | {"devices": info.devices})
+            output.document(documents.document(info) | {"devices": info.devices})
         else:
             output.line(f"{path} holds a demo of {text.plural(info.devices, 'device')}.")
             diagnostics.note(f"Look at it: hotpatch --db {path} status")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from console import text
-from console.cli import diagnostics, documents, output
+from console.cli import diagnostics, output
 from console.cli.changing import utc_moment
 from console.cli.overview import attention_code
 from console.cli.session import Command, Session, session_of
@@ -59,10 +59,10 @@ def run(session: Session, until_idle: bool, seconds: float | None, until: dateti
             output.document(
                 {
                     "steps": steps,
-                    "now": documents.iso(engine.now()),
+                    "now": engine.now(),
                     "ended_early": driver.stopped,
                     "active": len(engine.reads.rollout.active(100_000)),
-                    "attention": [documents.attention(each) for each in attention],
+                    "attention": attention,
                 }
             )
         else:

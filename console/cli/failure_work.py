@@ -6,7 +6,7 @@ from datetime import datetime
 
 import click
 
-from console.cli import diagnostics, documents, output
+from console.cli import diagnostics, output
 from console.cli.changing import change, kb_number, target, targets, utc_moment
 from console.cli.diagnostics import ExitCode
 from console.cli.session import ChangeCommand, Command, FactsGroup, Session, session_of
@@ -81,7 +81,7 @@ def escalations(session: Session, every: bool) -> int:
     with session.engine() as engine:
         rows, now = engine.reads.failures.escalations(open_only=not every), engine.now()
         if session.as_json:
-            output.document([documents.escalation(each, now) for each in rows])
+            output.document(rows, now)
         elif rows:
             output.table(ESCALATIONS, rows, now, session.style)
         else:
@@ -113,7 +113,7 @@ def known_problem(context: click.Context, session: Session) -> int | None:
     with session.engine() as engine:
         rows = engine.reads.failures.known_problems()
         if session.as_json:
-            output.document([documents.known_problem(each) for each in rows])
+            output.document(rows)
         elif rows:
             output.table(KNOWN_PROBLEMS, rows, engine.now(), session.style)
         else:

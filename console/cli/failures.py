@@ -27,7 +27,7 @@ def failures(session: Session, words: tuple[str, ...]) -> int:
         views, now = engine.reads.failures.views(filter_text(words)), engine.now()
         if session.as_json:
             as_of = documents.as_of(engine.reads.tenants.ages())
-            output.document([documents.failure_group(each, now) | {"as_of": as_of} for each in views])
+            output.document([documents.document(each, now) | {"as_of": as_of} for each in views])
             return ExitCode.DONE
         if not views:
             diagnostics.note("No open failure matches.")

@@ -13,6 +13,7 @@ from console.cli.diagnostics import ExitCode
 from console.cli.filtering import FilterCommand, filter_text
 from console.cli.lists import VIEWS
 from console.cli.session import Command, Session, session_of
+from console.cli.sums import totals
 from console.columns import Cell, Column
 from engine.model.errors import BadInput, NotFound, nearest
 from engine.model.records.fleet import DeviceQuery
@@ -52,7 +53,9 @@ def devices(
         rows = engine.reads.devices.each(query)
         if session.as_json:
             as_of = documents.as_of(engine.reads.tenants.ages())
-            output.documents(documents.device_row(row, as_of) for row in islice(rows, limit or None))
+            output.documents(
+                documents.document(row) | {"as_of": as_of.get(row.tenant)} for row in islice(rows, limit or None)
+            )
         elif as_csv:
             from console.export import csv_lines
 
@@ -103,7 +106,7 @@ _SHARES: tuple[Column[tuple[str, int, int]], ...] = (
 def readiness(session: Session) -> int:
     """Where devices are lost on the way to hotpatches: eligible, enrolled, ready; and for which reasons."""
     with session.engine() as engine:
-        found = documents.totals(engine.reads.devices.counts())
+        found = totals(engine.reads.devices.counts())
         reasons = _reasons(engine)
         if session.as_json:
             output.document(
@@ -142,7 +145,7 @@ def views(session: Session) -> int:
     """Saved filters: those that everybody has, and those in the configuration file."""
     found = _views(session)
     if session.as_json:
-        output.document([{"name": each.name, "title": each.title, "filter": each.filter} for each in found])
+        output.document(found)
     else:
         from engine.model.clock import SystemClock
 

@@ -86,9 +86,8 @@ def device(session: Session, name: str, form: str | None) -> int:
             _open_cves(engine, detail),
         )
         if session.as_json:
-            found = documents.device(detail, told.readiness, told.open_cves)
-            failures = [documents.failure_case(each, engine.now()) for each in told.cases]
-            output.document(found | {"answer": documents.answer(told.answer), "failures": failures})
+            found = documents.document(detail) | {"readiness": told.readiness, "open_cves": told.open_cves}
+            output.document(found | {"answer": told.answer, "failures": told.cases}, engine.now())
         else:
             _show_device(session, told, engine.now())
     return ExitCode.DONE

@@ -53,7 +53,7 @@ def import_devices(
         assert file is not None
         report = _read(session, file, strict=strict, remove_gone=remove_gone, dates=dates)
     if session.as_json:
-        output.document(_document(report))
+        output.document(report)
     else:
         _tell(session, report)
     return ExitCode.ATTENTION if report.bad_count or report.faults else ExitCode.DONE
@@ -98,27 +98,6 @@ def _pull(session: Session, provider: str, *, remove_gone: bool) -> ImportReport
 
 def _show_progress(rows: int, position: int, size: int) -> None:
     diagnostics.progress_line(f"{text.count(rows)} rows, {text.share(position, size)} of the file")
-
-
-def _document(report: ImportReport) -> dict[str, object]:
-    def difference(each: ImportDifference) -> dict[str, object]:
-        return {"devices": each.devices, "sample": list(each.sample)}
-
-    return {
-        "done": report.done,
-        "form": report.form,
-        "rows": report.rows,
-        "added": difference(report.added),
-        "changed": difference(report.changed),
-        "changed_facts": dict(report.changed_facts),
-        "gone": difference(report.gone),
-        "removed": report.removed,
-        "skipped": report.skipped,
-        "unknown_columns": list(report.unknown_columns),
-        "faults": list(report.faults),
-        "bad_rows": report.bad_count,
-        "bad": [{"line": each.line, "field": each.field or None, "reason": each.reason} for each in report.bad],
-    }
 
 
 def _tell(session: Session, report: ImportReport) -> None:

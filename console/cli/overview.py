@@ -11,6 +11,7 @@ from console.cli import diagnostics, documents, output
 from console.cli.diagnostics import ExitCode
 from console.cli.lists import COMPLIANCE
 from console.cli.session import Command, Session, session_of
+from console.cli.sums import FleetSums, totals
 from console.text import Tone
 from engine.model.build import Platform
 from engine.model.model import DeviceState
@@ -47,32 +48,31 @@ def status(session: Session) -> int:
 
 
 def _status(engine: Engine, attention: tuple[Attention, ...]) -> documents.Document:
-    found = documents.totals(engine.reads.devices.counts())
+    found = totals(engine.reads.devices.counts())
     restarts = _next_restarts(engine)
     providers = engine.reads.tenants.providers()
     waiting = sum(each.waiting for each in providers)
     return {
-        **documents.state_info(engine.info()),
+        **documents.document(engine.info()),
         "totals": {"devices": found.devices, "protected": found.protected},
         "funnel": found.funnel,
         "verdicts": found.verdicts,
         "platforms": found.platforms,
         "states": found.states,
         "tracks": found.tracks,
-        "compliance": [documents.compliance(each) for each in engine.reads.evidence.compliance()],
+        "compliance": engine.reads.evidence.compliance(),
         "active": _active(found) - waiting,
         "requested": waiting,
-        "providers": [documents.plain(each) for each in providers],
+        "providers": providers,
         "failures": found.states.get(DeviceState.FAILED, 0),
-        "attention": [documents.attention(each) for each in attention],
+        "attention": attention,
         "next_restart": [
-            {"platform": platform, "at": documents.iso(engine.reads.releases.next_baseline(platform))}
-            for platform in restarts
+            {"platform": platform, "at": engine.reads.releases.next_baseline(platform)} for platform in restarts
         ],
     }
 
 
-def _active(found: documents.FleetSums) -> int:
+def _active(found: FleetSums) -> int:
     """Devices with an install that waits or runs."""
     return sum(found.states.get(each, 0) for each in _UNDER_WAY)
 
@@ -85,7 +85,7 @@ def _next_restarts(engine: Engine) -> list[Platform]:
 
 def _show(session: Session, engine: Engine, attention: tuple[Attention, ...]) -> None:
     info, now, style = engine.info(), engine.now(), session.style
-    found = documents.totals(engine.reads.devices.counts())
+    found = totals(engine.reads.devices.counts())
     providers = engine.reads.tenants.providers()
     waiting = sum(each.waiting for each in providers)
     requested = [("Requested", f"{text.plural(waiting, 'device')}, each acts at its next scan")] if waiting else []
@@ -138,9 +138,9 @@ def activity(session: Session, limit: int) -> int:
         if session.as_json:
             output.document(
                 {
-                    "now": documents.iso(engine.now()),
-                    "active": [documents.active(each) for each in active],
-                    "audit": [documents.audit(each) for each in audit],
+                    "now": engine.now(),
+                    "active": active,
+                    "audit": audit,
                 }
             )
             return ExitCode.DONE

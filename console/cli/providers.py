@@ -86,7 +86,7 @@ def add(
     with session.engine(create=not session.dry_run) as engine:
         facts = engine.provider_desk().add(name, config, engine.now(), writes=writes, dry_run=session.dry_run)
     if session.as_json:
-        output.document({"done": not session.dry_run, **_facts(facts)})
+        output.document({"done": not session.dry_run, **documents.document(facts)})
         return ExitCode.DONE
     verb = "would be added" if session.dry_run else "added"
     output.line(
@@ -180,7 +180,7 @@ def list_providers(session: Session) -> int:
         rows, now = engine.provider_desk().providers(), engine.now()
         standings = {each.name: each for each in engine.reads.tenants.providers()}
     if session.as_json:
-        output.document([_facts(row) | {"standing": documents.plain(standings.get(row.name))} for row in rows])
+        output.document([documents.document(row) | {"standing": standings.get(row.name)} for row in rows])
     elif rows:
         output.table(_COLUMNS, rows, now, session.style)
         diagnostics.notes(f"{row.name}: {row.capabilities.note}" for row in rows if row.capabilities.note)
@@ -237,7 +237,7 @@ def check(session: Session, name: str) -> int:
         now = engine.now()
     ill = any(step.state.needs_attention for step in steps)
     if session.as_json:
-        output.document({"provider": name, "ok": not ill, "steps": [documents.plain(step) for step in steps]})
+        output.document({"provider": name, "ok": not ill, "steps": steps})
     elif not as_lines:
         output.table(_STEPS, steps, now, session.style)
     return ExitCode.ATTENTION if ill else ExitCode.DONE
@@ -316,28 +316,6 @@ def logout(session: Session, name: str) -> int:
 def _check_may_write(session: Session, what: str) -> None:
     if session.read_only:
         raise Refused(what, "--read-only refuses every change.", "Leave it out.")
-
-
-def _facts(row: ProviderFacts) -> dict[str, object]:
-    can = row.capabilities
-    return {
-        "name": row.name,
-        "kind": row.kind,
-        "writes": row.writes,
-        "devices": row.devices,
-        "added_by": row.added_by or None,
-        "added": documents.iso(row.added_at),
-        "config": dict(row.config),
-        "trouble": row.trouble or None,
-        "capabilities": {
-            "install_now": can.install_now,
-            "uninstall_device": can.uninstall_device,
-            "reports_progress": can.reports_progress,
-            "reports_health": can.reports_health,
-            "requests": sorted(can.requests),
-            "note": can.note or None,
-        },
-    }
 
 
 def _writes_words(row: ProviderFacts) -> str:

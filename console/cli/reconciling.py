@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from console import text
-from console.cli import diagnostics, output
+from console.cli import diagnostics, documents, output
 from console.cli.diagnostics import ExitCode
-from console.cli.documents import findings as documents
 from console.cli.session import Command, Session, session_of
 from console.columns.findings import FINDINGS, verdict_severity, why_words
 from console.exception_list import EXCEPTED, check_exceptions, write_exceptions
@@ -112,7 +111,7 @@ def _write_list(
     )
     diagnostics.progress_line("")
     if session.as_json:
-        output.document({**documents.reconciliation(run.tally), "out": str(target), "written": written})
+        output.document({**documents.document(run.tally), "out": str(target), "written": written})
         return
     _tell(session, run.tally)
     output.line(f"Wrote {text.plural(written, 'finding')} to {target.name}; the audit has a record of it.")
@@ -171,10 +170,10 @@ def _stream(run: Reconciliation, findings: Iterable[Reconciled], wanted: frozens
     before = '{\n"findings": [\n'
     for each in findings:
         if not wanted or each.judgement.verdict in wanted:
-            output.raw(before + json.dumps(documents.finding(each), ensure_ascii=True))
+            output.raw(before + json.dumps(documents.document(each), ensure_ascii=True))
             before = ",\n"
     output.raw('{\n"findings": [' if before.startswith("{") else "\n")
-    summary = json.dumps(documents.reconciliation(run.tally), ensure_ascii=True, indent=2)
+    summary = json.dumps(documents.document(run.tally), ensure_ascii=True, indent=2)
     output.raw(f"],\n{summary.removeprefix('{').lstrip()}\n")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from console import text
-from console.cli import diagnostics, documents, output
+from console.cli import diagnostics, output
 from console.cli.changing import change, kb_number, target, targets, utc_moment
 from console.cli.diagnostics import ExitCode
 from console.cli.session import ChangeCommand, Command, Session, session_of
@@ -71,7 +71,7 @@ def recovery(session: Session, kb: int | None) -> int:
             found = () if latest is None else (latest,)
         now = engine.now()
     if session.as_json:
-        output.document([documents.recovery(each) for each in found])
+        output.document(found)
     elif not found:
         name = "any release" if kb is None else text.kb(kb)
         diagnostics.note(f'No recovery from {name}. Begin one with: hotpatch recover KB --reason "..."')
@@ -137,7 +137,7 @@ def holds(session: Session) -> int:
     with session.engine() as engine:
         rows = engine.reads.rollout.safeguards()
         if session.as_json:
-            output.document([documents.hold(each) for each in rows])
+            output.document(rows)
         elif rows:
             output.table(HOLDS, rows, engine.now(), session.style)
         else:

@@ -19,6 +19,9 @@ from engine.model.build import Platform
 from engine.model.errors import BadInput
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
     from engine.catalog import Coverage
     from engine.catalog.calendar import MonthPlan
     from engine.model.records.fleet import ReleaseRow
@@ -47,7 +50,7 @@ def releases(session: Session, platform: str | None, everything: bool) -> int:
             if platform is None or row.release.platform == platform
         ]
         if session.as_json:
-            output.document([documents.release_row(row) for row in rows])
+            output.document(rows)
             return ExitCode.DONE
         shown = rows if everything else rows[:_RECENT]
         output.table(columns.RELEASES, shown, engine.now(), session.style)
@@ -76,16 +79,21 @@ def release(session: Session, kb: int) -> int:
             output.document(
                 {
                     "kb": rows[0].release.name,
-                    "approvals": [
-                        documents.approval(each, engine.now()) for each in engine.reads.rollout.approvals(kb)
-                    ],
-                    "platforms": [documents.coverage(row, own, per) for row, own, per in found],
-                }
+                    "approvals": engine.reads.rollout.approvals(kb),
+                    "platforms": [_coverage(row, own, per) for row, own, per in found],
+                },
+                engine.now(),
             )
         else:
             for row, own, _ in found:
                 _show(session, row, own)
     return ExitCode.DONE
+
+
+def _coverage(row: ReleaseRow, found: Coverage, per: Mapping[str, Coverage]) -> documents.Document:
+    """A release on one platform, and by processor where it serves several."""
+    own = {name: documents.view("architecture", each) for name, each in per.items()}
+    return documents.document(row) | documents.document(found) | {"by_architecture": own}
 
 
 def _show(session: Session, row: ReleaseRow, found: Coverage) -> None:
@@ -150,7 +158,7 @@ def calendar(session: Session, platform: str | None, year: int | None, as_ics: b
             return ExitCode.DONE
         nexts = {each: engine.reads.releases.next_baseline(each) for each in wanted}
         if session.as_json:
-            output.document([_year(each, shown_year, plans[each], documents.iso(nexts[each])) for each in wanted])
+            output.document([_year(each, shown_year, plans[each], nexts[each]) for each in wanted])
             return ExitCode.DONE
         for each in wanted:
             output.heading(f"{each.label} {shown_year}", session.style)
@@ -161,13 +169,15 @@ def calendar(session: Session, platform: str | None, year: int | None, as_ics: b
     return ExitCode.DONE
 
 
-def _year(platform: Platform, year: int, plans: tuple[MonthPlan, ...], next_baseline: str | None) -> dict[str, object]:
+def _year(
+    platform: Platform, year: int, plans: tuple[MonthPlan, ...], next_baseline: datetime | None
+) -> dict[str, object]:
     return {
         "platform": platform,
         "year": year,
         "next_baseline": next_baseline,
-        "restarts": documents.restart_count(count_restarts(plans)),
-        "months": [documents.month_plan(each) for each in plans],
+        "restarts": count_restarts(plans),
+        "months": plans,
     }
 
 

@@ -16,9 +16,6 @@ from console.cli.diagnostics import ExitCode
 from console.cli.session import Command, Session, session_of
 from console.reports.making import ENDINGS, KINDS, Made, ReportRequest, lines, make, open_table, own_rates
 from engine.model.errors import BadInput, NotFound, nearest
-from engine.model.records.reports import ComplianceReport, CostReport
-from engine.rules.evidence.activity import ActivityReport
-from engine.rules.readiness.summary import ReadinessReport
 
 if TYPE_CHECKING:
     from console.reports.model import ReportTable, Stream
@@ -124,23 +121,8 @@ def _pieces(made: Made, format: str, *, to_file: bool) -> Iterator[str]:
 
 def document(made: Made) -> documents.Document:
     """One document: which report, where it comes from, then the report's own keys."""
-    return {
-        "report": made.report.kind,
-        "origin": documents.origin(made.report.origin),
-        **_own_document(made),
-    }
-
-
-def _own_document(made: Made) -> documents.Document:
-    match made.found:
-        case ReadinessReport():
-            return documents.readiness_report(made.found)
-        case ActivityReport():
-            return documents.activity_report(made.found)
-        case CostReport():
-            return documents.cost_report(made.found)
-        case ComplianceReport():
-            return documents.compliance_report(made.found)
+    origin = documents.document(made.report.origin)
+    return {"report": made.report.kind, "origin": origin, **documents.document(made.found)}
 
 
 def _csv(table: ReportTable | Stream, *, to_file: bool) -> Iterator[str]:

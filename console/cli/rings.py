@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _ALL = 10_000_000
 """More devices than a ring can have: counts are whole."""
+_SAMPLE = 20
+"""Names that stand beside a count."""
 
 
 @click.group(cls=FactsGroup, invoke_without_command=True)
@@ -46,7 +48,7 @@ def rings(context: click.Context, session: Session, kb: int | None) -> int | Non
         progress = engine.reads.rollout.ring_progress(kb)
         late, health = _late(engine, progress), _health(engine, progress)
         if session.as_json:
-            output.document(documents.rings(rows, progress, late, health, documents.as_of(engine.reads.tenants.ages())))
+            output.document(_documents(rows, progress, late, health, documents.as_of(engine.reads.tenants.ages())))
         else:
             now, style = engine.now(), session.style
             output.table(columns.RINGS, rows, now, style)
@@ -110,6 +112,31 @@ def tenant_lines(row: RingRow, now: datetime) -> list[str]:
     return lines
 
 
+def _documents(
+    rows: Sequence[RingRow],
+    progress: Sequence[RingProgress],
+    late: Sequence[LateDevice],
+    wellness: Sequence[HealthRow],
+    as_of: documents.Document,
+) -> list[documents.Document]:
+    """One object for each release and ring, in ring order; a ring that no release is about stands alone."""
+    overdue: dict[tuple[int, str], list[str]] = {}
+    for device in late:
+        overdue.setdefault((device.kb, device.ring), []).append(device.device_name)
+    well = {(each.kb, each.ring): each for each in wellness}
+    told = {
+        row.ring.id: documents.document(row) | {"as_of": as_of.get(row.tenant.provider) if row.tenant else None}
+        for row in rows
+    }
+    found = []
+    for each in progress:
+        names, health = overdue.get((each.kb, each.ring.name), []), well.get((each.kb, each.ring.name))
+        extra = {"overdue": len(names), "overdue_sample": names[:_SAMPLE], "health": health}
+        found.append(told[each.ring.id] | documents.document(each) | extra)
+    named = {each.ring.id for each in progress}
+    return found + [told[row.ring.id] for row in rows if row.ring.id not in named]
+
+
 def _late(engine: Engine, progress: Sequence[RingProgress]) -> tuple[LateDevice, ...]:
     """Devices past their deadline; releases that no ring has opened for have none."""
     kbs = dict.fromkeys(each.kb for each in progress if each.opened_at is not None)
@@ -148,7 +175,7 @@ def overdue(session: Session, kb: int | None, every: bool) -> int:
             row for one in kbs for row in engine.reads.rollout.late_devices(one, overdue_only=not every, limit=_ALL)
         ]
         if session.as_json:
-            output.document([documents.late_device(each) for each in rows])
+            output.document(rows)
         elif rows:
             output.table(LATE, rows, engine.now(), session.style)
         else:
@@ -166,7 +193,7 @@ def conflicts(session: Session) -> int:
     with session.engine() as engine:
         rows = engine.reads.rollout.ring_conflicts(_ALL)
         if session.as_json:
-            output.document([documents.ring_conflict(each) for each in rows])
+            output.document(rows)
         elif rows:
             output.table(RING_CONFLICTS, rows, engine.now(), session.style)
         else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from console import text
-from console.cli import diagnostics, output
+from console.cli import diagnostics, documents, output
 from console.cli.diagnostics import ExitCode
 from console.cli.session import ChangeCommand, Command, Session, session_of
 from console.text import Tone
@@ -37,7 +37,7 @@ def backup(session: Session, file: Path, force: bool) -> int:
         found = engine.backup(file, force=force, on_progress=_show_progress)
     diagnostics.progress_line("")
     if session.as_json:
-        output.document({"file": str(file), **_document(found)})
+        output.document({"file": str(file), **documents.document(found)})
     else:
         output.line(f"Wrote {_words(found)} to {file}.", Tone.OK, session.style)
         if found.audit.broken is None:
@@ -80,7 +80,13 @@ def restore(session: Session, file: Path, reason: str, force: bool) -> int:
     diagnostics.progress_line("")
     aside = str(done.aside) if done.aside is not None else None
     if session.as_json:
-        told = {"done": True, "state": str(state), "kept_as": aside, "audit_record": done.seq, **_document(done.found)}
+        told = {
+            "done": True,
+            "state": str(state),
+            "kept_as": aside,
+            "audit_record": done.seq,
+            **documents.document(done.found),
+        }
         output.document(told)
     else:
         output.line(f"Done: {state} is what {file} holds, {_words(done.found)}.", Tone.OK, session.style)
@@ -150,7 +156,7 @@ def _agreed(session: Session, file: Path, state: Path, found: Examined) -> bool:
 
 def _tell_plan(session: Session, file: Path, state: Path, found: Examined) -> None:
     if session.as_json:
-        output.document({"done": False, "state": str(state), **_document(found)})
+        output.document({"done": False, "state": str(state), **documents.document(found)})
     else:
         for line in _plan_lines(file, state, found):
             output.line(line)
@@ -171,18 +177,3 @@ def _show_progress(what: str, done: int, whole: int) -> None:
 def _words(found: Examined) -> str:
     devices, records = text.plural(found.devices, "device"), text.plural(found.audit.records, "audit record")
     return f"{devices} and {records}, {found.bytes / 1_000_000:.1f} MB"
-
-
-def _document(found: Examined) -> dict[str, object]:
-    return {
-        "schema": found.schema,
-        "devices": found.devices,
-        "change_number": found.change_number,
-        "bytes": found.bytes,
-        "audit": {
-            "records": found.audit.records,
-            "last": found.audit.head.seq,
-            "hash": found.audit.head.hash,
-            "holds": found.audit.holds,
-        },
-    }

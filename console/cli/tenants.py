@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from console import text
-from console.cli import diagnostics, documents, output
+from console.cli import diagnostics, output
 from console.cli.changing import change, kb_number, target, targets
 from console.cli.diagnostics import ExitCode
 from console.cli.session import ChangeCommand, FactsGroup, Session, session_of
@@ -70,7 +70,7 @@ def requests(context: click.Context, session: Session, most: int, bodies: bool) 
     with session.engine() as engine:
         rows, now = engine.reads.tenants.requests(most), engine.now()
     if session.as_json:
-        output.document([documents.receipt(each) for each in rows])
+        output.document(rows)
     elif not rows:
         diagnostics.note("No tenant was asked for anything.")
     elif bodies:

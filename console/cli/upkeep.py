@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from console import text
-from console.cli import diagnostics, documents, output
+from console.cli import diagnostics, output
 from console.cli.checkup import DoctorCheck, Result, examine
 from console.cli.diagnostics import ExitCode
 from console.cli.session import Command, Session, session_of
@@ -42,10 +42,7 @@ def doctor(session: Session) -> int:
         output.document(
             {
                 "ok": all(each.result is not Result.ATTENTION for each in findings),
-                "checks": [
-                    {"check": each.check, "result": each.result, "found": each.found, "fix": each.fix or None}
-                    for each in findings
-                ],
+                "checks": findings,
             }
         )
     elif output.is_terminal() and not session.plain:
@@ -110,7 +107,7 @@ def _show_progress(progress: Progress) -> None:
 
 def _tell_changes(session: Session, changes: Changes) -> int:
     if session.as_json:
-        output.document(documents.catalog_changes(changes))
+        output.document(changes)
     else:
         for release in changes.new:
             output.line(

@@ -105,6 +105,10 @@ class ChainState(Struct, frozen=True):
     head_hash: str
     broken: Break | None
 
+    @property
+    def holds(self) -> bool:
+        return self.broken is None
+
 
 class DecisionList(Struct, frozen=True):
     """The newest decisions of a kind."""

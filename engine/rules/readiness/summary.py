@@ -33,6 +33,11 @@ class VerdictCount(Struct, frozen=True):
     not_ready: int
     unknown: int
 
+    @property
+    def ready_share(self) -> float | None:
+        """0.0 to 1.0; None without devices."""
+        return self.ready / self.devices if self.devices else None
+
 
 class VerdictCell(Struct, frozen=True):
     """What the store counts: devices alike in these words."""
@@ -73,6 +78,11 @@ class NextRelease(Struct, frozen=True):
     devices: int
     restarts: int
     """Every device in a baseline month; in a hotpatch month those that are not ready, or not known to be."""
+
+    @property
+    def restart_share(self) -> float | None:
+        """0.0 to 1.0; None without devices."""
+        return self.restarts / self.devices if self.devices else None
 
     @property
     def restarting_filter(self) -> str:

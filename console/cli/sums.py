@@ -1,0 +1,52 @@
+"""Sums over the kept totals, for the commands that tell the fleet at a glance. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from msgspec import Struct
+
+from engine.model.model import Verdict
+from engine.model.records.fleet import Count
+
+
+class FleetSums(Struct, frozen=True):
+    """Sums over the kept totals."""
+
+    devices: int
+    protected: int
+    funnel: dict[str, int]
+    verdicts: dict[str, int]
+    platforms: dict[str, int]
+    states: dict[str, int]
+    tracks: dict[str, int]
+
+
+def totals(counts: Iterable[Count]) -> FleetSums:
+    """The kept totals as the funnel, and by word."""
+    rows = list(counts)
+
+    def total(chosen: Iterable[Count]) -> int:
+        return sum(each.devices for each in chosen)
+
+    def by(word_of: Callable[[Count], object]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for each in rows:
+            word = str(word_of(each) or "unknown")
+            found[word] = found.get(word, 0) + each.devices
+        return dict(sorted(found.items()))
+
+    return FleetSums(
+        devices=total(rows),
+        protected=total(each for each in rows if each.protected),
+        funnel={
+            "devices": total(rows),
+            "eligible": total(each for each in rows if each.eligible),
+            "enrolled": total(each for each in rows if each.eligible and each.enrolled),
+            "ready": total(each for each in rows if each.verdict is Verdict.READY),
+        },
+        verdicts={str(verdict): total(each for each in rows if each.verdict is verdict) for verdict in Verdict},
+        platforms=by(lambda each: each.platform),
+        states=by(lambda each: each.state),
+        tracks=by(lambda each: each.track),
+    )
