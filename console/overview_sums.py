@@ -5,7 +5,7 @@ The overview screen calls it with answers of the engine; it reads no clock, asks
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from msgspec import Struct
 from console.columns import gate_fails, ring_standing_cell
 from console.text import Tone, error_code
 from engine.catalog.calendar import MonthState, patch_tuesday_moment
-from engine.model.model import STALE_REASON, ReleaseKind, Verdict
+from engine.model.model import STALE_REASON, ReleaseKind
 from engine.model.records.fleet import Compliance, Count, ReasonCount, RingProgress
 from engine.rules.readiness import reason_words
 
@@ -38,20 +38,14 @@ class FunnelStep(Struct, frozen=True):
 
 def funnel(counts: Iterable[Count]) -> tuple[FunnelStep, ...]:
     """Devices → eligible → enrolled → ready; each step is a part of the one before."""
-    rows = list(counts)
+    from engine.rules.readiness import summary
 
-    def total(belongs: Callable[[Count], bool]) -> int:
-        return sum(each.devices for each in rows if belongs(each))
-
-    every = total(lambda _: True)
-    eligible = total(lambda each: bool(each.eligible))
-    enrolled = total(lambda each: bool(each.eligible and each.enrolled))
-    ready = total(lambda each: each.verdict is Verdict.READY)
+    found = summary.funnel(counts)
     return (
-        FunnelStep("devices", every, 0, ""),
-        FunnelStep("eligible", eligible, every - eligible, "-eligible:yes"),
-        FunnelStep("enrolled", enrolled, eligible - enrolled, "eligible:yes -enrolled:yes"),
-        FunnelStep("ready", ready, enrolled - ready, "eligible:yes enrolled:yes -ready"),
+        FunnelStep("devices", found.devices, 0, ""),
+        FunnelStep("eligible", found.eligible, found.devices - found.eligible, "-eligible:yes"),
+        FunnelStep("enrolled", found.enrolled, found.eligible - found.enrolled, "eligible:yes -enrolled:yes"),
+        FunnelStep("ready", found.ready, found.enrolled - found.ready, "eligible:yes enrolled:yes -ready"),
     )
 
 

@@ -28,6 +28,7 @@ from engine.model.records.rollout import Forecast, Milestone, MissReason, RingFo
 from engine.reads.rollout import why_missing
 from engine.rules.rollout.deadlines import deadline_of
 from engine.rules.rollout.gates import RingStanding
+from engine.rules.rollout.offers import takes
 from engine.situation.situation import Situation
 from engine.store import Store
 from engine.store.copying import copy_for_forecast
@@ -218,7 +219,7 @@ class _Misses:
             (closed or why_missing(row, is_hotpatch=release.kind.is_hotpatch), row.name)
             for release in self._situation.known(self._kb)
             for row in self._ahead.store.late.missing(release, ring.id, self._situation.now, _MISSING_LIMIT)
-            if release.kind.is_hotpatch or release.kind.is_baseline or row.verdict != "ready"
+            if release.kind.is_hotpatch or takes(release.kind, row.verdict)
         ]
 
     def reasons(self) -> tuple[MissReason, ...]:

@@ -14,14 +14,12 @@ from console.cli.diagnostics import ExitCode
 from console.cli.lists import INSTALLS
 from console.cli.session import Command, Session, session_of
 from console.text import NOTHING, Tone
-from engine.catalog import open_on
 from engine.model.errors import BadInput
 from engine.model.records.fleet import DeviceDetail
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from engine import Engine
     from engine.model.model import Cve
     from engine.rules.failures import FailureCase
     from engine.rules.helpdesk import HelpDeskAnswer, Ticket
@@ -83,7 +81,7 @@ def device(session: Session, name: str, form: str | None) -> int:
             engine.reads.devices.readiness(detail.id),
             engine.reads.devices.answer(detail.id),
             engine.reads.failures.of_device(detail.id),
-            _open_cves(engine, detail),
+            engine.reads.devices.open_cves(detail.id),
         )
         if session.as_json:
             found = documents.document(detail) | {"readiness": told.readiness, "open_cves": told.open_cves}
@@ -99,14 +97,6 @@ def _print_ticket(ticket: Ticket, form: str) -> None:
         return
     for line in text.clean_lines(ticket.markdown() if form == "markdown" else ticket.text()):
         output.line(line)
-
-
-def _open_cves(engine: Engine, detail: DeviceDetail) -> tuple[Cve, ...]:
-    facts = detail.facts
-    if facts.platform is None or facts.architecture is None:
-        return ()
-    catalog = engine.reads.releases.catalog()
-    return open_on(catalog, facts.platform, facts.architecture, facts.build, engine.now())
 
 
 def _show_device(session: Session, told: _Told, now: datetime) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from engine.model.model import Verdict
 from engine.model.records.fleet import Count
+from engine.rules.readiness import summary
 
 
 class FleetSums(Struct, frozen=True):
@@ -39,12 +41,7 @@ def totals(counts: Iterable[Count]) -> FleetSums:
     return FleetSums(
         devices=total(rows),
         protected=total(each for each in rows if each.protected),
-        funnel={
-            "devices": total(rows),
-            "eligible": total(each for each in rows if each.eligible),
-            "enrolled": total(each for each in rows if each.eligible and each.enrolled),
-            "ready": total(each for each in rows if each.verdict is Verdict.READY),
-        },
+        funnel=asdict(summary.funnel(rows)),
         verdicts={str(verdict): total(each for each in rows if each.verdict is verdict) for verdict in Verdict},
         platforms=by(lambda each: each.platform),
         states=by(lambda each: each.state),

@@ -79,13 +79,9 @@ def ring_progress_cell(row: RingProgress) -> Cell:
     return Cell("open", Tone.OK)
 
 
-_NEEDS_A_PERSON = ("failed", "health")
-"""Conditions of a gate that do not mend by waiting."""
-
-
 def failing(row: RingProgress) -> GateCondition | None:
     """The condition of the gate that needs a person; None where the others may yet hold by themselves."""
-    return next((each for each in row.gate if each.name in _NEEDS_A_PERSON and not each.holds), None)
+    return next((each for each in row.gate if each.needs_person), None)
 
 
 def gate_fails(row: RingProgress) -> bool:
@@ -97,7 +93,7 @@ def condition_cell(condition: GateCondition) -> Cell:
     """Whether a condition of a gate holds, holds not yet, or fails."""
     if condition.holds:
         return Cell("holds", Tone.OK)
-    return Cell("fails", Tone.FAILED) if condition.name in _NEEDS_A_PERSON else Cell("not yet", Tone.DUE)
+    return Cell("fails", Tone.FAILED) if condition.needs_person else Cell("not yet", Tone.DUE)
 
 
 def ring_standing_cell(row: RingProgress, now: datetime) -> Cell:

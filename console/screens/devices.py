@@ -16,7 +16,7 @@ from textual.widget import Widget
 
 from console.clipboard import copy_text
 from console.columns import DEVICES
-from console.device_reads import DeviceReport, read_device, read_open_cves
+from console.device_reads import DeviceReport, read_device
 from console.dialogs.ask import AskDialog
 from console.export import write_list
 from console.messages import CursorMoved, RowOpened
@@ -120,13 +120,17 @@ class DevicesScreen(DeviceList):
         self.ask("device", lambda engine: read_device(engine, device_id), self._show_device)
 
     def _show_device(self, report: DeviceReport) -> None:
-        facts = report.detail.facts
-        key = (facts.platform, facts.architecture, facts.build, report.levels)
+        detail = report.detail
+        key = (detail.id, detail.facts.build, detail.installs, report.levels)
         if key != self._cves_of:
             self._cves, self._cves_of = None, key
-            detail = report.detail
-            self.ask("cves", lambda engine: read_open_cves(engine, detail), partial(self._keep_cves, report), slow=True)
-        self.pane.show(report.detail.id, device_paras(report, self._cves))
+            self.ask(
+                "cves",
+                lambda engine: engine.reads.devices.open_cves(detail.id),
+                partial(self._keep_cves, report),
+                slow=True,
+            )
+        self.pane.show(detail.id, device_paras(report, self._cves))
 
     def _keep_cves(self, report: DeviceReport, cves: tuple[Cve, ...]) -> None:
         self._cves = cves

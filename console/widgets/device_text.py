@@ -15,7 +15,7 @@ from console.device_reads import DeviceReport, cves_in_words, what_next
 from console.text import NOTHING, Tone, age, build, clean, error_code, fit, kb, moment, person, words
 from console.widgets.drawing import MUTED, STRONG, Part, cell, plain, severity_text
 from console.widgets.paragraphs import BLANK, Para, field, hung, para, title
-from engine.model.model import Cve, Install, InstallAction, InstallState
+from engine.model.model import Cve, DeviceState, Install, InstallAction, InstallState
 from engine.model.model import Severity as CveSeverity
 from engine.rules.readiness import Readiness
 from engine.rules.readiness.model import Check, CheckResult
@@ -71,7 +71,7 @@ def _head(report: DeviceReport) -> Iterator[Para]:
     yield para(
         cell(readiness_cell(report.readiness.verdict)),
         "   ",
-        cell(device_state_cell(detail.state, protected=detail.protected, by_policy=detail.as_of is not None)),
+        cell(_state(report)),
         (f"   seen {_ago(facts.last_seen_at, report.now)}", MUTED),
     )
     if detail.as_of is not None:
@@ -79,6 +79,14 @@ def _head(report: DeviceReport) -> Iterator[Para]:
         yield para(severity_text(age_severity(detail.as_of, report.now), told))
     for hold in detail.holds:
         yield para(severity_text(Tone.AT_RISK, hold))
+
+
+def _state(report: DeviceReport) -> Cell:
+    """As in the list of devices; of one that has been silent for too long nobody can say whether it is protected."""
+    detail = report.detail
+    if detail.state is DeviceState.IDLE and report.answer.protected is None:
+        return Cell("protection not known", Tone.UNKNOWN)
+    return device_state_cell(detail.state, protected=detail.protected, by_policy=detail.as_of is not None)
 
 
 def _next(report: DeviceReport) -> Iterator[Para]:
@@ -181,7 +189,7 @@ def _install(install: Install, now: datetime, *, by_policy: bool) -> Para:
     if install.state is InstallState.FAILED:
         parts.append((f" {error_code(install.error_code)}", "$failed"))
     elif install.is_requested:
-        parts.append((f" {install.stage.removeprefix('requested; ')}", MUTED))
+        parts.append((f" {install.request_words}", MUTED))
     elif not install.state.is_final:
         parts.append((f" {install.stage} {install.progress}%", MUTED))
     elif by_policy:  # how it is known: the build that was seen, what the tenant said

@@ -14,7 +14,7 @@ from engine.catalog.levels import Levels, make_levels
 
 if TYPE_CHECKING:
     from engine.catalog.bundled import from_json, load_beyond, load_bundled, load_month_facts, to_json, with_releases
-    from engine.catalog.coverage import Coverage, Gap, coverage_of, open_on
+    from engine.catalog.coverage import Coverage, Gap, coverage_of
     from engine.catalog.importing import import_files
     from engine.catalog.merging import Changes, Fault, Revision, merge, merge_all
 
@@ -37,14 +37,13 @@ __all__ = [
     "make_levels",
     "merge",
     "merge_all",
-    "open_on",
     "to_json",
     "with_releases",
 ]
 
 _LATER = {
     "bundled": ("from_json", "load_beyond", "load_bundled", "load_month_facts", "to_json", "with_releases"),
-    "coverage": ("Coverage", "Gap", "coverage_of", "open_on"),
+    "coverage": ("Coverage", "Gap", "coverage_of"),
     "importing": ("import_files",),
     "merging": ("Changes", "Fault", "Revision", "merge", "merge_all"),
 }

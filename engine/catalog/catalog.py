@@ -61,6 +61,13 @@ class Catalog(Struct, frozen=True, dict=True):
         cves = {name: cve for name, cve in self.cves.items() if name in filed}
         return Catalog(releases, cves, fixes, self.documents)
 
+    def unchanged_around(self, now: datetime) -> tuple[datetime | None, datetime | None]:
+        """From when until before when `known_at` gives the same as now; None has no end."""
+        moments = {each.released_at for each in self.releases}
+        moments |= {patch_tuesday_moment(month) for month in {fix.filed for fix in self.fixes}}
+        since = max((each for each in moments if each <= now), default=None)
+        return since, min((each for each in moments if each > now), default=None)
+
     def find(self, kb: int) -> tuple[Release, ...]:
         """The releases with this KB, one for each platform; empty for an unknown KB."""
         return tuple(release for release in self.releases if release.kb == kb)

@@ -1,6 +1,7 @@
 """By which release each CVE is closed at each level that a device can stand at; worked out once a level.
 
-Reconciliation of scanner findings calls it. The same rule as `coverage` (design rule 9), told with its reason.
+Reconciliation of scanner findings and the page of a device call it. The same rule as `coverage` (design rule 9), told
+with its reason.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from engine.catalog.coverage import PlatformFixes, chain_of, running_release
+from engine.catalog.coverage import PlatformFixes, chain_of, running_release, worst_first
 from engine.model.build import Architecture, OsBuild, Platform
-from engine.model.model import Release, ReleaseKind
+from engine.model.model import Cve, Release, ReleaseKind
 
 if TYPE_CHECKING:
     from engine.catalog.catalog import Catalog
@@ -125,6 +126,10 @@ class Closings(Struct):
 
     def closers(self, platform: Platform, architecture: Architecture | None, cve: str) -> tuple[Release, ...] | None:
         """The releases that are filed for a CVE here, oldest first; None when the platform has no such CVE."""
+        return self._filed_for(platform, architecture).get(cve)
+
+    def _filed_for(self, platform: Platform, architecture: Architecture | None) -> Mapping[str, tuple[Release, ...]]:
+        """CVE → the releases that are filed for it on a platform, oldest first."""
         key = (platform, architecture)
         if key not in self._closers:
             found: dict[str, set[int]] = {}
@@ -133,7 +138,24 @@ class Closings(Struct):
                     found.setdefault(fix.cve, set()).add(fix.kb)
             releases = self.catalog.for_platform(platform)
             self._closers[key] = {name: tuple(r for r in releases if r.kb in kbs) for name, kbs in found.items()}
-        return self._closers[key].get(cve)
+        return self._closers[key]
+
+    def open_cves(
+        self,
+        platform: Platform,
+        architecture: Architecture | None,
+        build: OsBuild | None,
+        companions: frozenset[int] = frozenset(),
+    ) -> tuple[Cve, ...]:
+        """The CVEs of the platform that are open on a device, worst first; without an architecture those of any.
+
+        A build that no release explains proves only the newest baseline at or below it; without a build nothing is
+        proven and every known CVE of the platform counts as open.
+        """
+        closed = self.at(platform, architecture, build, companions).closings
+        return worst_first(
+            self.catalog, [name for name in self._filed_for(platform, architecture) if name not in closed]
+        )
 
     def _is_companion(self, running: Release, companions: frozenset[int]) -> bool:
         return any(

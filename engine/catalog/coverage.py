@@ -8,7 +8,6 @@ tracks.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 
 from msgspec import Struct
 
@@ -64,38 +63,14 @@ def coverage_of(catalog: Catalog, release: Release, architecture: Architecture |
     state = PlatformFixes(catalog, release.platform, architecture)
     return Coverage(
         release=release,
-        fixes=_worst_first(catalog, catalog.cve_ids(release, architecture)),
+        fixes=worst_first(catalog, catalog.cve_ids(release, architecture)),
         chain=chain,
         baseline=baseline,
         twin=twin,
-        twin_fixes=_worst_first(catalog, catalog.cve_ids(twin, architecture)) if twin is not None else (),
+        twin_fixes=worst_first(catalog, catalog.cve_ids(twin, architecture)) if twin is not None else (),
         not_covered=state.gaps(lacking),
         still_open=state.gaps(open_everywhere),
     )
-
-
-def open_on(
-    catalog: Catalog,
-    platform: Platform,
-    architecture: Architecture,
-    build: OsBuild | None,
-    now: datetime,
-    companions: frozenset[int] = frozenset(),
-) -> tuple[Cve, ...]:
-    """The CVEs that are open on a device at `now`, worst first.
-
-    A build that no release explains proves only the newest baseline at or below it; without a build nothing is
-    proven and every known CVE of the platform counts as open.
-    """
-    known = catalog.known_at(now)
-    state = PlatformFixes(known, platform, architecture)
-    running = running_release(known.for_platform(platform), build)
-    if running is None:
-        closed: frozenset[str] = state.closed_by_standalone(companions)
-    else:
-        baseline, chain = chain_of(known, running)
-        closed = state.closed_on(running, baseline, chain, companions)
-    return _worst_first(known, frozenset(fix.cve for fix in state.fixes) - closed)
 
 
 def running_release(releases: tuple[Release, ...], build: OsBuild | None) -> Release | None:
@@ -178,7 +153,7 @@ class PlatformFixes:
                     )
                 ),
             )
-            for cve in _worst_first(self._catalog, cves)
+            for cve in worst_first(self._catalog, cves)
         )
 
     def _is_within(self, fix: Fix, level: Release) -> bool:
@@ -197,7 +172,8 @@ class PlatformFixes:
         return release.released_at <= level.released_at
 
 
-def _worst_first(catalog: Catalog, ids: Iterable[str]) -> tuple[Cve, ...]:
+def worst_first(catalog: Catalog, ids: Iterable[str]) -> tuple[Cve, ...]:
+    """The vulnerabilities with these ids: exploited ones first, then by severity and score."""
     order = list(Severity)
     cves = [catalog.cves[name] for name in ids if name in catalog.cves]
     return tuple(sorted(cves, key=lambda c: (not c.exploited, order.index(c.severity), -(c.cvss or 0.0), c.id)))

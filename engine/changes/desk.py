@@ -81,7 +81,7 @@ class Desk:
             ]
             reopened = 0
             if release.kind.is_hotpatch:
-                catalog = catalog or self.store.releases.catalog().known_at(self.now)
+                catalog = catalog or self.store.releases.known_at(self.now)
                 reopened = len(catalog.cve_ids(release))
             found[release.platform] = WayBack(
                 release=release,

@@ -11,9 +11,10 @@ from engine.catalog.calendar import MonthPlan, year_plan
 from engine.model.records.fleet import DeviceDetail
 from engine.rules.failures import CommonFactor, Escalation, FailureCase, KnownProblem
 from engine.rules.failures.errorcodes import code_text
-from engine.rules.helpdesk import HelpDeskAnswer, Offer, Ticket, answer, due_release, ticket
+from engine.rules.helpdesk import HelpDeskAnswer, Offer, Ticket, answer, ticket, wanted_releases
 from engine.rules.readiness import Readiness
 from engine.rules.rollout.deadlines import deadline_of
+from engine.rules.rollout.offers import next_release
 from engine.situation.failures import Failures
 from engine.situation.situation import Situation
 from engine.store import Store
@@ -87,8 +88,12 @@ class Answers:
         return tuple(plan for year in years for plan in year_plan(platform, year, releases, self._now))
 
     def _offer(self, detail: DeviceDetail, readiness: Readiness, levels: Levels | None) -> Offer | None:
-        due = None if detail.protected else due_release(detail, readiness, levels)
-        if due is None or not detail.ring:
+        if detail.protected or levels is None or not detail.ring:
+            return None
+        wanted = wanted_releases(detail, readiness, levels)
+        is_open = self._situation.open_in(self._situation.ring(detail.ring))
+        due = next_release(wanted, lambda release: release.kb in is_open)
+        if due is None:
             return None
         for standing in self._situation.standings(due.kb):
             facts = standing.facts
@@ -96,9 +101,10 @@ class Answers:
                 return Offer(
                     kb=due.kb,
                     ring=detail.ring,
-                    is_open=facts.opened_at is not None,
+                    is_open=due.kb in is_open,
+                    is_approved=facts.approval is not None,
                     opens_at=standing.opens_at,
-                    waits_for=standing.waits_for,
+                    waits_for=standing.waits_for or ("" if facts.approval is not None else "approval"),
                     stopped=facts.stopped,
                 )
         return None

@@ -14,7 +14,6 @@ from typing import Self
 
 from msgspec import Struct, field
 
-from engine.catalog.closing import closings_known_at
 from engine.files.moments import DateOrder
 from engine.files.scans import BadLine, ScanFile, ScanFinding, SkippedLine
 from engine.rules.findings.judge import Judge, Known
@@ -100,10 +99,10 @@ class Reconciliation:
         self._now = now
         self._scanned_at = scanned_at
         self._targets = ScanTargets(store.connection)
-        catalog = store.releases.catalog()
-        known_until = max((m for m in catalog.documents if m <= f"{now:%Y-%m}"), default="")
+        closings = store.releases.closings(now)
+        known_until = max((m for m in closings.catalog.documents if m <= f"{now:%Y-%m}"), default="")
         levels = Situation(store, now).all_levels()
-        self._judge = Judge(closings_known_at(catalog, now), levels, now, known_until=known_until)
+        self._judge = Judge(closings, levels, now, known_until=known_until)
         self._hosts: OrderedDict[tuple[tuple[str, ...], str], _Match] = OrderedDict()
         self._devices: OrderedDict[int, Known | None] = OrderedDict()
         self._nearest_sought = 0

@@ -239,6 +239,14 @@ class DeviceState(StrEnum):
     IDLE = "idle"
 
 
+UNDER_WAY = frozenset(
+    {DeviceState.QUEUED, DeviceState.INSTALLING, DeviceState.UNINSTALLING, DeviceState.RESTART_PENDING}
+)
+"""Something goes on with the device: it counts against limits in flight, and is offered nothing else."""
+FREE = frozenset({DeviceState.IDLE, DeviceState.FAILED, DeviceState.HELD})
+"""Nothing goes on; what a device is held from is looked up for each release."""
+
+
 # --- installs ---------------------------------------------------------------------------------------
 
 
@@ -264,12 +272,22 @@ class InstallState(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        return self in _FINAL_STATES
+        return self in FINAL
 
 
-_FINAL_STATES = frozenset(
-    {InstallState.SUCCEEDED, InstallState.FAILED, InstallState.UNINSTALLED, InstallState.CANCELLED}
-)
+DONE = frozenset({InstallState.SUCCEEDED, InstallState.UNINSTALLED})
+"""What was asked for has happened."""
+FINAL = DONE | {InstallState.FAILED, InstallState.CANCELLED}
+"""Nothing follows; every other state is under way."""
+NOT_STARTED = frozenset({InstallState.QUEUED, InstallState.OFFERED})
+"""Nothing has happened on the device yet, so that it can be called off."""
+ENDED_APPLY = frozenset({InstallState.SUCCEEDED, InstallState.FAILED})
+"""An apply that a success rate counts."""
+
+
+REQUESTED_STAGE = "requested; "
+"""How the stage of an install begins that a tenant has accepted; kept in the state in words."""
+AT_ITS_SCAN = "acts at its next scan"
 
 
 class Install(Struct, frozen=True):
@@ -307,6 +325,16 @@ class Install(Struct, frozen=True):
     def is_requested(self) -> bool:
         """Asked of a tenant's policy: the device acts by itself, and nobody sees it at work."""
         return self.state is InstallState.OFFERED and self.next_at is None
+
+    @property
+    def request_words(self) -> str:
+        """What a requested install waits for, and what the tenant says of it: ``acts at its next scan``."""
+        return self.stage.removeprefix(REQUESTED_STAGE)
+
+    @property
+    def told_of_request(self) -> str:
+        """The same without that it acts at its next scan; "" where nothing more is told."""
+        return self.request_words.removeprefix(AT_ITS_SCAN).lstrip("; ")
 
 
 # --- rollout ----------------------------------------------------------------------------------------

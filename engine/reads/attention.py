@@ -39,7 +39,7 @@ def attention(store: Store, clock: Clock) -> tuple[Attention, ...]:
         Attention(Urgency.NOW, f"{_scope(kb, ring)} is {words}", "rings") for kb, ring, words in situation.own_stops
     ]
     for progress in RolloutReads(store, clock).ring_progress():
-        failing = next((c for c in progress.gate if not c.holds and c.name in ("failed", "health")), None)
+        failing = next((each for each in progress.gate if each.needs_person), None)
         if failing is not None and progress.opened_at is not None:
             told = f"{failing.name} {failing.value}"
             text = f"Gate of ring {progress.ring.name} fails for {kb_text(progress.kb)}: {told}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from engine.model.build import kb_text
 from engine.model.errors import NotFound
-from engine.model.model import DeviceState, Track
+from engine.model.model import Cve, DeviceState, Track
 from engine.model.records.fleet import (
     Anchor,
     Count,
@@ -20,14 +22,17 @@ from engine.model.records.fleet import (
 )
 from engine.reads.room import Room
 from engine.reads.tenants import data_ages
+from engine.rules.findings.device import open_cves
 from engine.rules.readiness import DEFAULT_SETTINGS, Readiness, assess, with_notes
 from engine.rules.tenants.inventory import RESTARTS_UNTOLD
 from engine.situation.situation import find_device
 from engine.store.devices import facts_of
+from engine.store.scan_targets import ScanTargets
 
 if TYPE_CHECKING:
     from engine.rules.failures import Exclusion
     from engine.rules.helpdesk import HelpDeskAnswer, Ticket
+    from engine.rules.plans.holds import Hold
 
 
 class DeviceReads(Room, frozen=True):
@@ -82,7 +87,7 @@ class DeviceReads(Room, frozen=True):
         row = self.store.devices.row(device_id)
         if row is None:
             raise NotFound("This device is gone.", (), "It was removed from the fleet.")
-        return DeviceDetail(
+        found = DeviceDetail(
             id=device_id,
             facts=facts_of(row),
             ring=row["ring"],
@@ -90,10 +95,11 @@ class DeviceReads(Room, frozen=True):
             protected=bool(row["protected"]),
             state=DeviceState(row["state"]),
             installs=self.store.installs.of_device(device_id),
-            holds=self._holds_on(device_id),
+            holds=(),
             as_of=next((each for each in data_ages(self.store) if each.provider == row["provider"]), None),
             restarts_untold=RESTARTS_UNTOLD if self.store.tenant_inventory.is_tenants(device_id) else "",
         )
+        return self._withholding(found)
 
     def readiness(self, device_id: int) -> Readiness:
         """Readiness check by check, worked out from the facts as they stand now, with what a tenant says about them."""
@@ -140,15 +146,38 @@ class DeviceReads(Room, frozen=True):
         answers = Answers(self.store, self.clock.now())
         return answers.ticket(self.detail(device_id), self.readiness(device_id))
 
-    def _holds_on(self, device_id: int) -> tuple[str, ...]:
-        """Why releases are withheld from a device, in words: exclusions, and safeguard holds that cover it."""
-        now = self.clock.now()
-        covering = self.store.safeguards.covering(device_id, now)
-        return (
-            *(each.words for each in self.store.exclusions.of_device(device_id, now)),
-            *(
-                f"{kb_text(each.kb) if each.kb else 'Every release'}: {each.reason}, "
-                f"safeguard hold {each.id} by {each.held_by}"
-                for each in covering
-            ),
+    def open_cves(self, device_id: int) -> tuple[Cve, ...]:
+        """The CVEs that are open on a device, worst first; none where its platform has no hotpatch calendar.
+
+        As reconciliation judges them: standalone packages that it has installed count.
+
+        Raises:
+            NotFound: it is gone.
+        """
+        device = ScanTargets(self.store.connection).read(device_id)
+        if device is None:
+            raise NotFound("This device is gone.", (), "It was removed from the fleet.")
+        return open_cves(device, self.store.releases.closings(self.clock.now()))
+
+    def _withholding(self, detail: DeviceDetail) -> DeviceDetail:
+        """The same device with what is withheld from it: by exclusions, and by safeguard holds that cover it."""
+        exclusions = self.exclusions(detail.id)
+        covering = self.store.safeguards.covering(detail.id, self.clock.now())
+        kept = [each.kb for each in exclusions if not each.until_baseline] + [each.kb for each in covering]
+        return replace(
+            detail,
+            holds=_in_words(exclusions, covering),
+            withheld=frozenset(kept),
+            held_off=any(each.until_baseline for each in exclusions),
         )
+
+
+def _in_words(exclusions: Iterable[Exclusion], covering: Iterable[Hold]) -> tuple[str, ...]:
+    return (
+        *(each.words for each in exclusions),
+        *(
+            f"{kb_text(each.kb) if each.kb else 'Every release'}: {each.reason}, "
+            f"safeguard hold {each.id} by {each.held_by}"
+            for each in covering
+        ),
+    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine.catalog.calendar import MonthPlan, last_document_month, next_baseline, year_plan
 from engine.model.build import Platform
-from engine.model.model import Release, ReleaseKind
+from engine.model.model import FINAL, InstallState, Release, ReleaseKind
 from engine.model.records.fleet import ReleaseRow
 from engine.reads.room import Room
 from engine.situation.situation import Situation
@@ -16,8 +16,6 @@ from engine.store.releases import newest_first
 
 if TYPE_CHECKING:
     from engine.catalog import Catalog, Levels
-
-_ACTIVE_STATES = ("queued", "offered", "downloading", "installing", "restart-pending", "verifying")
 
 
 class ReleaseReads(Room, frozen=True):
@@ -42,7 +40,7 @@ class ReleaseReads(Room, frozen=True):
 
     def catalog(self) -> Catalog:
         """The whole catalog as it is known now, with vulnerabilities."""
-        return self.store.releases.catalog().known_at(self.clock.now())
+        return self.store.releases.known_at(self.clock.now())
 
     def levels(self) -> Mapping[Platform, Levels]:
         """What the devices of each platform are compared with now."""
@@ -80,9 +78,9 @@ class ReleaseReads(Room, frozen=True):
                     worst=worst,
                     exploited=exploited,
                     approved_rings=tuple(dict.fromkeys(approved.get(release.kb, ()))),
-                    installed=states.get("succeeded", 0),
-                    failed=states.get("failed", 0),
-                    active=sum(states.get(state, 0) for state in _ACTIVE_STATES),
+                    installed=states.get(InstallState.SUCCEEDED, 0),
+                    failed=states.get(InstallState.FAILED, 0),
+                    active=sum(number for state, number in states.items() if state not in FINAL),
                 )
             )
         return tuple(rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from engine.model.model import STALE_REASON, Approval
+from engine.model.model import STALE_REASON, UNDER_WAY, Approval, DeviceState, Verdict
 from engine.model.records.fleet import ActiveInstall, GateCondition, RingProgress, RingRow
 from engine.model.records.rollout import HandsRow, HealthRow, LateDevice, RecoveryProgress, RingConflict
 from engine.reads.devices import DeviceReads
@@ -14,6 +14,7 @@ from engine.rules.readiness import reason_words
 from engine.rules.rollout.approvals import SETTING, ApprovalPolicy, policy_from_text
 from engine.rules.rollout.deadlines import Lateness, deadline_of
 from engine.rules.rollout.gates import ConditionState, RingStanding
+from engine.rules.rollout.offers import TAKES_HOTPATCHES, takes
 from engine.situation.situation import Situation
 from engine.store.health import CONTROL
 from engine.store.late import MissingRow
@@ -39,14 +40,10 @@ class RolloutReads(Room, frozen=True):
                 RingRow(
                     ring=ring,
                     devices=sum(each.devices for each in mine),
-                    ready=sum(each.devices for each in mine if each.verdict == "ready"),
+                    ready=sum(each.devices for each in mine if each.verdict is Verdict.READY),
                     protected=sum(each.devices for each in mine if each.protected),
-                    failed=sum(each.devices for each in mine if each.state == "failed"),
-                    active=sum(
-                        each.devices
-                        for each in mine
-                        if each.state in ("queued", "installing", "uninstalling", "restart-pending")
-                    ),
+                    failed=sum(each.devices for each in mine if each.state is DeviceState.FAILED),
+                    active=sum(each.devices for each in mine if each.state in UNDER_WAY),
                     tenant=tenancies.side(ring.id) if tenancies is not None else None,
                 )
             )
@@ -187,7 +184,8 @@ class RolloutReads(Room, frozen=True):
                     continue
                 for row in self.store.late.missing(release, ring.id, situation.now, limit):
                     lateness = deadline.lateness(row.last_seen_at, situation.now)
-                    if release.kind.is_hotpatch and row.verdict != "ready" and lateness is not Lateness.AWAY:
+                    is_silent = lateness is Lateness.AWAY and row.verdict not in TAKES_HOTPATCHES
+                    if not takes(release.kind, row.verdict) and not is_silent:
                         continue
                     if overdue_only and lateness not in (Lateness.OVERDUE, Lateness.AWAY):
                         continue

@@ -9,6 +9,7 @@ from engine.model.build import kb_text
 from engine.model.intents import StopKind
 from engine.model.model import InstallAction, Release
 from engine.rules.rollout.gates import RingStanding, next_change_at, valid_approval
+from engine.rules.rollout.offers import as_good
 from engine.rules.rollout.waves import room
 from engine.situation.audit import ACTOR, open_ring, record
 from engine.situation.situation import Situation
@@ -150,6 +151,7 @@ class Offering:
             left = room(ring, standing.facts.counts, standing.facts.failed, wave, in_flight, BATCH) - queued
             if left <= 0:
                 break
+            levels = situation.levels(release.platform)
             devices = self._store.rollout.offerable(
                 release,
                 ring.id,
@@ -157,6 +159,8 @@ class Offering:
                 left,
                 withheld=situation.withheld(release.kb),
                 spread=len(ring.waves) > 1,
+                baseline_first=situation.is_after_baseline(release, levels, ring),
+                as_good=as_good(release, levels),
             )
             if not devices:
                 continue

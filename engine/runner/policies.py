@@ -13,6 +13,7 @@ from engine.model.build import kb_text
 from engine.rules.plans.candidates import plural
 from engine.rules.rollout.approvals import SETTING, forbids, policy_from_text
 from engine.rules.rollout.deadlines import Lateness, deadline_of
+from engine.rules.rollout.offers import takes
 from engine.situation.audit import ACTOR, record
 from engine.situation.situation import Situation
 from engine.store import Store
@@ -118,8 +119,7 @@ def tell_deadlines(store: Store, now: datetime) -> int:
             for release in situation.releases
             if release.kb == kb and situation.newer(release) is None
             for row in store.late.missing(release, ring_id, now, _LOOK_AT)
-            if deadline.lateness(row.last_seen_at, now) is Lateness.OVERDUE
-            and (row.verdict == "ready" or not release.kind.is_hotpatch)
+            if deadline.lateness(row.last_seen_at, now) is Lateness.OVERDUE and takes(release.kind, row.verdict)
         ]
         told.add(mark)
         name = rings[ring_id].name

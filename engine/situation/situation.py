@@ -16,7 +16,7 @@ from engine.catalog import Levels, make_levels
 from engine.model.build import Platform
 from engine.model.errors import BadInput, NotFound, nearest
 from engine.model.intents import Target
-from engine.model.model import Approval, Release, Ring
+from engine.model.model import UNDER_WAY, Approval, Release, Ring
 from engine.rules.plans.apply import ReleaseFacts
 from engine.rules.plans.holds import Hold
 from engine.rules.rollout.gates import (
@@ -31,6 +31,7 @@ from engine.rules.rollout.gates import (
     valid_approval,
 )
 from engine.rules.rollout.health import HealthVerdict, KindHealth, compare
+from engine.rules.rollout.offers import as_good, waits_for_baseline
 from engine.rules.rollout.waves import WaveStanding, wave_standing
 from engine.store import Store
 from engine.store.filter_sql import SqlCondition
@@ -185,6 +186,17 @@ class Situation:
         undecided = {ring.id for ring in self.rings if ring.name.casefold() not in decided}
         return replace(facts, approved_rings=facts.approved_rings | undecided)
 
+    def open_in(self, ring: Ring) -> frozenset[int]:
+        """The KBs that are offered in a ring now."""
+        return frozenset(
+            kb
+            for kb, ring_id in self._store.rollout.openings()
+            if ring_id == ring.id
+            and (approval := valid_approval(self.approvals, kb, ring.name, self.now)) is not None
+            and approval.is_valid(self.now)
+            and not is_stopped(self.stops, kb, ring.name)
+        )
+
     def standings(self, kb: int, approvals: Iterable[Approval] | None = None) -> tuple[RingStanding, ...]:
         """How far a release has come, ring by ring; `approvals` tries out others than those in force."""
         releases = self.known(kb)
@@ -202,7 +214,10 @@ class Situation:
         for release in releases:
             cells: dict[int, list[tuple[bool, bool, str, int]]] = {}
             held_back: dict[int, list[tuple[bool, bool, str, int]]] = {}
-            for cell in self._progress(release):
+            waiting = self._baseline_first(release)
+            for cell in self._progress(release, apart=bool(waiting)):
+                if cell.behind and cell.ring_id in waiting and cell.state not in UNDER_WAY:
+                    continue  # it takes the baseline first
                 row = (cell.has_build, cell.ready, str(cell.state), cell.devices)
                 (held_back if cell.withheld else cells).setdefault(cell.ring_id, []).append(row)
             for ring_id, rows in cells.items():
@@ -213,19 +228,36 @@ class Situation:
                 release, self.now, self.withheld(release.kb)
             ).items():
                 found[ring_id] = found.get(ring_id, RingCounts()).without(devices)
+            for ring_id, devices in self._store.rollout.held_off_counts(
+                release, self.now, self.withheld(release.kb)
+            ).items():
+                found[ring_id] = found.get(ring_id, RingCounts()).plus(RingCounts(pending=devices))
         for ring_id, devices in self._store.rollout.failed_devices(releases[0].kb).items():
             found[ring_id] = found.get(ring_id, RingCounts()).with_failed(devices)
         return found
 
-    def _progress(self, release: Release) -> tuple[ProgressCell, ...]:
-        """How devices stand towards a release: from the kept totals where it is what protects them now."""
-        withheld = self.withheld(release.kb)
-        if withheld is not NOTHING:
-            return self._store.rollout.progress(release, withheld)
+    def _baseline_first(self, release: Release) -> frozenset[int]:
+        """The rings in which devices behind the baseline get that one before this release."""
+        if release.kind.is_baseline or not release.kind.is_cumulative:
+            return frozenset()
         levels = self.levels(release.platform)
-        if release == (levels.current_hotpatch() or levels.baseline):
+        return frozenset(ring.id for ring in self.rings if self.is_after_baseline(release, levels, ring))
+
+    def is_after_baseline(self, release: Release, levels: Levels, ring: Ring) -> bool:
+        """Whether devices behind the baseline get that one before this release in a ring."""
+        is_open = self.open_in(ring)
+        return waits_for_baseline(release, levels, lambda each: each.kb in is_open or each.kb == release.kb)
+
+    def _progress(self, release: Release, *, apart: bool) -> tuple[ProgressCell, ...]:
+        """How devices stand towards a release: from the kept totals where it is what protects them now.
+
+        With `apart` devices behind the baseline are told apart.
+        """
+        withheld, levels = self.withheld(release.kb), self.levels(release.platform)
+        if withheld is NOTHING and release == (levels.current_hotpatch() or levels.baseline):
             return self._store.rollout.kept_progress(release.platform)
-        return self._store.rollout.progress(release)
+        baseline = levels.baseline.build if apart and levels.baseline is not None else None
+        return self._store.rollout.progress(release, withheld, baseline=baseline, as_good=as_good(release, levels))
 
     def _ring_facts(
         self, kb: int, ring: Ring, counts: RingCounts, opened_at: datetime | None, approvals: Sequence[Approval]

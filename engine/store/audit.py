@@ -16,8 +16,9 @@ from msgspec.structs import replace
 
 from engine.model.audit import GENESIS, AuditCheck, AuditEntry, AuditRecord, Break, Head, chained, verify, without_head
 from engine.model.clock import from_text
+from engine.model.model import FINAL
 from engine.model.records.fleet import AuditRow
-from engine.store.values import damage, seconds
+from engine.store.values import among, damage, seconds
 
 _HEAD = "audit-head"
 _LAST_SEQ = 2**53
@@ -260,7 +261,7 @@ class StandingStore:
         """``apply KB5089466`` → how many of the devices have such an install that has not ended."""
         return self._sums(
             "SELECT action || ' KB' || kb, count(*) FROM install "
-            f"WHERE state NOT IN ('succeeded', 'failed', 'uninstalled', 'cancelled') AND device_id {_OF} "
+            f"WHERE state NOT IN {among(FINAL)} AND device_id {_OF} "
             "GROUP BY 1 ORDER BY 1",
             device_ids,
         )

@@ -12,11 +12,11 @@ from datetime import datetime
 from typing import Any
 
 from engine.model.build import Platform
-from engine.model.model import InstallAction, Severity
+from engine.model.model import DONE, InstallAction, Severity
 from engine.rules.failures import FailureCase, FailureTimes, SlaSeconds, SlaSpan, SlaTargets
 from engine.store.filter_sql import SqlCondition
 from engine.store.traits import EVERY_DEVICE
-from engine.store.values import moment, seconds, time_of
+from engine.store.values import among, moment, seconds, time_of
 
 SeverityOf = Callable[[int, Platform], Severity]
 """(KB, platform) → the severity that the service level of its failures goes by."""
@@ -43,7 +43,7 @@ _TIMES = f"""
 SELECT c.kb, c.platform, c.ring_id, c.code, c.failed_at, c.detected_at, c.retried_at, {_ACTED} FROM open_case c
 """
 
-_SETTLED = """
+_SETTLED = f"""
 WITH episodes AS (
     SELECT device_id, kb, platform, action, ring_id, min(id) AS first_id, max(id) AS last_id,
         max(open_failure) AS is_open
@@ -56,7 +56,7 @@ SELECT * FROM (
             AND a.kb = e.kb AND a.action = e.action AND a.state <> 'cancelled'
             AND a.requested_by <> 'engine') AS acted_at,
         (SELECT min(s.finished_at) FROM install s WHERE s.device_id = e.device_id AND s.id > e.last_id
-            AND s.state IN ('succeeded', 'uninstalled')) AS fixed_at
+            AND s.state IN {among(DONE)}) AS fixed_at
     FROM episodes e JOIN install f ON f.id = e.first_id LEFT JOIN ring r ON r.id = e.ring_id
     WHERE NOT e.is_open
 ) WHERE fixed_at IS NOT NULL

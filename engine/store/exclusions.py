@@ -11,11 +11,11 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from engine.model.model import InstallState
+from engine.model.model import NOT_STARTED, InstallState
 from engine.rules.failures import Exclusion
 from engine.rules.plans.exclude import WaitingInstall
 from engine.store.excluded import IN_FORCE
-from engine.store.values import epoch, moment, placeholders, seconds
+from engine.store.values import among, epoch, moment, placeholders, seconds
 
 _AMONG = "device_id IN (SELECT value FROM json_each(?))"
 
@@ -74,7 +74,7 @@ class ExclusionStore:
         before = self._db.total_changes
         self._db.executemany(
             f"UPDATE install SET state = '{InstallState.CANCELLED}', stage = ?, next_at = NULL, finished_at = ? "
-            "WHERE id = ? AND state IN ('queued', 'offered')",
+            f"WHERE id = ? AND state IN {among(NOT_STARTED)}",
             ((stage, seconds(now), each.install_id) for each in installs),
         )
         return self._db.total_changes - before
@@ -126,7 +126,7 @@ class ExclusionStore:
             rows = self._db.execute(
                 "SELECT i.id, i.device_id, d.name, i.kb, i.by_hand, i.requested_by FROM install i "
                 f"JOIN device d ON d.id = i.device_id WHERE i.device_id IN ({placeholders(len(part))}) "
-                "AND i.next_at IS NOT NULL AND i.state IN ('queued', 'offered') AND (? IS NULL OR i.kb = ?)",
+                f"AND i.next_at IS NOT NULL AND i.state IN {among(NOT_STARTED)} AND (? IS NULL OR i.kb = ?)",
                 (*part, kb, kb),
             )
             found += [WaitingInstall(row[0], row[1], row[2], row[3], bool(row[4]), row[5]) for row in rows]

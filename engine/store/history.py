@@ -15,7 +15,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from engine.store.values import seconds
+from engine.model.model import DONE, FINAL
+from engine.store.values import among, seconds
 
 
 class HistoryKind(StrEnum):
@@ -36,10 +37,10 @@ class HistoryLook(Struct, frozen=True):
     is_last: bool
 
 
-_DONE = "('succeeded', 'uninstalled')"
+_DONE = among(DONE)
 _INSTALLS = f"""
 SELECT i.id FROM install i WHERE i.id > :after AND i.id <= :upto AND i.finished_at < :before
-    AND i.state IN ('succeeded', 'failed', 'uninstalled', 'cancelled')
+    AND i.state IN {among(FINAL)}
     AND i.kb NOT IN (SELECT value FROM json_each(:kept))
     AND i.id <> (SELECT max(n.id) FROM install n WHERE n.device_id = i.device_id)
     AND NOT EXISTS (SELECT 1 FROM install o WHERE o.device_id = i.device_id AND o.open_failure = 1)

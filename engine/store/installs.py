@@ -10,17 +10,18 @@ from typing import Any
 from msgspec import Struct
 
 from engine.model.build import OsBuild, Platform
-from engine.model.model import Install, InstallAction, InstallState
+from engine.model.model import FINAL, NOT_STARTED, DeviceState, Install, InstallAction, InstallState
 from engine.model.records.fleet import ActiveInstall, FailureRow
-from engine.store.values import build_number, epoch, moment, os_build, placeholders, seconds, time_of
+from engine.rules.rollout.installs import WHILE
+from engine.store.values import among, build_number, epoch, moment, os_build, placeholders, seconds, time_of
 
 INSTALL_COLUMNS = (
     "device_id ring_id kb platform action state stage progress attempt by_hand requested_at requested_by "
     "started_at finished_at next_at error_code open_failure build_before build_after restarted follow_up_kb reason"
 ).split()
 
-_NOT_STARTED = "state IN ('queued', 'offered')"
-_ACTIVE = "state NOT IN ('succeeded', 'failed', 'uninstalled', 'cancelled')"
+_NOT_STARTED = f"state IN {among(NOT_STARTED)}"
+_ACTIVE = f"state NOT IN {among(FINAL)}"
 
 
 class NewInstall(Struct, frozen=True):
@@ -110,7 +111,7 @@ class InstallStore:
             "UPDATE install SET state = ?, stage = ?, progress = ?, next_at = ?, "
             "error_code = ifnull(?, error_code), build_after = ifnull(?, build_after), "
             "restarted = max(restarted, ?), open_failure = ?, "
-            "started_at = CASE WHEN started_at IS NULL AND ? NOT IN ('queued', 'offered') THEN ? ELSE started_at END, "
+            f"started_at = CASE WHEN started_at IS NULL AND ? NOT IN {among(NOT_STARTED)} THEN ? ELSE started_at END, "
             "finished_at = CASE WHEN ? THEN ? ELSE NULL END WHERE id = ?",
             (
                 state,
@@ -313,17 +314,17 @@ class InstallStore:
         return found
 
 
-_HELD_BACK = """(i.state IN ('queued', 'offered') AND EXISTS (SELECT 1 FROM stop s WHERE s.lifted_at IS NULL
+_HELD_BACK = f"""(i.{_NOT_STARTED} AND EXISTS (SELECT 1 FROM stop s WHERE s.lifted_at IS NULL
     AND (s.kb IS NULL OR (s.kb = i.kb AND i.action = 'apply')) AND (s.ring_id IS NULL OR s.ring_id = i.ring_id)))"""
 
 STATE_OF_DEVICE = f"""ifnull(
-    (SELECT CASE i.state WHEN 'queued' THEN 'queued' WHEN 'offered' THEN 'queued'
-        WHEN 'uninstalling' THEN 'uninstalling' WHEN 'restart-pending' THEN 'restart-pending' ELSE 'installing' END
+    (SELECT CASE i.state {" ".join(f"WHEN '{each}' THEN '{state}'" for each, state in WHILE.items())} END
      FROM install i WHERE i.device_id = d.id AND i.{_ACTIVE}),
-    CASE WHEN EXISTS (SELECT 1 FROM install i WHERE i.device_id = d.id AND i.open_failure = 1) THEN 'failed'
-         WHEN d.restart_pending = 1 THEN 'restart-pending'
-         WHEN EXISTS (SELECT 1 FROM exclusion x WHERE x.device_id = d.id AND x.lifted_at IS NULL) THEN 'held'
-         ELSE 'idle' END)"""
+    CASE WHEN EXISTS (SELECT 1 FROM install i WHERE i.device_id = d.id AND i.open_failure = 1)
+            THEN '{DeviceState.FAILED}'
+         WHEN d.restart_pending = 1 THEN '{DeviceState.RESTART_PENDING}'
+         WHEN EXISTS (SELECT 1 FROM exclusion x WHERE x.device_id = d.id AND x.lifted_at IS NULL)
+            THEN '{DeviceState.HELD}' ELSE '{DeviceState.IDLE}' END)"""
 
 
 def _scope(kb: int | None, ring_ids: Sequence[int] | None) -> tuple[str, tuple[Any, ...]]:

@@ -11,9 +11,9 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from engine.model.intents import After, Target
-from engine.model.model import Release
+from engine.model.model import NOT_STARTED, Release
 from engine.store.providers import STEERED
-from engine.store.values import build_number, moment, placeholders, seconds, time_of
+from engine.store.values import among, build_number, moment, placeholders, seconds, time_of
 
 
 class RecoveryRow(Struct, frozen=True):
@@ -76,7 +76,7 @@ class RecoveryStore:
         """Devices on which the release is going in now; what has not started does not count."""
         rows = self._db.execute(
             "SELECT device_id FROM install WHERE kb = ? AND action = 'apply' AND next_at IS NOT NULL "
-            "AND state NOT IN ('queued', 'offered') ORDER BY device_id",
+            f"AND state NOT IN {among(NOT_STARTED)} ORDER BY device_id",
             (kb,),
         )
         return [row[0] for row in rows]
@@ -166,10 +166,10 @@ class RecoveryStore:
         return int(row[0])
 
 
-_MEMBERS = """
+_MEMBERS = f"""
     SELECT d.id, d.name, ifnull(r.name, '') AS ring, d.last_seen_at, f.error_code,
         CASE
-            WHEN a.state IN ('queued', 'offered') AND a.action = 'uninstall' THEN 'waiting'
+            WHEN a.state IN {among(NOT_STARTED)} AND a.action = 'uninstall' THEN 'waiting'
             WHEN a.action = 'apply' THEN 'protecting'
             WHEN a.state = 'restart-pending' THEN 'restart-pending'
             WHEN a.action = 'uninstall' THEN 'uninstalling'

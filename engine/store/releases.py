@@ -4,13 +4,34 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from msgspec import Struct
 
 from engine.catalog import Catalog, Fix, KnownDocument
+from engine.catalog.closing import Closings
 from engine.model.build import Architecture, Platform
 from engine.model.model import Cve, Release, ReleaseKind, Severity
 from engine.store.values import build_number, os_build, seconds, time_of
 
 _VERSION = "catalog-version"
+
+
+class _Known(Struct, frozen=True):
+    """What was known at one time, kept while nothing changes it."""
+
+    version: int
+    since: datetime | None
+    until: datetime | None
+    closings: Closings
+
+    def holds(self, version: int, now: datetime) -> bool:
+        """Whether it is what is known now as well."""
+        return (
+            self.version == version
+            and (self.since is None or self.since <= now)
+            and (self.until is None or now < self.until)
+        )
 
 
 class ReleaseStore:
@@ -19,6 +40,7 @@ class ReleaseStore:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
         self._read: tuple[int, tuple[Release, ...]] | None = None
+        self._known: _Known | None = None
 
     def replace(self, catalog: Catalog) -> None:
         """Store this catalog. What merge decided to keep is in it already, so nothing known is lost."""
@@ -101,6 +123,19 @@ class ReleaseStore:
             for row in self._db.execute("SELECT * FROM document")
         }
         return Catalog(self.releases(), cves, fixes, documents)
+
+    def known_at(self, now: datetime) -> Catalog:
+        """What was published by now; read again only when the catalog or the day has changed, whoever changed it."""
+        return self.closings(now).catalog
+
+    def closings(self, now: datetime) -> Closings:
+        """The same, ready to be asked what is closed on a device."""
+        version = self._version()
+        if self._known is None or not self._known.holds(version, now):
+            catalog = self.catalog()
+            since, until = catalog.unchanged_around(now)
+            self._known = _Known(version, since, until, Closings(catalog.known_at(now)))
+        return self._known.closings
 
     def cve_summary(self, until_month: str) -> dict[tuple[int, str], tuple[int, str, int]]:
         """For each (KB, platform): how many CVEs filed by `until_month`, the worst severity, how many exploited."""

@@ -11,15 +11,23 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from engine.model.build import Architecture, Platform
+from engine.model.build import Architecture, OsBuild, Platform
 from engine.model.intents import Scope, StopKind
-from engine.model.model import Approval, DeviceState, Gate, Release, Ring, Verdict, Window
+from engine.model.model import UNDER_WAY, Approval, DeviceState, Gate, Release, Ring, Track, Verdict, Window
 from engine.rules.plans.candidates import Candidate
-from engine.store.excluded import excluded_counts, excluded_from, exclusion_reasons
+from engine.rules.rollout.offers import offered_in
+from engine.store.excluded import (
+    HELD_OFF,
+    excluded_counts,
+    excluded_from,
+    exclusion_reasons,
+    held_off_counts,
+    meant_for,
+)
 from engine.store.filter_sql import SqlCondition
 from engine.store.providers import STEERED
 from engine.store.safeguards import NOTHING
-from engine.store.values import build_number, epoch, moment, os_build, placeholders, seconds, time_of
+from engine.store.values import among, build_number, epoch, moment, os_build, placeholders, seconds, time_of
 
 
 class StopRow(Struct, frozen=True):
@@ -44,6 +52,8 @@ class ProgressCell(Struct, frozen=True):
     devices: int
     withheld: bool = False
     """Covered by a safeguard hold."""
+    behind: bool = False
+    """Older than the baseline that was named."""
 
 
 class RolloutStore:
@@ -194,18 +204,36 @@ class RolloutStore:
         """Ring → devices that would wait for a baseline or LCU and are excluded from it."""
         return excluded_counts(self._db, release, now, withheld)
 
+    def held_off_counts(self, release: Release, now: datetime, withheld: SqlCondition) -> dict[int, int]:
+        """Ring → devices that are ready, and take an LCU because they are held off hotpatches."""
+        return held_off_counts(self._db, release, now, withheld)
+
     # --- counting and choosing ----------------------------------------------------------------------
 
-    def progress(self, release: Release, withheld: SqlCondition = NOTHING) -> tuple[ProgressCell, ...]:
+    def progress(
+        self,
+        release: Release,
+        withheld: SqlCondition = NOTHING,
+        *,
+        baseline: OsBuild | None = None,
+        as_good: OsBuild | None = None,
+    ) -> tuple[ProgressCell, ...]:
         """How the devices of the release's platform stand towards it; one pass over one covering index.
 
-        Devices that `withheld` covers are told apart, at the price of reading each device.
+        Devices that have the build `as_good` count as having it. Those below `baseline` are told apart; so are those
+        that `withheld` covers, at the price of reading each.
         """
         rows = self._db.execute(
-            "SELECT ring_id, ifnull(build, 0) >= ? AS has_build, verdict = 'ready' AS ready, state, "
-            f"{withheld.where} AS withheld, count(*) AS devices FROM device d "
-            "WHERE platform = ? AND ring_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5",
-            (_wanted_build(release), *withheld.params, release.platform),
+            "SELECT ring_id, ifnull(build, 0) >= ? OR ifnull(build = ?, 0) AS has_build, verdict = 'ready' AS ready, "
+            f"state, {withheld.where} AS withheld, ifnull(build < ?, 0) AS behind, count(*) AS devices FROM device d "
+            "WHERE platform = ? AND ring_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6",
+            (
+                _wanted_build(release),
+                build_number(as_good),
+                *withheld.params,
+                build_number(baseline),
+                release.platform,
+            ),
         )
         return tuple(_progress_cell(row) for row in rows)
 
@@ -213,7 +241,8 @@ class RolloutStore:
         """The same for the release that devices are protected by now, from the kept totals: no device is read."""
         rows = self._db.execute(
             "SELECT ring_id, protected AS has_build, verdict = 'ready' AS ready, state, sum(devices) AS devices, "
-            "0 AS withheld FROM device_count WHERE platform = ? AND ring_id >= 0 AND devices > 0 GROUP BY 1, 2, 3, 4",
+            "0 AS withheld, 0 AS behind FROM device_count WHERE platform = ? AND ring_id >= 0 AND devices > 0 "
+            "GROUP BY 1, 2, 3, 4",
             (platform,),
         )
         return tuple(_progress_cell(row) for row in rows)
@@ -251,8 +280,7 @@ class RolloutStore:
         """Devices of a ring that something is under way on."""
         return int(
             self._db.execute(
-                "SELECT count(*) FROM device WHERE ring_id = ? AND state IN ('queued', 'installing', "
-                "'uninstalling', 'restart-pending')",
+                f"SELECT count(*) FROM device WHERE ring_id = ? AND state IN {among(UNDER_WAY)}",
                 (ring_id,),
             ).fetchone()[0]
         )
@@ -266,24 +294,23 @@ class RolloutStore:
         *,
         withheld: SqlCondition = NOTHING,
         spread: bool = False,
+        baseline_first: bool = False,
+        as_good: OsBuild | None = None,
     ) -> tuple[Candidate, ...]:
         """Devices of a ring that are due for a release: below its build, nothing under way, not held, still reporting.
 
-        A hotpatch goes to ready devices, an ordinary LCU to those that are not, a baseline to all. A tenant's devices
-        get no order.
+        Whom it is meant for is decided in `engine.rules.rollout.offers`. A tenant's devices get no order. With
+        `baseline_first` devices behind the baseline are left out, and always those that have the build `as_good`.
         With `spread` the first ones are a cross-section of the ring instead of its oldest entries.
         """
-        if release.kind.is_hotpatch:
-            who = "d.verdict = 'ready' AND d.state IN ('idle', 'failed', 'held')"
-        elif release.kind.is_baseline:
-            who = "d.state IN ('idle', 'failed', 'held', 'restart-pending')"
-        else:
-            who = "d.verdict <> 'ready' AND d.state IN ('idle', 'failed', 'held')"
+        who = f"{meant_for(release)} AND d.state IN {among(offered_in(release.kind))}"
+        if baseline_first:
+            who += f" AND d.track <> '{Track.BEHIND}'"
         excluded = excluded_from(release, now)
         rows = self._db.execute(
             f"SELECT {_CANDIDATE} FROM device d WHERE d.platform = ? AND d.ring_id = ? AND d.build < ? "
             f"AND {who} AND d.architecture IN ({placeholders(len(release.architectures))}) "
-            "AND ifnull(d.stale_at, 0) > ? "
+            "AND ifnull(d.stale_at, 0) > ? AND d.build IS NOT ? "
             "AND NOT EXISTS (SELECT 1 FROM install i WHERE i.device_id = d.id AND i.kb = ? AND i.action = 'apply' "
             "AND i.state = 'failed' AND i.ring_id = d.ring_id) "
             f"AND NOT {excluded.where} AND NOT {withheld.where} AND NOT {STEERED} "
@@ -294,6 +321,7 @@ class RolloutStore:
                 _wanted_build(release),
                 *release.architectures,
                 seconds(now),
+                build_number(as_good),
                 release.kb,
                 *excluded.params,
                 *withheld.params,
@@ -317,7 +345,7 @@ _SPREAD = "d.id * 2654435769 % 4294967296, d.id"
 """Golden-ratio steps: any first part of this order is spread evenly over the ids."""
 
 _CANDIDATE = f"""d.id, d.name, d.ring_id, d.platform, d.architecture, d.build, d.verdict, d.reasons, d.state,
-    EXISTS (SELECT 1 FROM exclusion x WHERE x.device_id = d.id AND x.lifted_at IS NULL AND x.until_baseline) AS held,
+    {HELD_OFF} AS held,
     EXISTS (SELECT 1 FROM install i WHERE i.device_id = d.id AND i.next_at IS NOT NULL) AS active,
     (SELECT i.kb FROM install i WHERE i.device_id = d.id AND i.open_failure = 1
         ORDER BY i.id DESC LIMIT 1) AS failed_kb,
@@ -351,6 +379,7 @@ def _progress_cell(row: sqlite3.Row) -> ProgressCell:
         DeviceState(row["state"]),
         row["devices"],
         bool(row["withheld"]),
+        bool(row["behind"]),
     )
 
 

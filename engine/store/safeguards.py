@@ -6,9 +6,10 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
+from engine.model.model import NOT_STARTED
 from engine.rules.plans.holds import Hold
 from engine.store.filter_sql import SqlCondition, compile_text
-from engine.store.values import placeholders, seconds, time_of
+from engine.store.values import among, placeholders, seconds, time_of
 
 NOTHING = SqlCondition("0", ())
 
@@ -95,7 +96,7 @@ class SafeguardStore:
 
 
 _WAITING = (
-    "i.next_at IS NOT NULL AND i.state IN ('queued', 'offered') AND i.action = 'apply' AND (? IS NULL OR i.kb = ?)"
+    f"i.next_at IS NOT NULL AND i.state IN {among(NOT_STARTED)} AND i.action = 'apply' AND (? IS NULL OR i.kb = ?)"
 )
 
 

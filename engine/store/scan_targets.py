@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 
 from engine.model.build import Architecture, Platform
+from engine.model.model import DONE
 from engine.rules.findings.device import Failure, InstallStep, Seen, TargetDevice
 from engine.store.search import names_near
-from engine.store.values import moment, os_build, placeholders, time_of
+from engine.store.values import among, moment, os_build, placeholders, time_of
 
 _LAST = chr(0x10FFFF)
 _NETBIOS_LENGTH = 15
@@ -76,7 +77,7 @@ class ScanTargets:
             # Begun by nobody: a tenant's device did it by itself. When it did is not known, only the build was seen.
             "SELECT id, kb, action, state, requested_at, finished_at, build_before, build_after, error_code, "
             "open_failure FROM install WHERE device_id = ? AND finished_at IS NOT NULL "
-            "AND (state IN ('succeeded', 'uninstalled') AND started_at IS NOT NULL OR open_failure = 1) "
+            f"AND (state IN {among(DONE)} AND started_at IS NOT NULL OR open_failure = 1) "
             "ORDER BY finished_at, id",
             (device_id,),
         ):

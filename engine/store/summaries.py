@@ -9,20 +9,20 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 
-from engine.model.model import Verdict
+from engine.model.model import DONE, InstallState, Verdict
 from engine.model.records.fleet import ProviderFreshness
 from engine.rules.evidence.activity import DayCount
 from engine.rules.readiness.summary import VerdictCell, VerdictCount
 from engine.store.filter_sql import SqlCondition
-from engine.store.values import moment, seconds
+from engine.store.values import among, moment, seconds
 
 _EPOCH = date(1970, 1, 1)
 
-_FAILURES = """
+_FAILURES = f"""
 WITH attempt AS (
     SELECT f.device_id, f.kb, f.action, f.finished_at,
         (SELECT min(s.id) FROM install s WHERE s.device_id = f.device_id AND s.id > f.id
-            AND s.state IN ('succeeded', 'uninstalled')) AS success_id
+            AND s.state IN {among(DONE)}) AS success_id
     FROM install f WHERE f.state = 'failed' AND f.finished_at < :until
 ), episode AS (
     SELECT min(finished_at) AS opened_at, success_id FROM attempt GROUP BY device_id, kb, action, success_id
@@ -90,7 +90,7 @@ def install_days(connection: sqlite3.Connection, since: datetime, until: datetim
     """Attempts that ended in the period, by UTC day and end."""
     rows = connection.execute(
         "SELECT finished_at / 86400 AS day, state, count(*) FROM install WHERE finished_at >= ? AND finished_at < ? "
-        "AND state IN ('succeeded', 'uninstalled', 'failed') GROUP BY 1, 2",
+        f"AND state IN {among(DONE | {InstallState.FAILED})} GROUP BY 1, 2",
         (seconds(since), seconds(until)),
     )
     names = {"succeeded": "installed", "uninstalled": "uninstalled", "failed": "failed"}

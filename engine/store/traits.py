@@ -16,16 +16,16 @@ from typing import Any
 from msgspec import Struct
 
 from engine.model.build import OsBuild, Platform
-from engine.model.model import FormFactor, InstallAction
+from engine.model.model import ENDED_APPLY, FormFactor, InstallAction
 from engine.rules.failures import BaseRates, FailedInstall, Population, population_of, rates_for
 from engine.store.filter_sql import SqlCondition
-from engine.store.values import time_of
+from engine.store.values import among, time_of
 
 TRAITS = ("model", "driver", "site", "build", "ring", "platform", "architecture", "form")
 EVERY_DEVICE = SqlCondition("1", ())
 
 _COLUMNS = "d.model, d.driver, d.site, i.build_before, i.ring_id, i.platform, d.architecture, d.form"
-_ENDED = "kb = ? AND action = 'apply' AND state IN ('succeeded', 'failed')"
+_ENDED = f"kb = ? AND action = 'apply' AND state IN {among(ENDED_APPLY)}"
 _CHUNK = 20_000
 _MOST_COMBINATIONS = 400_000
 """Of one release; where there are more, its population is counted trait by trait."""

@@ -25,6 +25,7 @@ from engine.model.model import (
 from engine.model.records.fleet import DeviceDetail
 from engine.rules.failures import FailureCase, FailureTimes
 from engine.rules.helpdesk import HelpDeskAnswer, answer
+from engine.rules.helpdesk.restarts import uninstalled
 from engine.rules.readiness import assess
 from tests.engine.failure_states import MAY
 
@@ -102,7 +103,7 @@ def told(
 
 def detail_of(device: DeviceFacts, now: datetime, *installs: Install, holds: tuple[str, ...] = ()) -> DeviceDetail:
     levels, _ = surroundings(now)
-    return DeviceDetail(
+    found = DeviceDetail(
         id=1,
         facts=device,
         ring="Broad",
@@ -111,7 +112,9 @@ def detail_of(device: DeviceFacts, now: datetime, *installs: Install, holds: tup
         state=DeviceState.IDLE,
         installs=installs,
         holds=holds,
+        withheld=frozenset({None}) if holds else frozenset(),
     )
+    return replace(found, held_off=uninstalled(found, levels) is not None)
 
 
 def failure(code: int = 0x800F0831, attempts: int = 1, failed_at: datetime = MAY_13 - 5 * HOUR) -> FailureCase:

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from engine.catalog import Catalog, coverage_of, from_json, load_beyond, load_bundled, merge_all, open_on, to_json
+from engine.catalog import Catalog, coverage_of, from_json, load_beyond, load_bundled, merge_all, to_json
 from engine.catalog.build import build, main
 from engine.catalog.bundled import CATALOG_FILE
 from engine.catalog.calendar import patch_tuesday_moment
+from engine.catalog.closing import closings_known_at
 from engine.catalog.msrc import read_document
 from engine.model.build import Architecture, OsBuild, Platform, parse_kb
 from engine.model.errors import BadInput
@@ -316,7 +317,7 @@ def test_what_is_exploited_comes_first() -> None:
 
 def still_open(build: str | None, now: datetime, platform: Platform = P.WIN11_24H2, *companions: int) -> set[str]:
     parsed = OsBuild.parse(build) if build is not None else None
-    found = open_on(bundled(), platform, Architecture.X64, parsed, now, frozenset(companions))
+    found = closings_known_at(bundled(), now).open_cves(platform, Architecture.X64, parsed, frozenset(companions))
     return {cve.id for cve in found}
 
 

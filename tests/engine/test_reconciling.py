@@ -395,7 +395,7 @@ def test_memory_does_not_grow_with_the_file(fleet: Path, tmp_path: Path) -> None
             tracemalloc.stop()
             assert findings.total() == 2 * number
             findings.close()
-    assert peaks[1] < 1.5 * peaks[0]
+    assert peaks[1] < peaks[0] + 1_000_000, "more than the block that is read at once"
 
 
 # --- the file of findings ---------------------------------------------------------------------------

@@ -103,6 +103,11 @@ class GateCondition(Struct, frozen=True):
     value: str
     holds: bool
 
+    @property
+    def needs_person(self) -> bool:
+        """Whether it does not hold and will not by waiting: `rules.rollout.gates` calls these failing."""
+        return not self.holds and self.name in ("failed", "health")
+
 
 class TenantSide(Struct, frozen=True):
     """What a tenant keeps of a ring that it carries; None is what it does not keep or does not tell."""
@@ -251,6 +256,10 @@ class DeviceDetail(Struct, frozen=True):
     """Newest first."""
     holds: tuple[str, ...]
     """Why releases are withheld from it, in words."""
+    withheld: frozenset[int | None] = frozenset()
+    """The KBs that exclusions and safeguard holds keep from it; None is every release."""
+    held_off: bool = False
+    """Off hotpatches until it has taken the next baseline, since one was uninstalled."""
     restarts_untold: str = ""
     """Why neither its start nor a pending restart can be known, in words; "" where they can."""
     as_of: DataAge | None = None

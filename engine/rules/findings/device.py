@@ -7,7 +7,9 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from engine.catalog.closing import Closings
 from engine.model.build import Architecture, OsBuild, Platform
+from engine.model.model import Cve
 from engine.rules.findings.judgement import LevelSource
 
 
@@ -92,6 +94,15 @@ def history(device: TargetDevice, companions: frozenset[int]) -> tuple[Reached, 
     if device.build is not None and (not found or found[-1].build != device.build):
         found.append(Reached(device.last_seen_at, device.build, beside, LevelSource.CHECK_IN))
     return tuple(found)
+
+
+def open_cves(device: TargetDevice, closings: Closings) -> tuple[Cve, ...]:
+    """The CVEs that are open on a device where it stands now, worst first; none on a platform without a calendar."""
+    if device.platform is None:
+        return ()
+    reached = history(device, closings.companions)
+    build, beside = (reached[-1].build, reached[-1].companions) if reached else (None, frozenset[int]())
+    return closings.open_cves(device.platform, device.architecture, build, beside)
 
 
 def _in_order(steps: Iterable[InstallStep], seen: Iterable[Seen]) -> list[InstallStep | Seen]:

@@ -15,7 +15,7 @@ from engine.catalog import Levels
 from engine.catalog.calendar import MonthPlan
 from engine.model.build import kb_text
 from engine.model.causes import Cause
-from engine.model.model import STALE_REASON, FormFactor, Install, InstallState, Release, Track, Verdict
+from engine.model.model import STALE_REASON, FormFactor, Install, InstallState, Release, ReleaseKind
 from engine.model.records.fleet import DeviceDetail
 from engine.rules.failures import Escalation, FailureCase, KnownProblem
 from engine.rules.failures.errorcodes import code_text, explain
@@ -23,13 +23,13 @@ from engine.rules.helpdesk.facts import device_facts
 from engine.rules.helpdesk.restarts import (
     RestartNotice,
     RestartReason,
-    uninstalled,
     why_install_restarts,
     why_not_hotpatched,
     why_release_restarts,
 )
 from engine.rules.helpdesk.words import day, install_words, month, plain, release_words, sentence, time
 from engine.rules.readiness import Readiness, age_words
+from engine.rules.rollout.offers import next_release, releases_for, takes
 
 
 class RestartNeed(StrEnum):
@@ -54,6 +54,37 @@ class Offer(Struct, frozen=True):
     """Why the ring has not opened, in words."""
     stopped: str = ""
     """Why the release is paused or halted there."""
+    is_approved: bool = True
+    """Whether an approval covers the ring, now or from a time on."""
+
+
+class NextKind(StrEnum):
+    """What comes next for a device."""
+
+    RESTART = "restart"
+    """It waits for one."""
+    INSTALL = "install"
+    """One is under way."""
+    FAILURE = "failure"
+    """An install has failed and is not put right."""
+    WITHHELD = "withheld"
+    """The release that would protect it is kept from it."""
+    OFFER = "offer"
+    """The release that would protect it."""
+    REPORT = "report"
+    """What it needs is known when it reports."""
+    CALENDAR = "calendar"
+    """The next release."""
+
+
+class NextStep(Struct, frozen=True):
+    """What comes next for a device; everything that tells of it is worded from this."""
+
+    kind: NextKind
+    release: Release | None
+    """The release that would protect it; None when it is protected, or nobody knows."""
+    offer: Offer | None
+    """How far that has come in its ring; None for a device in no ring."""
 
 
 class HelpDeskAnswer(Struct, frozen=True):
@@ -74,6 +105,8 @@ class HelpDeskAnswer(Struct, frozen=True):
     """What stands in the way: a failure, a hold; "" for nothing."""
     facts: tuple[tuple[str, str], ...]
     """Label and value, in the order in which they are read out."""
+    next: NextStep
+    """What `what_next` says in words."""
 
 
 class _Standing(Struct, frozen=True):
@@ -95,6 +128,7 @@ class _Standing(Struct, frozen=True):
     protected: bool | None
     need: RestartNeed
     restart: RestartNotice | None
+    next: NextStep
 
 
 def answer(
@@ -117,8 +151,10 @@ def answer(
     """
     active = next((each for each in detail.installs if not each.state.is_final), None)
     protected = _protected(detail, readiness, levels)
-    due = None if protected is not False else due_release(detail, readiness, levels)
+    due = None if protected is not False else due_release(detail, readiness, levels, offer)
     need, restart = _restart(detail, readiness, levels, months, active, due)
+    kind = _next_kind(detail, need, active, case, due, protected=protected, has_calendar=levels is not None)
+    step = NextStep(kind, due, offer if due is not None and offer is not None and offer.kb == due.kb else None)
     standing = _Standing(
         detail,
         readiness,
@@ -135,6 +171,7 @@ def answer(
         protected,
         need,
         restart,
+        step,
     )
     return HelpDeskAnswer(
         device=plain(detail.facts.name),
@@ -147,18 +184,54 @@ def answer(
         what_next=_what_next(standing),
         problem=_problem(standing),
         facts=device_facts(detail, readiness, levels, with_driver=case is not None),
+        next=step,
     )
 
 
-def due_release(detail: DeviceDetail, readiness: Readiness, levels: Levels | None) -> Release | None:
-    """The release that would protect a device that is not protected."""
+def due_release(
+    detail: DeviceDetail, readiness: Readiness, levels: Levels | None, offer: Offer | None
+) -> Release | None:
+    """The release that would protect a device that is not protected: the one that `offer` is about, else the best."""
     if levels is None:
         return None
-    hotpatch = levels.current_hotpatch()
-    on_track = detail.track is Track.HOTPATCH and uninstalled(detail, levels) is None
-    if hotpatch is not None and on_track and readiness.verdict is Verdict.READY:
-        return hotpatch
-    return levels.baseline if detail.track is Track.BEHIND else levels.current_lcu()
+    return next_release(
+        wanted_releases(detail, readiness, levels), lambda release: offer is not None and offer.kb == release.kb
+    )
+
+
+def wanted_releases(detail: DeviceDetail, readiness: Readiness, levels: Levels) -> tuple[Release, ...]:
+    """The releases that would protect a device which is not, the best first."""
+    told = detail.facts.architecture
+    architectures = (told,) if told is not None else ()
+    return releases_for(levels, readiness.verdict, detail.track, architectures, held_off=detail.held_off)
+
+
+def is_withheld(detail: DeviceDetail, release: Release) -> bool:
+    """Whether an exclusion or a safeguard hold keeps a release from a device."""
+    return None in detail.withheld or release.kb in detail.withheld
+
+
+def _next_kind(
+    detail: DeviceDetail,
+    need: RestartNeed,
+    active: Install | None,
+    case: FailureCase | None,
+    due: Release | None,
+    *,
+    protected: bool | None,
+    has_calendar: bool,
+) -> NextKind:
+    if need is RestartNeed.WAITING:
+        return NextKind.RESTART
+    if active is not None:
+        return NextKind.INSTALL
+    if case is not None:
+        return NextKind.FAILURE
+    if has_calendar and (protected is None or (not protected and due is None)):
+        return NextKind.REPORT
+    if due is None:
+        return NextKind.CALENDAR
+    return NextKind.WITHHELD if is_withheld(detail, due) else NextKind.OFFER
 
 
 def _protected(detail: DeviceDetail, readiness: Readiness, levels: Levels | None) -> bool | None:
@@ -213,7 +286,7 @@ def _headline(it: _Standing) -> str:
         return f"Not protected yet: the {install_words(it.active)} is under way ({it.active.progress} %)."
     if it.case is not None:
         return f"Not protected: the {_what_failed(it.case)} failed."
-    if it.detail.holds:
+    if it.next.kind is NextKind.WITHHELD:
         return "Not protected: releases are withheld from it."
     if it.due is not None:
         return f"Not protected yet: {release_words(it.due)} is still to come."
@@ -259,7 +332,7 @@ def _do_now(it: _Standing) -> str:
         return "Leave it switched on and connected. Work can go on."
     if it.case is not None:
         return _do_about_failure(it.case)
-    if it.protected is False and it.offer is not None and it.offer.is_open:
+    if it.next.kind is NextKind.OFFER and it.next.offer is not None and it.next.offer.is_open:
         return "Leave it switched on and connected. Work can go on."
     return "Nothing."
 
@@ -282,19 +355,21 @@ def _do_about_failure(case: FailureCase) -> str:
 
 
 def _what_next(it: _Standing) -> str:
-    if it.need is RestartNeed.WAITING:
-        return _after_the_restart(it)
-    if it.active is not None:
-        return _of_the_install(it, it.active)
-    if it.case is not None:
-        return _of_the_failure(it, it.case)
-    if it.detail.holds and it.protected is not True:
-        return sentence(f"Releases are withheld: {plain(it.detail.holds[0])}")
-    if it.protected is False:
-        return _of_the_offer(it)
-    if it.protected is None and it.levels is not None:
-        return "When it reports, the console works out what it needs."
-    return _of_the_calendar(it)
+    match it.next.kind:
+        case NextKind.RESTART:
+            return _after_the_restart(it)
+        case NextKind.INSTALL if it.active is not None:
+            return _of_the_install(it, it.active)
+        case NextKind.FAILURE if it.case is not None:
+            return _of_the_failure(it, it.case)
+        case NextKind.WITHHELD:
+            return sentence(f"Releases are withheld: {plain(it.detail.holds[0])}")
+        case NextKind.OFFER:
+            return _of_the_offer(it)
+        case NextKind.REPORT:
+            return "When it reports, the console works out what it needs."
+        case _:
+            return _of_the_calendar(it)
 
 
 def _after_the_restart(it: _Standing) -> str:
@@ -306,13 +381,10 @@ def _after_the_restart(it: _Standing) -> str:
     return ends
 
 
-_REQUESTED = "requested; acts at its next scan"
-
-
 def _of_the_install(it: _Standing, install: Install) -> str:
     if install.is_requested:
         begins = "Nothing can start it from here: the device acts at its next scan, hours to days later."
-        told = install.stage.removeprefix(_REQUESTED).lstrip("; ")
+        told = install.told_of_request
         begins += f" {sentence(plain(told))}" if told else ""
     elif install.state in (InstallState.QUEUED, InstallState.OFFERED):
         begins = "It begins at the device's next scan, within hours."
@@ -341,9 +413,10 @@ def _of_the_failure(it: _Standing, case: FailureCase) -> str:
 
 
 def _of_the_offer(it: _Standing) -> str:
-    if it.offer is None or it.due is None:
+    offer = it.next.offer
+    if offer is None:
         return "It is offered the update when it is in a ring that is open."
-    offer, name = it.offer, kb_text(it.offer.kb)
+    name = kb_text(offer.kb)
     comes = f" It comes {'with' if it.need is RestartNeed.COMING else 'without'} a restart."
     if offer.stopped:
         return f"{name} is stopped in ring {plain(offer.ring)}: {plain(offer.stopped)}."
@@ -366,9 +439,9 @@ def _of_the_calendar(it: _Standing) -> str:
     when = f"{day(first.patch_tuesday)} (planned)"
     if first.kind.is_baseline:
         return f"The next update comes {when}: a baseline, with a restart."
-    if it.levels is None or it.readiness.verdict is not Verdict.READY or uninstalled(it.detail, it.levels) is not None:
+    if it.levels is None or not takes(ReleaseKind.HOTPATCH, it.readiness.verdict, held_off=it.detail.held_off):
         why = why_not_hotpatched(it.detail, it.readiness, it.months)
-        short = "because a hotpatch was uninstalled" if it.levels and uninstalled(it.detail, it.levels) else ""
+        short = "because a hotpatch was uninstalled" if it.detail.held_off else ""
         words = short or f"as long as this stands: {', '.join(it.readiness.reasons) or why.reason}"
         return f"The next update comes {when}, with a restart {words}."
     baseline = next((plan for plan in coming if plan.kind.is_baseline), None)

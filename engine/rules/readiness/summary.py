@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -117,6 +118,45 @@ class ReadinessReport(Struct, frozen=True):
         return sum(each.restarts for each in self.next_releases)
 
 
+class _Alike(Protocol):
+    """Devices alike in what readiness says of them."""
+
+    @property
+    def verdict(self) -> Verdict: ...
+
+    @property
+    def eligible(self) -> bool | None: ...
+
+    @property
+    def enrolled(self) -> bool | None: ...
+
+    @property
+    def devices(self) -> int: ...
+
+
+class Funnel(Struct, frozen=True):
+    """How far devices have come towards hotpatches; each number is a part of the one before."""
+
+    devices: int
+    eligible: int
+    """They could take hotpatches."""
+    enrolled: int
+    """Eligible, with policy or subscription in place."""
+    ready: int
+    """They take them now."""
+
+
+def funnel(cells: Iterable[_Alike]) -> Funnel:
+    """The funnel of some devices; what is not known of a device does not count."""
+    devices = eligible = enrolled = ready = 0
+    for each in cells:
+        devices += each.devices
+        eligible += each.devices if each.eligible else 0
+        enrolled += each.devices if each.eligible and each.enrolled else 0
+        ready += each.devices if each.verdict is Verdict.READY else 0
+    return Funnel(devices, eligible, enrolled, ready)
+
+
 def sum_verdicts(name: str, cells: Iterable[VerdictCell]) -> VerdictCount:
     """The cells as one line."""
     rows = list(cells)
@@ -124,12 +164,13 @@ def sum_verdicts(name: str, cells: Iterable[VerdictCell]) -> VerdictCount:
     def by(verdict: Verdict) -> int:
         return sum(each.devices for each in rows if each.verdict is verdict)
 
+    steps = funnel(rows)
     return VerdictCount(
         name,
-        sum(each.devices for each in rows),
-        sum(each.devices for each in rows if each.eligible),
-        sum(each.devices for each in rows if each.eligible and each.enrolled),
-        by(Verdict.READY),
+        steps.devices,
+        steps.eligible,
+        steps.enrolled,
+        steps.ready,
         by(Verdict.NOT_READY),
         by(Verdict.UNKNOWN),
     )

@@ -13,8 +13,9 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from engine.model.model import Approval, Gate, Release, Ring
+from engine.model.model import UNDER_WAY, Approval, DeviceState, Gate, Release, Ring, Verdict
 from engine.rules.rollout.health import HealthVerdict
+from engine.rules.rollout.offers import takes
 
 
 class RingCounts(Struct, frozen=True):
@@ -273,30 +274,26 @@ def next_change_at(found: Sequence[RingStanding], now: datetime) -> datetime | N
 def count_ring(cells: Iterable[tuple[bool, bool, str, int]], release: Release) -> RingCounts:
     """The five counts from ``(has the build, ready, state, devices)`` of one ring and platform.
 
-    A hotpatch reaches ready devices; an ordinary LCU those that are not; a baseline every device. A device with a
-    failed install waits or is not ready here like any other: whether it was this release that failed, `with_failed`
-    is told.
+    Whom a release is meant for is decided in `offers`; a device that takes hotpatches does not count towards an
+    ordinary LCU. A device with a failed install waits or is not ready here like any other: whether it was this release
+    that failed, `with_failed` is told.
     """
     installed = active = not_ready = pending = 0
     for has_build, ready, state, devices in cells:
+        is_meant = takes(release.kind, Verdict.READY if ready else Verdict.NOT_READY)
         if has_build:
             installed += devices
-        elif state == "restart-pending" and release.kind.is_hotpatch:
+        elif state == DeviceState.RESTART_PENDING and release.kind.is_hotpatch:
             not_ready += devices  # some earlier change waits for a restart; a hotpatch itself never does
-        elif state in _UNDER_WAY:
+        elif state in UNDER_WAY:
             active += devices
-        elif release.kind.is_hotpatch:
-            if ready and state in ("idle", "failed"):
-                pending += devices
-            else:
-                not_ready += devices
-        elif release.kind.is_baseline or not ready:
+        elif not release.kind.is_hotpatch:
+            pending += devices if is_meant else 0
+        elif is_meant and state != DeviceState.HELD:
             pending += devices
-        # A ready device is never offered an ordinary LCU: it takes the hotpatch, so it does not count here.
+        else:
+            not_ready += devices
     return RingCounts(installed, 0, active, not_ready, pending)
-
-
-_UNDER_WAY = frozenset({"queued", "installing", "uninstalling", "restart-pending"})
 
 
 def is_stopped(stops: Iterable[tuple[int | None, str | None, str]], kb: int, ring: str) -> str:

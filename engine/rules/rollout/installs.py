@@ -54,7 +54,7 @@ def check_step(before: InstallState, after: InstallState) -> None:
 def device_state(active: InstallState | None, *, open_failure: bool, restart_pending: bool, held: bool) -> DeviceState:
     """What is going on with a device, in one word: work under way first, then what is wrong."""
     if active is not None:
-        return _WHILE[active]
+        return WHILE[active]
     if open_failure:
         return DeviceState.FAILED
     if restart_pending:
@@ -62,7 +62,7 @@ def device_state(active: InstallState | None, *, open_failure: bool, restart_pen
     return DeviceState.HELD if held else DeviceState.IDLE
 
 
-_WHILE: Mapping[InstallState, DeviceState] = {
+WHILE: Mapping[InstallState, DeviceState] = {
     S.QUEUED: DeviceState.QUEUED,
     S.OFFERED: DeviceState.QUEUED,
     S.DOWNLOADING: DeviceState.INSTALLING,
@@ -71,6 +71,7 @@ _WHILE: Mapping[InstallState, DeviceState] = {
     S.UNINSTALLING: DeviceState.UNINSTALLING,
     S.RESTART_PENDING: DeviceState.RESTART_PENDING,
 }
+"""What goes on with a device while an install on it is in this state."""
 
 
 def was_hotpatched(

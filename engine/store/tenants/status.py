@@ -15,13 +15,13 @@ from typing import Any
 from msgspec import Struct
 
 from engine.model.build import OsBuild, Platform
-from engine.model.model import Release
-from engine.store.excluded import excluded_from
+from engine.model.model import AT_ITS_SCAN, FINAL, REQUESTED_STAGE, Release
+from engine.store.excluded import excluded_from, meant_for
 from engine.store.filter_sql import SqlCondition
 from engine.store.installs import STATE_OF_DEVICE, InstallStore
-from engine.store.values import moment, placeholders, seconds
+from engine.store.values import among, moment, placeholders, seconds
 
-REQUESTED = "requested; acts at its next scan"
+REQUESTED = f"{REQUESTED_STAGE}{AT_ITS_SCAN}"
 """What an install that a tenant has accepted says of itself until the device is heard of."""
 _OPEN = "i.state = 'offered' AND i.next_at IS NULL"
 _SEEN_AT = (
@@ -240,14 +240,14 @@ class TenantStatusStore:
         Without a KB in the report it is the release that the device is to take. One that stands already, or that
         something later is known of, is not told again.
         """
-        who = "1" if release.kind.is_baseline else f"d.verdict {'=' if release.kind.is_hotpatch else '<>'} 'ready'"
+        who = meant_for(release)
         rows = self._db.execute(
             "SELECT d.id, d.ring_id, d.build, o.code, o.words, ifnull(o.at, :now) AS at FROM tenant_outcome o "
             "JOIN device d ON d.provider = o.provider AND d.external_id = o.intune_id WHERE o.provider = :provider "
             "AND o.course = 'failed' AND d.platform = :platform AND d.build IN (SELECT value FROM json_each(:builds)) "
             f"AND (o.kb = :kb OR (o.kb IS NULL AND {who})) AND (o.released IS NULL OR o.released = :day) "
             "AND ifnull(o.at, :now) >= :released AND NOT EXISTS (SELECT 1 FROM install f WHERE f.device_id = d.id "
-            "AND f.action = 'apply' AND (f.open_failure = 1 OR f.state NOT IN ('succeeded', 'failed', 'cancelled') "
+            f"AND f.action = 'apply' AND (f.open_failure = 1 OR f.state NOT IN {among(FINAL)} "
             "OR (f.kb = :kb AND f.finished_at >= ifnull(o.at, 0)))) "
             "ORDER BY d.id, o.code IS NOT NULL, o.at, o.id DESC",
             {
@@ -281,7 +281,7 @@ class TenantStatusStore:
         """What devices say in their stage while they are waited for; `held_back`: ring → why nothing is offered."""
         return self._db.execute(
             "UPDATE install AS i SET stage = n.stage, ring_id = n.ring_id FROM (SELECT i.id, d.ring_id, "
-            "CASE WHEN h.value IS NOT NULL THEN 'requested; not offered now: ' || h.value "
+            f"CASE WHEN h.value IS NOT NULL THEN '{REQUESTED_STAGE}not offered now: ' || h.value "
             "WHEN o.words IS NOT NULL THEN :requested || '; ' || :provider || ' says: ' || o.words "
             "|| ifnull(' (' || date(o.at, 'unixepoch') || ')', '') ELSE :requested END AS stage "
             "FROM install i JOIN device d ON d.id = i.device_id LEFT JOIN json_each(:held_back) h "
@@ -345,11 +345,6 @@ _STAGE = f":words || ' seen ' || date({_SEEN_AT}, 'unixepoch')"
 def _wanted(ringed: Ringed, now: datetime) -> SqlCondition:
     """Which devices (alias ``d``) a release is meant for: by its kind, and neither excluded nor held back."""
     release = ringed.release
-    who = "1"
-    if release.kind.is_hotpatch:
-        who = "d.verdict = 'ready'"
-    elif not release.kind.is_baseline:
-        who = "d.verdict <> 'ready'"
     excluded = excluded_from(release, now)
-    where = f"{who} AND NOT {excluded.where} AND NOT {ringed.withheld.where}"
+    where = f"{meant_for(release)} AND NOT {excluded.where} AND NOT {ringed.withheld.where}"
     return SqlCondition(where, (*excluded.params, *ringed.withheld.params))
