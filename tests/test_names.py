@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 
 from tests.documents import ROOT
@@ -18,3 +19,27 @@ def test_no_two_public_classes_bear_one_name() -> None:
 
     assert len(places) > 300
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+def test_styles_name_classes_that_there_are() -> None:
+    # Textual takes a selector that matches nothing without a word, so a renamed widget loses its styles in silence.
+    import textual.containers
+    import textual.widgets
+
+    texts, known = (
+        [(ROOT / "console/console.tcss").read_text(encoding="utf-8")],
+        {*textual.widgets.__all__, *textual.containers.__all__},
+    )
+    for path in sorted((ROOT / "console").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                known.add(node.name)
+            elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and "CSS" in ast.unparse(node):
+                texts.append(str(node.value.value))
+    selectors = re.findall(
+        r"^([^/{}]*)\{", "\n".join(re.sub(r"/\*.*?\*/", "", text, flags=re.S) for text in texts), re.M
+    )
+    named = {name for each in selectors for name in re.findall(r"(?<![\w.#&$-])[A-Z]\w+", each)}
+
+    assert len(named) > 10
+    assert named - known - {"Screen", "Widget"} == set()

@@ -11,7 +11,7 @@ from console.cli import diagnostics, documents, output
 from console.cli.diagnostics import ExitCode
 from console.cli.lists import COMPLIANCE
 from console.cli.session import Command, Session, session_of
-from console.cli.sums import FleetSums, totals
+from console.cli.sums import FleetTotals, totals
 from console.text import Tone
 from engine.model.build import Platform
 from engine.model.model import DeviceState
@@ -72,7 +72,7 @@ def _status(engine: Engine, attention: tuple[Attention, ...]) -> documents.Docum
     }
 
 
-def _active(found: FleetSums) -> int:
+def _active(found: FleetTotals) -> int:
     """Devices with an install that waits or runs."""
     return sum(found.states.get(each, 0) for each in _UNDER_WAY)
 

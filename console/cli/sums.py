@@ -12,7 +12,7 @@ from engine.model.records.fleet import Count
 from engine.rules.readiness import summary
 
 
-class FleetSums(Struct, frozen=True):
+class FleetTotals(Struct, frozen=True):
     """Sums over the kept totals."""
 
     devices: int
@@ -24,7 +24,7 @@ class FleetSums(Struct, frozen=True):
     tracks: dict[str, int]
 
 
-def totals(counts: Iterable[Count]) -> FleetSums:
+def totals(counts: Iterable[Count]) -> FleetTotals:
     """The kept totals as the funnel, and by word."""
     rows = list(counts)
 
@@ -38,7 +38,7 @@ def totals(counts: Iterable[Count]) -> FleetSums:
             found[word] = found.get(word, 0) + each.devices
         return dict(sorted(found.items()))
 
-    return FleetSums(
+    return FleetTotals(
         devices=total(rows),
         protected=total(each for each in rows if each.protected),
         funnel=asdict(summary.funnel(rows)),

@@ -45,7 +45,7 @@ class KeyedTable(Widget, Generic[Row], can_focus=True):
     }
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(TABLE)]
     DEFAULT_CSS = """
-    Table {
+    KeyedTable {
         height: 1fr; width: 1fr; background: $background; color: $foreground;
         & .table--header { color: $muted; text-style: bold; background: $background; }
         & .table--cursor { color: $cursor-text; background: $cursor; }
