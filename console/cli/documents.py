@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
 from console.cli.shapes import RECORDS, VIEWS
 from engine.model.build import Architecture, OsBuild, kb_text
@@ -68,18 +68,21 @@ def iso(at: datetime | None) -> str | None:
     """``2026-05-13T09:00:00Z``."""
     if at is None:
         return None
-    return f"{(at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat()[:19]}Z"
+    if at.tzinfo is not UTC or at.microsecond:
+        at = at.astimezone(UTC).replace(microsecond=0)
+    told: str = to_builtins(at)  # the same as `strftime`, at a twentieth of its time
+    return told
 
 
 # --- values -----------------------------------------------------------------------------------------
 
 
 def _word(value: Enum, _: Now) -> Any:
-    return value.value
+    return value._value_  # `value` costs a call for each of millions of words
 
 
 def _each(values: Iterable[Any], now: Now) -> list[Any]:
-    return [plain(each, now) for each in values]
+    return [each if type(each) in _JSON else plain(each, now) for each in values]
 
 
 def _by_key(values: Mapping[Any, Any], now: Now) -> Document:
@@ -133,6 +136,8 @@ def _object(words: Iterable[str], fields: Iterable[str]) -> _Take:
     """What makes the document of a shape's words."""
     known = frozenset(fields)
     parts = [part for word in words if (part := _part(word, known)) is not None]
+    if len(parts) > 1 and all(key and isinstance(take, _Plain) for key, take in parts):
+        return _all_plain([(key, take) for key, take in parts if isinstance(take, _Plain)])
 
     def made(record: Any, now: Now) -> Document:
         told: Document = {}
@@ -161,9 +166,9 @@ def _part(word: str, fields: frozenset[str]) -> tuple[str, _Take] | None:
 
 
 def _taker(steps: list[str], convert: _Take, *, asks: bool, null: bool) -> _Take:
+    if convert is plain and steps and not asks:
+        return _Plain(".".join(steps), null=null)
     get: Callable[[Any], Any] = attrgetter(".".join(steps)) if steps else _itself
-    if convert is plain and not asks:
-        return _plainly(get, null=null)
 
     def take(record: Any, now: Now) -> Any:
         value = get(record)
@@ -180,16 +185,45 @@ def _itself(record: Any) -> Any:
     return record
 
 
-def _plainly(get: Callable[[Any], Any], *, null: bool) -> _Take:
-    """The commonest taker, and so the quickest: what is JSON already is handed on."""
+class _Plain:
+    """The commonest taker: what is JSON already is handed on."""
 
-    def take(record: Any, now: Now) -> Any:
-        value = get(record)
-        if null and not value:
+    def __init__(self, path: str, *, null: bool) -> None:
+        self.path = path
+        self.null = null
+        self._get = attrgetter(path)
+
+    def __call__(self, record: Any, now: Now) -> Any:
+        value = self._get(record)
+        if self.null and not value:
             return None
         return value if type(value) in _JSON else _maker(type(value))(value, now)
 
-    return take
+
+def _all_plain(parts: Sequence[tuple[str, _Plain]]) -> _Take:
+    """The same for a record of nothing else, such as a row of a million devices.
+
+    All fields are taken at once, and which of them need a hand is remembered by their types.
+    """
+    keys = [key for key, _ in parts]
+    null = [key for key, take in parts if take.null]
+    get = attrgetter(*(take.path for _, take in parts))
+    known: dict[tuple[type, ...], list[tuple[str, _Take]]] = {}
+
+    def made(record: Any, now: Now) -> Document:
+        values = get(record)
+        kinds = tuple(map(type, values))
+        if (convert := known.get(kinds)) is None:
+            pairs = zip(keys, kinds, strict=True)
+            convert = known[kinds] = [(key, _maker(kind)) for key, kind in pairs if kind not in _JSON]
+        told = dict(zip(keys, values, strict=True))
+        for key, take in convert:
+            told[key] = take(told[key], now)
+        for key in null:
+            told[key] = told[key] or None
+        return told
+
+    return made
 
 
 def _conversion(name: str, steps: list[str]) -> _Take:
