@@ -9,23 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from importlib.resources import files
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
-from engine.model.build import Architecture, OsBuild, Platform
+from msgspec import NODEFAULT
+from msgspec.structs import fields
+
+from engine.model.build import OsBuild, Platform
 from engine.model.errors import BadInput
-from engine.model.model import (
-    ChpeState,
-    DeviceFacts,
-    FormFactor,
-    InstallAction,
-    InstallState,
-    Management,
-    PolicyState,
-    Subscription,
-    VbsState,
-)
+from engine.model.model import DeviceFacts, InstallAction, InstallState
 from engine.model.sample import PastInstall, SampleDevice
 
 FILE_NAME = "sample_fleet.jsonl"
@@ -40,7 +32,6 @@ INSTALL_COLUMNS = (
 
 T = TypeVar("T")
 D = TypeVar("D")
-E = TypeVar("E", bound=StrEnum)
 
 
 def dump_fleet(devices: Iterable[SampleDevice], *, seed: int, size: int, now: datetime) -> Iterator[str]:
@@ -156,34 +147,11 @@ class _Line:
 
     def device(self, texts: Sequence[str]) -> SampleDevice:
         name = self._text("name", needed=True)
-        platform = self._word("platform", Platform, None)
-        facts = DeviceFacts(
-            name=name,
-            platform=platform,
-            architecture=self._word("architecture", Architecture, None),
-            build=self._read("build", lambda value: OsBuild.parse(_checked(str, value)), None),
-            edition=self._text("edition"),
-            form=self._word("form", FormFactor, FormFactor.UNKNOWN),
-            user=self._text("user"),
-            user_name=self._text("user_name"),
-            domain=self._text("domain"),
-            serial=self._text("serial"),
-            asset_tag=self._text("asset_tag"),
-            site=self._text("site"),
-            model=self._text("model"),
-            driver=self._text("driver"),
-            cores=self._read("cores", _whole, None),
-            licence=self._text("licence"),
-            management=self._word("management", Management, Management.UNKNOWN),
-            policy=self._word("policy", PolicyState, PolicyState.UNKNOWN),
-            policy_name=self._text("policy_name"),
-            subscription=self._word("subscription", Subscription, Subscription.UNKNOWN),
-            vbs=self._word("vbs", VbsState, VbsState.UNKNOWN),
-            chpe=self._word("chpe", ChpeState, ChpeState.UNKNOWN),
-            restart_pending=self._read("restart_pending", lambda value: _checked(bool, value), None),
-            boot_at=self._read("boot_at", _moment, None),
-            last_seen_at=self._read("last_seen_at", _moment, None),
-        )
+        told: dict[str, Any] = {
+            field: self._read(field, read, default) for field, read, default in _FACTS if field != "name"
+        }
+        facts = DeviceFacts(name=name, **told)
+        platform = facts.platform
         history = self._read("history", lambda value: _checked(list, value), [])
         if history and platform is None:
             raise self._bad("platform", "Installs without a platform.")
@@ -224,9 +192,6 @@ class _Line:
             raise self._bad(field, "The field is missing.")
         return found
 
-    def _word(self, field: str, kind: type[E], default: D) -> E | D:
-        return self._read(field, kind, default)
-
     def _read(self, field: str, read: Callable[[Any], T], default: D) -> T | D:
         value = self._fields.get(field)
         if value is None:
@@ -259,6 +224,26 @@ def _whole(value: object) -> int:
 
 def _moment(value: object) -> datetime:
     return datetime.fromtimestamp(_whole(value), UTC)
+
+
+_READERS: Mapping[type, Callable[[Any], object]] = {
+    str: lambda value: _checked(str, value),
+    bool: lambda value: _checked(bool, value),
+    int: _whole,
+    OsBuild: lambda value: OsBuild.parse(_checked(str, value)),
+    datetime: _moment,
+}
+
+
+def _facts_read() -> Iterator[tuple[str, Callable[[Any], object], object]]:
+    """Each fact of a file with what reads it, by its type, and what stands for it where the file is silent."""
+    for each in fields(DeviceFacts):
+        if each.name != "provider":
+            kind = next(part for part in (*get_args(each.type), each.type) if part is not type(None))
+            yield each.name, _READERS.get(kind, kind), None if each.default is NODEFAULT else each.default
+
+
+_FACTS = tuple(_facts_read())
 
 
 def _revision(platform: Platform, value: object) -> OsBuild | None:
