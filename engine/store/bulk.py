@@ -15,7 +15,7 @@ from engine.catalog import Levels
 from engine.model.build import Platform
 from engine.store.devices import DeviceStore, fact_values
 from engine.store.installs import STATE_OF_DEVICE, InstallStore
-from engine.store.readiness_sql import judge
+from engine.store.readiness import judge
 from engine.store.values import build_number, epoch, seconds
 
 if TYPE_CHECKING:

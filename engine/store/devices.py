@@ -26,7 +26,7 @@ from engine.model.records.fleet import Anchor, Count, DevicePage, DeviceQuery, D
 from engine.rules.readiness import Readiness
 from engine.store.device_rows import device_rows
 from engine.store.filter_sql import compile_text
-from engine.store.readiness_sql import id_range, judge, of_platform
+from engine.store.readiness import judge
 from engine.store.search import Found, exact_devices, find_devices, names_near
 from engine.store.values import build_number, epoch, flag, moment, os_build, placeholders, truth
 from engine.store.walk import Walk
@@ -261,8 +261,8 @@ class DeviceStore:
         )
 
     def assess_in_bulk(self, levels: Mapping[Platform, Levels], now: datetime, platform: Platform) -> int:
-        """Judge every device of a platform anew, by the same rules in SQL; returns how many were judged."""
-        return judge(self._db, levels, now, scope=of_platform(platform))
+        """Judge every device of a platform anew, in statements; returns how many rows have changed."""
+        return judge(self._db, levels, now, platform=platform)
 
     @contextmanager
     def counted_at_the_end(self, changes: int, *, comings: bool = False) -> Iterator[None]:
@@ -297,7 +297,7 @@ class DeviceStore:
 
     def assess_range(self, levels: Mapping[Platform, Levels], now: datetime, low: int, high: int) -> int:
         """The same for the devices with these ids, whatever their platform."""
-        return judge(self._db, levels, now, scope=id_range(low, high)) if low <= high else 0
+        return judge(self._db, levels, now, ids=(low, high))
 
     def set_after_step(
         self,

@@ -1,6 +1,6 @@
 """Whether a device can take hotpatches: declared rules, small pure functions, one verdict.
 
-Runner, imports and the device's page ask `assess`; the bulk SQL of `store` reads the same tables.
+Runner, imports, the device's page and the store's statements over a whole fleet ask `assess`.
 """
 
 from engine.model.model import STALE_REASON, CheckId

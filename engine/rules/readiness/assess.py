@@ -1,4 +1,4 @@
-"""Judges one device by the rules. `engine.rules.readiness` exports it; the bulk SQL must agree with it."""
+"""Judges one device by the rules. `engine.rules.readiness` exports it; the store asks it about whole fleets too."""
 
 from __future__ import annotations
 
@@ -70,7 +70,12 @@ def _noted(check: Check, note: str) -> Check:
 
 def is_stale(last_seen_at: datetime | None, now: datetime, settings: ReadinessSettings) -> bool:
     """Whether volatile facts are too old to be believed; those of a device that never reported are."""
-    return last_seen_at is None or last_seen_at + settings.max_age <= now
+    return last_seen_at is None or last_seen_at <= too_old_at(now, settings)
+
+
+def too_old_at(now: datetime, settings: ReadinessSettings) -> datetime:
+    """Volatile facts that were told at this time or before are too old to be believed."""
+    return now - settings.max_age
 
 
 def verdict_for(results: Iterable[CheckResult]) -> Verdict:

@@ -74,7 +74,7 @@ class CheckFinding(Struct, frozen=True):
 
 
 class CheckRule(Struct, frozen=True):
-    """One prerequisite, declared once; screens, commands, documents and the bulk SQL read it from here."""
+    """One prerequisite, declared once; screens, commands and documents read it from here."""
 
     id: CheckId
     title: str

@@ -1,6 +1,6 @@
 """The prerequisites of hotpatching, each declared once, in the order in which they are shown.
 
-`assess` judges one device by them, the bulk SQL a fleet, and the documents list them.
+`assess` judges a device by them, and the documents list them.
 """
 
 from __future__ import annotations

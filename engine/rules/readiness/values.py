@@ -1,5 +1,4 @@
-"""What each value of a fact counts as. Both ways of judging read these tables: the rules' functions
-here and the SQL that judges a whole fleet; a value that stands in no table is unknown to both."""
+"""What each value of a fact counts as, for the rules' functions; a value that stands in no table is unknown."""
 
 from __future__ import annotations
 

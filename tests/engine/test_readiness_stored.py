@@ -1,11 +1,14 @@
-"""The bulk judgement agrees with `assess` on every device, writes only what changes, and keeps to its scope."""
+"""The stored answers are those of `assess` for any fleet; only what changes is written, and memory has an end."""
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -25,19 +28,11 @@ from engine.model.model import (
     Track,
     VbsState,
 )
-from engine.rules.readiness import ReadinessSettings, assess, licences
+from engine.rules.readiness import Readiness, ReadinessSettings, assess, licences
 from engine.rules.readiness.values import EDITION_NAMES
 from engine.store.connection import open_state
 from engine.store.devices import DeviceStore, fact_values, facts_of
-from engine.store.readiness_sql import (
-    EVERY_DEVICE,
-    due,
-    id_range,
-    judge,
-    of_platform,
-    update_statement,
-    with_ids,
-)
+from engine.store.readiness import REMEMBERED, UPDATE, Answers, judge
 
 NOW = datetime(2026, 5, 13, 9, tzinfo=UTC)
 AGE = timedelta(days=14)
@@ -103,6 +98,7 @@ _BUILDS = st.none() | st.builds(
 )
 _EDITIONS = st.one_of(
     st.sampled_from(["", "ENTERPRISE", "Pro", "Datacenter: Azure Edition", "Standard", "Ünbekannt", "enterprise "]),
+    st.sampled_from(["pro\x00", "PRO\N{KELVIN SIGN}", "\N{FULLWIDTH LATIN SMALL LETTER P}ro", "'; --", "x" * 300]),
     st.sampled_from([name for names in EDITION_NAMES.values() for name in names]),
 )
 _SEEN = st.none() | st.sampled_from([timedelta(0), AGE, AGE - timedelta(seconds=1), AGE + timedelta(seconds=1)]).map(
@@ -115,7 +111,7 @@ _FACTS = st.builds(
     architecture=st.none() | st.sampled_from(Architecture),
     build=_BUILDS,
     edition=_EDITIONS,
-    licence=st.sampled_from(["", "gone", *licences()]),
+    licence=st.sampled_from(["", "gone", "M365-E3", "m365-e3\x00", *licences()]),
     management=st.sampled_from(Management),
     policy=st.sampled_from(PolicyState),
     subscription=st.sampled_from(Subscription),
@@ -153,7 +149,7 @@ def _levels(draw: st.DrawFn) -> dict[Platform, Levels]:
     now=st.sampled_from([NOW, NOW.replace(microsecond=500_000), datetime(2026, 10, 14, tzinfo=UTC)])
     | st.sampled_from([2026, 2027, 2028, 2029]).map(lambda year: datetime(year, 10, 13, 23, 59, tzinfo=UTC)),
 )
-def test_both_ways_of_judging_agree(
+def test_what_is_stored_is_what_assess_says(
     db: sqlite3.Connection,
     fleet: list[DeviceFacts],
     levels: dict[Platform, Levels],
@@ -213,28 +209,29 @@ def test_nothing_is_written_twice(db: sqlite3.Connection) -> None:
 def test_a_scope_leaves_the_others_alone(db: sqlite3.Connection) -> None:
     fleet = [READY, replace(READY, platform=Platform.WIN11_25H2, build=OsBuild(26200, 8390)), READY, READY]
     fill(db, fleet)
-    for scope, judged in (
-        (with_ids([1, 4]), {1, 4}),
-        (of_platform(Platform.WIN11_25H2), {2}),
-        (id_range(2, 3), {2, 3}),
-        (id_range(2, 3).within(of_platform(Platform.WIN11_24H2)), {3}),
-        (EVERY_DEVICE, {1, 2, 3, 4}),
-    ):
+    scopes: list[tuple[Platform | None, tuple[int, int] | None, set[int]]] = [
+        (Platform.WIN11_25H2, None, {2}),
+        (None, (2, 3), {2, 3}),
+        (Platform.WIN11_24H2, (2, 3), {3}),
+        (None, (0, -1), set()),
+        (None, None, {1, 2, 3, 4}),
+    ]
+    for platform, ids, judged in scopes:
         db.execute("UPDATE device SET verdict = 'unknown', reasons = ''")
-        assert judge(db, LEVELS, NOW, scope=scope) == len(judged)
+        assert judge(db, LEVELS, NOW, platform=platform, ids=ids) == len(judged)
         assert {row[0] for row in db.execute("SELECT id FROM device WHERE verdict = 'ready'")} == judged
 
 
-def test_devices_are_due_at_the_moment_their_facts_become_stale(db: sqlite3.Connection) -> None:
+def test_answers_change_at_the_moment_facts_become_stale(db: sqlite3.Connection) -> None:
     fill(db, [READY, replace(READY, last_seen_at=NOW - timedelta(days=3))])
     judge(db, LEVELS, NOW)
     first = NOW + timedelta(days=11)
-    assert judge(db, LEVELS, first - timedelta(seconds=1), scope=due(first - timedelta(seconds=1))) == 0
-    assert judge(db, LEVELS, first, scope=due(first)) == 1
+    assert judge(db, LEVELS, first - timedelta(seconds=1)) == 0
+    assert judge(db, LEVELS, first) == 1
     rows = db.execute("SELECT verdict, reasons, stale_at FROM device ORDER BY id").fetchall()
     assert tuple(rows[1]) == ("unknown", "stale?", None)
     assert rows[0]["verdict"] == "ready"
-    assert judge(db, LEVELS, first, scope=due(first)) == 0, "a stale device is not due again"
+    assert judge(db, LEVELS, first) == 0
 
 
 def test_kept_totals_follow(db: sqlite3.Connection) -> None:
@@ -245,17 +242,84 @@ def test_kept_totals_follow(db: sqlite3.Connection) -> None:
 
 
 def test_stretches_of_ids_add_up(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.store.readiness_sql.CHUNK", 3)
+    monkeypatch.setattr("engine.store.readiness.CHUNK", 3)
     fill(db, [READY] * 8)
-    told: list[tuple[int, int]] = []
-    assert judge(db, LEVELS, NOW, progress=lambda done, whole: told.append((done, whole))) == 8
-    assert told == [(3, 8), (6, 8), (8, 8)]
+    assert judge(db, LEVELS, NOW) == 8
 
 
 def test_a_device_is_found_by_its_key(db: sqlite3.Connection) -> None:
-    scope = of_platform(Platform.SERVER_2025).within(id_range(1, 10))
-    statement = update_statement(LEVELS, NOW, scope=scope)
-    plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {statement.sql}", dict(statement.params))]
+    params = {"first": 1, "last": 10, "platform": None, "too_old_at": 0, "max_age": 0}
+    with Answers(LEVELS, NOW, ReadinessSettings()).asked_by(db):
+        plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {UPDATE}", params)]
     assert "SEARCH d USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)" in plan
     assert "SEARCH device USING INTEGER PRIMARY KEY (rowid=?)" in plan
     assert "SCAN device" not in plan
+
+
+# --- the function in SQL ----------------------------------------------------------------------------
+
+
+def test_each_combination_of_facts_is_judged_once(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[DeviceFacts] = []
+
+    def counted(facts: DeviceFacts, *rest: Any) -> Readiness:
+        judged.append(facts)
+        return assess(facts, *rest)
+
+    monkeypatch.setattr("engine.store.readiness.assess", counted)
+    # Builds between two releases, spellings of an edition and times of check-ins are no combinations of their own.
+    alike = [
+        replace(READY, build=OsBuild(26100, 8000 + place), edition=edition, last_seen_at=NOW - timedelta(hours=place))
+        for place in range(50)
+        for edition in ("Enterprise", "Education")
+    ]
+    fill(db, [*alike, READY, READY, replace(READY, vbs=VbsState.OFF)])
+    judge(db, LEVELS, NOW)
+    assert len(judged) == 3
+
+
+def test_memory_has_an_end_for_a_hostile_fleet(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.store.readiness.REMEMBERED", 5)
+    monkeypatch.setattr("engine.store.readiness.CHUNK", 20)
+    made: list[Answers] = []
+    known = Answers.__init__
+
+    def noted(self: Answers, *rest: Any) -> None:
+        known(self, *rest)
+        made.append(self)
+
+    monkeypatch.setattr(Answers, "__init__", noted)
+    fleet = [
+        replace(READY, vbs=vbs, policy=policy, management=management, edition=edition, licence=f"licence-{place}")
+        for place, (vbs, policy, management, edition) in enumerate(
+            product(VbsState, PolicyState, Management, ("Pro", "Home", "Moonshine"))
+        )
+    ]
+    fill(db, fleet)
+    judge(db, LEVELS, NOW)
+    for row in db.execute("SELECT * FROM device ORDER BY id"):
+        assert kept(row) == expected(facts_of(row), LEVELS, NOW, ReadinessSettings())
+    assert len(made) > 5, "what is remembered was thrown away on the way"
+    # A stretch ends with a few answers too many at most, and is forgotten after it.
+    assert max(len(each) for each in made) <= 5 + 20
+    assert REMEMBERED < 10_000
+
+
+def test_words_that_no_version_knows_are_not_told(db: sqlite3.Connection) -> None:
+    fill(db, [READY])
+    db.execute("UPDATE device SET vbs = 'quantum', policy = '', management = 'MDM'")
+    judge(db, LEVELS, NOW)
+    assert db.execute("SELECT reasons FROM device").fetchone()[0] == "management?,policy?,vbs?"
+    db.execute("UPDATE device SET platform = 'win12', architecture = 'riscv'")
+    judge(db, LEVELS, NOW)
+    assert db.execute("SELECT reasons, track FROM device").fetchone()[:] == ("os-version?", "unknown")
+
+
+def test_the_function_is_there_for_the_statement_alone(db: sqlite3.Connection) -> None:
+    fill(db, [READY])
+    judge(db, LEVELS, NOW)
+    with pytest.raises(sqlite3.OperationalError):
+        db.execute("SELECT assessed(0)")
+    # Any client of SQLite can open, read and write the file: nothing that lies in it calls a function of ours.
+    for row in db.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"):
+        assert not re.search(r"assess(ed)?\s*\(", row["sql"]), row["name"]
