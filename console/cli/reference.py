@@ -79,7 +79,9 @@ def options_markdown() -> str:
     lines = ["| option | meaning |", "|---|---|"]
     for param in hotpatch.get_params(context):
         if isinstance(param, click.Option):
-            names = ", ".join(f"`{name}`" for name in param.opts)
+            # click keeps the help option of whoever asked first, by the names that held there.
+            opts = hotpatch.context_settings["help_option_names"] if "--help" in param.opts else param.opts
+            names = ", ".join(f"`{name}`" for name in opts)
             value = "" if param.is_flag else f" `{_value_name(param)}`"
             lines.append(f"| {names}{value} | {param.help or ''} |")
     return "\n".join(lines)
