@@ -6,6 +6,7 @@ Waits for idle, never for time: idle is Textual at rest and nothing asked in the
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -26,7 +27,8 @@ from engine import Engine, open_engine
 from engine.model.intents import Actor, Plan, Role
 
 SMALL, LARGE = (80, 24), (160, 45)
-_TURNS = 2_000
+PATIENCE = 120.0
+"""Seconds until a wait is given up; only a test that fails ever waits so long."""
 _FRAMES = str.maketrans(dict.fromkeys("│╭╮╰╯─▁▂▃▄▅▆▇", " "))
 """Frames stand between the words of a line that was broken."""
 
@@ -43,7 +45,8 @@ class Desk:
 
     async def idle(self) -> Desk:
         """Until nothing moves."""
-        for _ in range(_TURNS):
+        given_up_at = time.monotonic() + PATIENCE
+        while time.monotonic() < given_up_at:
             await self.pilot.pause()
             if self.app.background.busy == 0 and not self._works():
                 await self.pilot.pause()
@@ -54,7 +57,8 @@ class Desk:
 
     async def until(self, condition: Callable[[], bool]) -> Desk:
         """Until something holds."""
-        for _ in range(_TURNS):
+        given_up_at = time.monotonic() + PATIENCE
+        while time.monotonic() < given_up_at:
             await self.pilot.pause()
             if condition():
                 return await self.idle()
@@ -123,7 +127,8 @@ class Desk:
         """Until the console has noticed the newest change of the state file."""
         with open_engine(self.path) as engine:
             number = engine.change_number()
-        for _ in range(_TURNS):
+        given_up_at = time.monotonic() + PATIENCE
+        while time.monotonic() < given_up_at:
             if self.app.change_number >= number or (self.app.info and self.app.info.change_number >= number):
                 return await self.idle()
             await asyncio.sleep(0.005)

@@ -167,10 +167,10 @@ class FakeEngine:
     def wait(self) -> None:
         """Stand in a read until the test lets go or somebody interrupts."""
         hold = self.fleet.hold
+        self._interrupted.clear()  # before anybody can know of the read: an interrupt that follows must not be lost
         self.fleet.threads.add(threading.current_thread().name)
         if hold is None:
             return
-        self._interrupted.clear()
         while not hold.is_set():
             if self._interrupted.wait(0.001):
                 raise EngineError("interrupted")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from console.background import Background
 from console.messages import Answered, FleetChanged, InfoRead, ReadFailed
 from engine.model.errors import BadInput, EngineError
 from engine.model.records.fleet import Anchor, AnchorKind, DeviceQuery
+from tests.console.driver import PATIENCE
 from tests.console.fake_engine import FakeFleet
 
 TOP = Anchor(AnchorKind.TOP)
@@ -53,7 +55,8 @@ class Stage:
         await self.background.close()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        for _ in range(2_000):
+        given_up_at = time.monotonic() + PATIENCE
+        while time.monotonic() < given_up_at:
             if condition():
                 return
             await asyncio.sleep(0.001)
@@ -135,7 +138,7 @@ async def test_changes_run_on_a_thread_of_their_own_and_are_never_interrupted() 
 
     def change(engine: object) -> str:
         started.set()
-        assert go_on.wait(5)
+        assert go_on.wait(PATIENCE)
         return threading.current_thread().name
 
     fleet = FakeFleet()

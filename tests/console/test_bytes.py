@@ -27,7 +27,7 @@ from engine import open_engine
 path = Path(sys.argv[1])
 HotpatchApp(Background(lambda: open_engine(path)), Settings(theme=sys.argv[2]), start="devices").run(mouse=False)
 """
-_PATIENCE = 30.0
+_PATIENCE = 120.0
 _QUIET = 0.1
 
 

@@ -181,7 +181,7 @@ def test_the_script_verifies_with_python_alone(decided: Path, tmp_path: Path) ->
 
     def run(*more: str) -> int:
         words = [sys.executable, "-I", "-S", str(script), str(file), *more]
-        done = subprocess.run(words, capture_output=True, timeout=60, check=False, cwd=tmp_path)
+        done = subprocess.run(words, capture_output=True, timeout=120, check=False, cwd=tmp_path)
         assert b"Traceback" not in done.stderr
         return done.returncode
 
@@ -210,7 +210,7 @@ def test_a_reader_and_a_pipe(decided: Path, tmp_path: Path) -> None:
         [sys.executable, "-m", "console", "audit", "verify", "-"],
         input=out.encode(),
         capture_output=True,
-        timeout=60,
+        timeout=120,
         check=False,
         cwd=Path(__file__).resolve().parents[2],
     )

@@ -299,7 +299,7 @@ def test_a_provider_does_not_slow_the_facts_down(db: Path) -> None:
             text=True,
             env=environment(),
             check=True,
-            timeout=60,
+            timeout=120,
         )
         assert done.stderr.split() == [], words
 

@@ -104,7 +104,7 @@ def test_looking_at_a_tenants_fleet_loads_no_network(db: Path) -> None:
             f"print(*[name for name in {(*HEAVY, 'msal')!r} if name in sys.modules], file=sys.stderr)"
         )
         done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=True, timeout=60
+            [sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=True, timeout=120
         )
         assert done.stderr.split() == []
 
@@ -127,7 +127,7 @@ def test_killed_for_good_in_the_middle_the_next_process_goes_on_there(db: Path, 
     tenant.faults.stall("/$batch")
     words = command("--db", db, "import", "--from", "corp")
     with subprocess.Popen(words, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        assert arrived.wait(timeout=60)
+        assert arrived.wait(timeout=120)
         process.kill()
     tenant.requests.clear()
     called = pull(db, "--json")

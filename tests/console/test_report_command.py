@@ -161,7 +161,7 @@ def test_pages_are_utf8_whatever_the_terminal_speaks(prepared_demo: Path) -> Non
         [sys.executable, "-c", code],
         capture_output=True,
         env=environment({"PYTHONIOENCODING": "ascii", "LC_ALL": "C"}),
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0
@@ -171,7 +171,7 @@ def test_pages_are_utf8_whatever_the_terminal_speaks(prepared_demo: Path) -> Non
 def test_who_reads_only_the_beginning_is_no_error(prepared_demo: Path) -> None:
     command = f"'{sys.executable}' -m console --db '{prepared_demo}' report readiness --format html | head -1"
     done = subprocess.run(
-        ["sh", "-c", command], capture_output=True, text=True, env=environment(), timeout=60, check=False, cwd=PROJECT
+        ["sh", "-c", command], capture_output=True, text=True, env=environment(), timeout=120, check=False, cwd=PROJECT
     )
     assert done.stdout == "<!DOCTYPE html>\n"
     assert done.stderr == ""
@@ -194,7 +194,7 @@ def test_ctrl_c_leaves_no_half_file(prepared_demo: Path, tmp_path: Path) -> None
         f"'--out', {str(path)!r}]))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment(), timeout=60, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment(), timeout=120, check=False
     )
     assert done.returncode == 130
     assert "Traceback" not in done.stderr
@@ -209,7 +209,7 @@ def test_only_pages_load_what_makes_pages(prepared_demo: Path, format: str) -> N
         "print(*[each for each in ('jinja2', 'textual', 'httpx', 'pydantic') if each in sys.modules], file=sys.stderr)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment(), timeout=60, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment(), timeout=120, check=True
     )
     assert done.stderr.split() == []
 

@@ -81,7 +81,7 @@ async def test_progress_stands_in_the_title_line_and_the_console_goes_on(
     def slow(engine, request, progress=None):  # type: ignore[no-untyped-def]
         progress("Reading evidence", 4, 10)
         begun.set()
-        go_on.wait(20)
+        go_on.wait(120)
         return make(engine, request, progress)
 
     monkeypatch.setattr(making, "make", slow)
@@ -121,6 +121,6 @@ async def test_who_quits_meanwhile_gets_no_half_file(
         await d.pilot.press("enter")
         while not begun.is_set():
             await d.pilot.pause(0.01)
-    assert stopped.wait(5)
+    assert stopped.wait(120)
     assert list(tmp_path.glob("*never*")) == []
     assert Progressed("x").can_replace(Progressed("y"))

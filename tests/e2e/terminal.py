@@ -23,7 +23,7 @@ import pexpect
 import pyte
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds until a wait is given up; a busy machine needs some, an idle one a fraction."""
 _LOOK = 0.05
 """Seconds that one look waits for bytes before the condition is asked again."""
@@ -316,7 +316,7 @@ def hotpatch(*words: object, home: Path, expect: int | None = 0) -> str:
         encoding="utf-8",
         env=clean_environment(home),
         cwd=home,
-        timeout=PATIENCE * 2,
+        timeout=PATIENCE,
         check=False,
     )
     assert_no_traceback(done.stdout + done.stderr)

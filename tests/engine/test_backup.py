@@ -99,7 +99,7 @@ def test_a_backup_while_others_write_is_one_picture_and_never_begins_anew(
     writer.start()
     steps: list[int] = []
     try:
-        assert begun.wait(20)
+        assert begun.wait(120)
         with closing(Store(demo_state, read_only=True)) as store:
             found = back_up(store, tmp_path / "one.backup", on_progress=lambda what, done, _: steps.append(done))
     finally:

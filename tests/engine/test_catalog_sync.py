@@ -197,7 +197,7 @@ def test_a_service_that_is_not_there_is_reported(desk: Desk) -> None:
 
 def test_a_service_that_falls_silent_is_given_up(desk: Desk) -> None:
     desk.server.document("2026-Apr", Answer(APRIL, stalls=True))
-    changes = desk.sync(attempts=2, read_timeout=0.2)
+    changes = desk.sync(attempts=2, read_timeout=1.0)
     assert desk.faults(changes) == [("unreachable", "2026-04")]
     assert desk.waits == [2.0]
     assert [release.month for release in changes.new] == ["2026-05", "2026-05"]

@@ -46,6 +46,13 @@ def known() -> Contract:
 
 
 @pytest.mark.shared
+def test_the_contract_is_an_openapi_document(known: Contract) -> None:
+    from openapi_core import OpenAPI
+
+    assert OpenAPI.from_dict(dict(known.document)).spec
+
+
+@pytest.mark.shared
 @pytest.mark.parametrize(
     ("method", "url", "body", "fault"),
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from datetime import timedelta
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -143,9 +143,9 @@ def test_ten_thousand_failures_in_a_million_devices_are_quick() -> None:
     guilty = having(fleet, driver="Intel Graphics 31.0.101", site="London")
     devices = [*guilty, *fleet[: 10_000 - len(guilty)]]
     failures = failures_of(devices)
-    start = perf_counter()
+    start = process_time()
     (group,) = group_failures(failures, base)
-    assert perf_counter() - start < 3.0
+    assert process_time() - start < 3.0
     assert group.devices == 10_000
     assert set(group.common[0].parts) == {("driver", "Intel Graphics 31.0.101"), ("site", "London")}
     assert len(asked) <= 150, "each is a query over a million rows"

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from math import comb, exp, inf, isclose, log
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -45,12 +45,12 @@ def test_the_tail_is_exact(data: st.DataObject) -> None:
 
 
 def test_the_tail_holds_for_a_million_devices() -> None:
-    start = perf_counter()
+    start = process_time()
     assert log_tail(9_000, 10_000, 50_000, 1_000_000) < -20_000
     assert -1.0 < log_tail(500, 10_000, 50_000, 1_000_000) < 0
     assert isclose(exp(log_tail(1, 10_000, 1, 1_000_000)), 0.01, rel_tol=1e-6)
     assert log_tail(0, 10_000, 50_000, 1_000_000) == 0.0
-    assert perf_counter() - start < 0.5
+    assert process_time() - start < 0.5
 
 
 def test_the_tail_refuses_what_cannot_be() -> None:

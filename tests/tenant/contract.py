@@ -31,9 +31,11 @@ class Contract:
         from openapi_core import Config, OpenAPI
 
         self.document = document
-        self._requests = OpenAPI.from_dict(dict(document))
+        # Whether the contract is itself an OpenAPI document takes seconds to tell: one test asks, not every process.
+        self._requests = OpenAPI.from_dict(dict(document), config=Config(spec_validator_cls=None))
         # A member that the contract does not have is a fantasy of the fake's.
-        self._answers = OpenAPI.from_dict(dict(document), config=Config(additional_properties_default_policy="forbid"))
+        strict = Config(spec_validator_cls=None, additional_properties_default_policy="forbid")
+        self._answers = OpenAPI.from_dict(dict(document), config=strict)
         self.covered: set[str] = set()
         """What tenants have been asked for; they put it in."""
         self._lock = threading.Lock()
