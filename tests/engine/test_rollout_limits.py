@@ -1,0 +1,126 @@
+"""What holds in the very moment, and at the very number, at which a rollout's rules change their mind."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from engine.model.model import Approval, Gate, Ring
+from engine.rules.rollout.deadlines import Lateness, deadline_of
+from engine.rules.rollout.gates import (
+    ConditionState,
+    GateVerdict,
+    RingCounts,
+    RingFacts,
+    RingStanding,
+    judge_gate,
+    next_change_at,
+    standings,
+    valid_approval,
+)
+from engine.rules.rollout.windows import is_open, next_window, parse_window
+
+NOW = datetime(2026, 5, 13, 9, tzinfo=UTC)
+SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
+SIGNED = Approval(1, 5, ("R",), "tested", "mia", NOW - 9 * DAY)
+
+
+def ring_facts(gate: Gate, counts: RingCounts, **more: Any) -> RingFacts:
+    known = {"succeeded": 0, "failed": 0, "share_reached_at": None, "opened_at": None, "approval": None, **more}
+    return RingFacts(Ring(1, "R", 1, 2, 2, 2, 0, gate), counts, **known)
+
+
+def state_of(condition: str, facts: RingFacts, now: datetime = NOW) -> ConditionState:
+    return next(each.state for each in judge_gate(facts, now).conditions if each.name == condition)
+
+
+# --- gates ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("installed", "state"), [(8, ConditionState.HOLDS), (7, ConditionState.WAITING)])
+def test_the_share_is_reached_with_its_last_device(installed: int, state: ConditionState) -> None:
+    counts = RingCounts(installed=installed, pending=10 - installed)
+    assert state_of("installed", ring_facts(Gate(min_installed_share=0.8), counts)) is state
+
+
+@pytest.mark.parametrize(("failed", "state"), [(5, ConditionState.HOLDS), (6, ConditionState.FAILING)])
+def test_as_many_failures_as_are_allowed_are_allowed(failed: int, state: ConditionState) -> None:
+    gate = Gate(max_failed_share=0.25, min_sample=10)
+    facts = ring_facts(gate, RingCounts(installed=10), succeeded=20 - failed, failed=failed)
+    assert state_of("failed", facts) is state
+
+
+@pytest.mark.parametrize(("ended", "state"), [(10, ConditionState.FAILING), (9, ConditionState.HOLDS)])
+def test_failures_count_from_the_smallest_sample_on(ended: int, state: ConditionState) -> None:
+    facts = ring_facts(Gate(max_failed_share=0.1, min_sample=10), RingCounts(installed=10), failed=ended)
+    assert state_of("failed", facts) is state
+
+
+@pytest.mark.parametrize(("late", "state"), [(SECOND * 0, ConditionState.HOLDS), (-SECOND, ConditionState.WAITING)])
+def test_a_soak_is_over_at_its_end(late: timedelta, state: ConditionState) -> None:
+    reached = ring_facts(Gate(soak_hours=24), RingCounts(installed=10), share_reached_at=NOW - DAY)
+    assert state_of("soak", reached, NOW + late) is state
+
+
+@pytest.mark.parametrize(("late", "waits_for"), [(SECOND * 0, ""), (-SECOND, "deferral")])
+def test_a_ring_may_open_in_the_second_in_which_its_deferral_ends(late: timedelta, waits_for: str) -> None:
+    facts = ring_facts(Gate(), RingCounts(pending=4), approval=SIGNED)
+    (found,) = standings(NOW - 2 * DAY, [facts], NOW + late)
+    assert (found.opens_at, found.waits_for) == (NOW, waits_for)
+
+
+def test_what_is_due_now_is_no_change_to_come() -> None:
+    facts = ring_facts(Gate(), RingCounts(pending=4), approval=SIGNED)
+    gate_at = [GateVerdict((), NOW + DAY), GateVerdict((), None)]
+    earlier, waiting = (RingStanding(facts, NOW, verdict, "") for verdict in gate_at)
+    assert next_change_at([waiting], NOW) is None
+    assert next_change_at([waiting], NOW - SECOND) == NOW
+    assert next_change_at([earlier, waiting], NOW) == NOW + DAY
+    assert next_change_at([earlier, waiting], NOW + DAY) is None
+
+
+@pytest.mark.parametrize(("late", "valid"), [(SECOND * 0, False), (-SECOND, True)])
+def test_an_approval_has_ended_in_the_second_of_its_end(late: timedelta, valid: bool) -> None:
+    ends = Approval(1, 5, ("R",), "tested", "mia", NOW - DAY, expires_at=NOW)
+    assert (valid_approval([ends], 5, "R", NOW + late) is ends) is valid
+    assert ends.is_valid(NOW + late) is valid
+
+
+def test_an_approval_begins_in_the_second_of_its_beginning() -> None:
+    begins = Approval(1, 5, ("R",), "tested", "mia", NOW - DAY, not_before=NOW)
+    assert begins.is_valid(NOW)
+    assert not begins.is_valid(NOW - SECOND)
+
+
+# --- deadlines ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("after", "seen_after", "lateness"),
+    [
+        (-SECOND, -SECOND, Lateness.DUE),
+        (SECOND * 0, -SECOND, Lateness.AWAY),
+        (SECOND * 0, SECOND * 0, Lateness.GRACE),
+        (2 * DAY - SECOND, DAY, Lateness.GRACE),
+        (2 * DAY, DAY, Lateness.OVERDUE),
+    ],
+)
+def test_lateness_changes_at_the_deadline_and_at_the_end_of_the_grace(
+    after: timedelta, seen_after: timedelta, lateness: Lateness
+) -> None:
+    deadline = deadline_of(Ring(1, "R", 1, 0, 3, 2, 0, Gate()), NOW - 3 * DAY)
+    assert deadline.deadline_at == NOW
+    assert deadline.lateness(NOW + seen_after, NOW + after) is lateness
+
+
+# --- windows --------------------------------------------------------------------------------------------
+
+
+def test_a_window_is_open_from_its_first_second_to_the_one_before_its_end() -> None:
+    window = parse_window("daily 09:00-17:00 UTC")
+    assert window is not None
+    ends = NOW + timedelta(hours=8)
+    assert [is_open(window, at) for at in (NOW - SECOND, NOW, ends - SECOND, ends)] == [False, True, True, False]
+    assert next_window(window, ends) == (NOW + DAY, ends + DAY)
