@@ -14,6 +14,7 @@ from rich.cells import cell_len
 from console import text
 from console.reports import cells
 from console.text import MARK, Tone
+from engine.model.build import OsBuild
 
 NOW = datetime(2026, 5, 13, 9, 0, tzinfo=UTC)
 
@@ -164,3 +165,125 @@ def test_codes_and_people() -> None:
 )
 def test_the_time_that_protection_took_is_not_cut_to_whole_days(value: int, shown: str) -> None:
     assert text.hours(value) == cells.hours(value).text == shown
+
+
+# --- each limit, on either side of it -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("e\u0301\u0301", "e\u0301\u0301"),
+        ("e\u0301\u0301\u0301", f"e\u0301\u0301{MARK}"),
+        ("e\u0301\u0301\u0301\u0301x", f"e\u0301\u0301{MARK}x"),
+        ("e\u0301\u0301o\u0301\u0301", "e\u0301\u0301o\u0301\u0301"),
+        ("\u0301a", f"{MARK}a"),
+    ],
+)
+def test_a_letter_keeps_two_marks_of_its_own(raw: str, shown: str) -> None:
+    assert text.clean(raw) == shown
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        *(0xFE00, 0xFE0F, 0xE0100, 0xE01EF, 0x2630, 0x2637, 0x268A, 0x268F),
+        *(0x4DC0, 0x4DFF, 0x1D300, 0x1D356, 0xD7B0, 0xD7FF, 0x1F000, 0x231A),
+    ],
+)
+def test_what_terminals_draw_in_different_widths_is_marked(point: int) -> None:
+    assert text.clean(f"a{chr(point)}b") == text.safe(f"a{chr(point)}b") == f"a{MARK}b"
+
+
+def test_signs_of_one_cell_are_no_pictographs() -> None:
+    for sign in ("●", "▲", "☯", "№"):
+        assert text.clean(sign) == sign
+
+
+def test_white_space_of_every_kind_is_a_blank() -> None:
+    assert text.clean("a\tb\x85c\u2028d\x1ce") == "a b c d e"
+
+
+def test_anything_can_be_cleaned() -> None:
+    assert (text.clean(12), text.safe(12), text.clean(None)) == ("12", "12", "None")
+    assert text.clean_lines(7) == ["7"]
+    assert text.clean_lines("") == [""]
+    assert text.clean_lines("one\ntwo\x1b") == ["one", f"two{MARK}"]
+
+
+def test_files_keep_letters_that_the_terminal_cannot_show_but_nothing_that_acts(only_ascii: None) -> None:
+    assert (text.clean("Müller 山"), text.safe("Müller 山")) == ("Muller ?", "Müller 山")
+    assert (text.safe("a\x1bb"), text.safe("a\U0001f600b")) == (f"a{MARK}b", f"a{MARK}b")
+
+
+def test_marks_and_jamo_within_a_syllable_take_no_cell() -> None:
+    assert [text.cells(each) for each in ("e\u0301", "\u1160", "\u11ff", "\u1100\u1161", "")] == [1, 0, 0, 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("raw", "width", "shown"),
+    [
+        ("abc", 3, "abc"),
+        ("abc", 2, "a…"),
+        ("äbc", 3, "äbc"),
+        ("äbc", 2, "ä…"),
+        ("a", 1, "a"),
+        ("ab", 1, "…"),
+        ("ab", 0, ""),
+        ("山田", 4, "山田"),
+        ("山田", 3, "山…"),
+    ],
+)
+def test_a_text_that_just_fits_is_not_clipped(raw: str, width: int, shown: str) -> None:
+    assert text.clip(raw, width) == shown
+
+
+def test_text_stands_left_or_right_and_is_cut_with_the_sign_of_the_terminal(only_ascii: None) -> None:
+    assert (text.fit("ab", 4), text.fit("ab", 4, "right"), text.fit("ab", 2)) == ("ab  ", "  ab", "ab")
+    assert (text.clip("abc", 2), text.sign(Tone.OK)) == ("a~", "o")
+    text.use_ascii(False)
+    assert (text.clip("abc", 2), text.sign(Tone.OK)) == ("a…", "●")
+
+
+def test_what_is_not_known_is_shown_as_nothing() -> None:
+    shown = [
+        *(text.build(None), text.kb(None), text.error_code(None), text.platform_short(None)),
+        *(text.moment(None), text.moment_long(None), text.date(None), text.age(None, NOW), text.until(None, NOW)),
+    ]
+    assert set(shown) == {text.NOTHING}
+
+
+def test_names_of_builds_updates_and_platforms() -> None:
+    assert text.build(OsBuild(26100, 8390)) == "26100.8390"
+    assert text.kb(5089466) == "KB5089466"
+    assert text.error_code(0) == "no code"
+    assert [text.platform_short(each) for each in ("win11-24h2", "server-2025")] == ["W11 24H2", "Srv 2025"]
+    assert (text.date(NOW), text.month("2026-05"), text.month("soon")) == ("13 May 2026", "May 2026", "soon")
+    assert (text.share(1, 1), text.share(0, 1)) == ("100 %", "0 %")
+
+
+@pytest.mark.parametrize(
+    ("span", "shown"),
+    [
+        (timedelta(seconds=89), "89 s"),
+        (timedelta(seconds=90), "1 min"),
+        (timedelta(minutes=90) - timedelta(seconds=1), "89 min"),
+        (timedelta(minutes=90), "1 h"),
+        (timedelta(hours=36) - timedelta(seconds=1), "35 h"),
+        (timedelta(hours=36), "1 d"),
+        (timedelta(days=21) - timedelta(seconds=1), "20 d"),
+        (timedelta(days=21), "3 wk"),
+        (timedelta(days=730) - timedelta(seconds=1), "104 wk"),
+        (timedelta(days=730), "2 y"),
+        (timedelta(days=-5), "5 d"),
+    ],
+)
+def test_a_duration_takes_the_next_unit_at_its_limit(span: timedelta, shown: str) -> None:
+    assert text.duration(span) == shown
+
+
+def test_within_a_minute_it_is_now_and_from_a_minute_on_it_is_told_in_which_direction() -> None:
+    minute, moment = timedelta(minutes=1), timedelta(seconds=59)
+    when = [NOW - minute, NOW - moment, NOW + moment, NOW + minute]
+    assert [text.age(each, NOW) for each in when] == ["60 s", "now", "now", "in 60 s"]
+    assert [text.until(each, NOW) for each in when] == ["60 s ago", "now", "now", "in 60 s"]
