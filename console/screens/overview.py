@@ -6,6 +6,7 @@ Every line leads into the list that explains it. It asks and lays out; `overview
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 from msgspec import Struct
 from textual import on, work
 from textual.containers import Container, Vertical, VerticalScroll
+from textual.timer import Timer
 from textual.widget import Widget
 
 from console import overview_sums as sums
@@ -50,6 +52,10 @@ _TWO_WIDTH = 140
 _ROOMY_HEIGHT, _TALL_HEIGHT = 32, 46
 """From which height on two columns, or one, show everything."""
 _REASONS_SHOWN = 5
+_BLINK = 0.04
+"""Seconds in which answers are gathered before they are shown."""
+_UNSEEN_AT_MOST = 0.7
+"""Seconds without a first frame at most, where the first answer takes long."""
 _LATELY_READ, _LATELY_LEAST, _ACTIVE_READ = 20, 3, 500
 """Rows read of what goes on, and the least that are worth a part of their own."""
 
@@ -108,6 +114,19 @@ class OverviewScreen(PartsScreen):
         self._unready: object = None
         self._failed: object = None
         self._shown_at = ""
+        self._unseen = ExitStack()
+        self._blink: Timer | None = None
+
+    def on_mount(self) -> None:
+        # Nothing is painted before there is something to read: a frame of empty panels costs as much as a full one.
+        self._unseen.enter_context(self.app.batch_update())
+        self.set_timer(_UNSEEN_AT_MOST, self._unseen.close)
+
+    def on_unmount(self) -> None:
+        self._unseen.close()
+        if self._blink is not None:
+            self._blink = None
+            self.shell.background.release()
 
     def compose_body(self) -> Iterable[Widget]:
         yield Notice(id="notice")
@@ -150,7 +169,7 @@ class OverviewScreen(PartsScreen):
 
     def _keep_totals(self, found: OverviewTotals) -> None:
         self._totals = found
-        self._show_all()
+        self._show_soon()
         self._ask_why(found.counts)
         # What months looked like changes slowly, and is the dearest question in a large fleet: it comes last.
         if self._trend_asked != (hour := f"{self.shell.present():%Y-%m-%d %H}"):
@@ -178,26 +197,27 @@ class OverviewScreen(PartsScreen):
 
     def _keep_attention(self, found: tuple[Attention, ...]) -> None:
         self._attention = found
-        self._show_all()
+        self._show_soon()
 
     def _keep_compliance(self, found: tuple[Compliance, ...]) -> None:
         self._compliance = found
-        self._show_all()
+        self._show_soon()
 
     def _keep_trend(self, found: tuple[ReleaseCompliance, ...]) -> None:
         self._trend = found
-        self._show_all()
+        self._show_soon()
 
     def _keep_reasons(self, found: tuple[ReasonCount, ...]) -> None:
         self._reasons = found
-        self._show_all()
+        self._show_soon()
 
     def _keep_standings(self, found: tuple[CauseStanding, ...]) -> None:
         self._standings = found
-        self._show_all()
+        self._show_soon()
 
     def read_failed(self, kind: str, error: EngineError) -> None:
         super().read_failed(kind, error)
+        self._unseen.close()
         if kind == "reasons":
             self._unready = None
         elif kind == "causes":
@@ -221,12 +241,25 @@ class OverviewScreen(PartsScreen):
         minute = f"{info.now:%Y-%m-%d %H:%M}"
         if minute != self._shown_at:
             self._shown_at = minute
-            self._show_all()
+            self._show_soon()
 
     def on_resize(self) -> None:
         self.set_class(self._has_two, "-two")
         self.set_class(not self._has_two, "-one")
         self._show_all()
+
+    def _show_soon(self) -> None:
+        """Show what has come once for all answers of a moment."""
+        if self._blink is None:
+            self.shell.background.hold()
+            self._blink = self.set_timer(_BLINK, self._show_now)
+
+    def _show_now(self) -> None:
+        self._blink = None
+        self._show_all()
+        if self._totals is not None:
+            self._unseen.close()
+        self.shell.background.release()
 
     def _show_all(self) -> None:
         totals = self._totals
