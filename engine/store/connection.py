@@ -30,7 +30,11 @@ def open_state(path: Path, *, read_only: bool = False, create: bool = True) -> s
     check_place(path, create=create and not read_only)
     try:
         connection = _connect(path, read_only)
-        _bring_up_to_date(connection, path, read_only)
+        try:
+            _bring_up_to_date(connection, path, read_only)
+        except BaseException:
+            connection.close()
+            raise
     except sqlite3.Error as error:
         raise unusable(path, error) from error
     return connection
