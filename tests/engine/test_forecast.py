@@ -7,13 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from engine import Engine, open_engine
+from engine import Engine
 from engine import forecast as forecast_module
-from engine.fleet.demo import SEED
 from engine.model.errors import NotFound, Refused
-from engine.model.intents import Actor, Approve, SetPolicy, SetRing
+from engine.model.intents import Approve, SetPolicy, SetRing
 from engine.model.records.rollout import Forecast
-from engine.providers.simulated import NO_FAILURES, SimulatedProvider
 from tests.engine.rollout_desk import JUNE, MAY, approve, carry_out, desk, opened
 
 
@@ -49,14 +47,13 @@ def agree(engine: Engine, told: Forecast) -> None:
         assert mark.protected == had + other_ways, mark.name
 
 
-async def test_forecast_equals_run_to_the_minute_on_the_sample_fleet(demo_state: Path) -> None:
-    sound = {"simulated": SimulatedProvider(SEED, NO_FAILURES)}
-    with open_engine(demo_state, actor=Actor("mia"), providers=sound) as engine:
+async def test_forecast_equals_run_to_the_minute(tmp_path: Path) -> None:
+    with opened(desk(tmp_path, size=60), sound=True) as engine:
         before = engine.change_number()
         told = engine.forecast(Approve(MAY, (), ""))
         assert engine.change_number() == before
         assert engine.reads.rollout.approvals() == ()
-        assert (told.sampled, told.fleet, told.is_sample) == (500, 500, False)
+        assert (told.sampled, told.fleet, told.is_sample) == (60, 60, False)
         assert [each.ring for each in told.rings if each.opens_at] == ["Test", "First", "Fast", "Broad", "Last"]
         approve(engine)
         await engine.run_until_idle()

@@ -66,7 +66,7 @@ async def test_waves_offer_a_ring_its_shares_one_after_the_other(folder: Path) -
 
 
 async def test_a_share_in_flight_is_never_exceeded(folder: Path) -> None:
-    with opened(desk(folder), sound=True) as engine:
+    with opened(desk(folder, size=60), sound=True) as engine:
         carry_out(engine, SetRing("Broad", deferral_days=0, max_share_in_flight=0.1))
         approve(engine, "Broad")
         most = 0

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,13 +74,21 @@ def reached(device: str, user: str, groups: Mapping[str, set[str]], assigned: Se
     return held - {each.key for each in assigned if each.excluded and covers(each)}
 
 
+@lru_cache(maxsize=1)
+def empty() -> bytes:
+    """A state without a fleet, that each example begins with."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrations.apply(Database(connection, execute_plugins=False))
+        return connection.serialize()
+
+
 @given(members, assignments, owners)
 def test_the_sql_reads_groups_as_a_person_would(
     groups: dict[str, set[str]], drawn: list[Assignment], users: list[str]
 ) -> None:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     connection.row_factory = sqlite3.Row
-    migrations.apply(Database(connection, execute_plugins=False))
+    connection.deserialize(empty())
     inventory, reach, assigned = TenantInventoryStore(connection), ReachStore(connection), spelled(drawn)
     connection.execute(
         "INSERT INTO tenant_pull (provider, number, stage, cursor, tally, begun_at, moved_at) "
