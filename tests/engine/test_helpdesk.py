@@ -14,6 +14,7 @@ from engine.model.build import OsBuild
 from engine.model.model import FormFactor, InstallAction, InstallState, Track, VbsState
 from engine.rules.failures import Escalation, KnownProblem
 from engine.rules.helpdesk import Offer, RestartNeed, RestartReason, answer, ticket
+from engine.rules.helpdesk.words import plain
 from engine.rules.readiness import assess
 from tests.engine.failure_states import APRIL, MAY
 from tests.engine.helpdesk_devices import (
@@ -328,3 +329,8 @@ def test_every_device_gets_an_answer_that_does_not_contradict_itself(
     assert written.title.startswith("LON-LT-0042: ")
     assert json.loads(json.dumps(written.document()))["headline"] == found.headline
     assert all(line.isprintable() for line in written.text().split("\n"))
+
+
+@pytest.mark.parametrize(("longest", "shown"), [(5, "a b c"), (4, "a b…"), (200, "a b c")])
+def test_a_line_that_just_fits_a_ticket_is_not_cut(longest: int, shown: str) -> None:
+    assert plain(" a\tb\nc ", longest) == shown

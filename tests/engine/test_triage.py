@@ -269,6 +269,15 @@ def test_a_failure_is_judged_by_its_next_open_stage() -> None:
     assert (repairing.stage, repairing.state, repairing.missed) == (SlaStage.FIX, SlaState.OK, (SlaStage.ACT,))
 
 
+@pytest.mark.parametrize(("late", "missed"), [(timedelta(0), False), (timedelta(seconds=1), True)])
+def test_a_stage_that_is_done_when_it_is_due_is_not_missed(late: timedelta, missed: bool) -> None:
+    """A critical release's failure is to be known within a day; the last second of it still counts."""
+    unseen = judge(FailureTimes(NOW), Severity.CRITICAL, "Broad", NOW + DAY + late)
+    seen = judge(FailureTimes(NOW, detected_at=NOW + DAY + late), Severity.CRITICAL, "Broad", NOW + DAY + 2 * HOUR)
+    assert (unseen.stage, seen.stage) == (SlaStage.DETECT, SlaStage.ACT)
+    assert [SlaStage.DETECT in each.missed for each in (unseen, seen)] == [missed, missed]
+
+
 def test_a_fix_closes_every_stage() -> None:
     times = FailureTimes(NOW, fixed_at=NOW + 2 * HOUR)
     sla = judge(times, Severity.CRITICAL, "Broad", NOW + 30 * DAY)
