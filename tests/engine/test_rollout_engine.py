@@ -85,7 +85,7 @@ async def test_restarts_keep_to_the_rings_window_and_hotpatches_need_none(folder
     text = "sat,sun 22:00-04:00 Europe/Berlin"
     window = parse_window(text)
     assert window is not None
-    with opened(desk(folder, scenario="baseline-month"), sound=True) as engine:
+    with opened(desk(folder, scenario="baseline-month", size=60), sound=True) as engine:
         for ring in engine.reads.rollout.rings():
             carry_out(engine, SetRing(ring.ring.name, window=text, deferral_days=0))
         approve(engine, kb=JUNE)
@@ -96,12 +96,12 @@ async def test_restarts_keep_to_the_rings_window_and_hotpatches_need_none(folder
             for each in engine.reads.devices.detail(row.id).installs[:1]
             if each.kb == JUNE and each.state == "succeeded"
         ]
-        assert len(boots) > 50
+        assert len(boots) > 40
         assert all(boot_at is not None and is_open(window, boot_at) for _, boot_at in boots)
 
 
 async def test_overdue_devices_are_named_and_told_once(folder: Path) -> None:
-    with opened(desk(folder, scenario="offline-wave")) as engine:
+    with opened(desk(folder, scenario="offline-wave", size=60)) as engine:
         approve(engine)
         await engine.run_until_idle()
         late = engine.reads.rollout.late_devices(MAY)
@@ -203,7 +203,7 @@ def test_policy_forbids_releases_that_nobody_confirms(folder: Path) -> None:
 
 
 async def test_a_safeguard_hold_keeps_a_release_from_devices_until_it_is_lifted(folder: Path) -> None:
-    with opened(desk(folder), sound=True) as engine:
+    with opened(desk(folder, size=60), sound=True) as engine:
         model = devices(engine, "ring:broad readiness:ready")[0].model
         wanted = f'model:"{model}"'
         plan = engine.plan(SetHold(MAY, wanted, "docking stations"))
@@ -260,7 +260,7 @@ async def test_members_follow_their_filter_except_who_was_placed_by_hand(folder:
 
 
 async def test_an_out_of_band_release_replaces_the_one_under_way(folder: Path) -> None:
-    with opened(desk(folder, scenario="oob")) as engine:
+    with opened(desk(folder, scenario="oob", size=60)) as engine:
         approve(engine, kb=5079420)
         await engine.run_until_idle(until=engine.now() + timedelta(days=3))
         assert engine.demo is not None
