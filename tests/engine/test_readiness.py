@@ -41,6 +41,7 @@ from engine.rules.readiness import (
     licences,
     reason_words,
     rules_for,
+    with_notes,
 )
 from engine.rules.readiness.values import EDITION_NAMES
 from tests.conftest import SHARED
@@ -317,6 +318,247 @@ def test_without_a_calendar_the_baseline_is_unknown() -> None:
     assert readiness.reason_ids == ("baseline?",)
     empty = make_levels(Platform.WIN11_24H2, [], NOW)
     assert assess(CLIENT, empty, NOW).reason_ids == ("baseline?",)
+
+
+# --- every value and every boundary -------------------------------------------------------------------
+
+WIN11 = (Platform.WIN11_24H2, Platform.WIN11_25H2)
+
+
+@pytest.mark.parametrize(
+    ("edition", "clients", "server_2025", "server_2022"),
+    [
+        ("Enterprise", MET, UNKNOWN, UNKNOWN),
+        ("Education", MET, UNKNOWN, UNKNOWN),
+        ("IoTEnterprise", MET, UNKNOWN, UNKNOWN),
+        ("Pro", MET, UNKNOWN, UNKNOWN),
+        ("ProfessionalWorkstation", MET, UNKNOWN, UNKNOWN),
+        ("EnterpriseS", NOT_MET, UNKNOWN, UNKNOWN),
+        ("Home", NOT_MET, UNKNOWN, UNKNOWN),
+        ("CloudEdition", NOT_MET, UNKNOWN, UNKNOWN),
+        ("ServerTurbine", UNKNOWN, MET, MET),
+        ("Standard", UNKNOWN, MET, NOT_MET),
+        ("ServerDatacenter", UNKNOWN, MET, NOT_MET),
+        ("Moonshine", UNKNOWN, UNKNOWN, UNKNOWN),
+        ("", UNKNOWN, UNKNOWN, UNKNOWN),
+    ],
+)
+def test_editions(edition: str, clients: CheckResult, server_2025: CheckResult, server_2022: CheckResult) -> None:
+    wanted = {**dict.fromkeys(WIN11, clients), Platform.SERVER_2025: server_2025, Platform.SERVER_2022: server_2022}
+    found = {each: check(judge(replace(CLIENT, platform=each, edition=edition)), CheckId.EDITION) for each in wanted}
+    assert {platform: each.result for platform, each in found.items()} == wanted
+
+
+def test_what_is_said_of_an_edition() -> None:
+    said = {
+        name: check(judge(replace(CLIENT, edition=name)), CheckId.EDITION).found
+        for name in ("Pro", "Enterprise", "Home", "Moonshine", "")
+    }
+    assert said == {
+        "Pro": "Pro; Microsoft's pages differ on Pro, the licence decides",
+        "Enterprise": "Enterprise",
+        "Home": "Home",
+        "Moonshine": "Moonshine, which no rule names",
+        "": "not told",
+    }
+    on_a_server = check(judge(replace(ARC_SERVER, edition="Pro")), CheckId.EDITION)
+    assert on_a_server.found == "Pro, which no rule names"
+
+
+@pytest.mark.parametrize(
+    ("platform", "edition", "last_day"),
+    [
+        (Platform.WIN11_24H2, "Pro", "2026-10-13"),
+        (Platform.WIN11_24H2, "Home", "2026-10-13"),
+        (Platform.WIN11_24H2, "Enterprise", "2027-10-12"),
+        (Platform.WIN11_25H2, "Pro", "2027-10-12"),
+        (Platform.WIN11_25H2, "Home", "2027-10-12"),
+        (Platform.WIN11_25H2, "Enterprise", "2028-10-10"),
+    ],
+)
+def test_the_last_day_of_service(platform: Platform, edition: str, last_day: str) -> None:
+    last = datetime.fromisoformat(f"{last_day}T23:59:59+00:00")
+    facts = replace(CLIENT, platform=platform, edition=edition)
+    on_it = check(judge(facts, last), CheckId.END_OF_SERVICE)
+    after = check(judge(facts, last + timedelta(seconds=1)), CheckId.END_OF_SERVICE)
+    assert (on_it.result, on_it.found) == (MET, f"updates until {last_day}")
+    assert (after.result, after.found) == (NOT_MET, f"updates ended on {last_day}")
+
+
+@pytest.mark.parametrize(
+    ("day", "result", "found"),
+    [
+        ("2026-10-13", MET, "updates until 2026-10-13"),
+        ("2026-10-14", UNKNOWN, "depends on the edition"),
+        ("2027-10-12", UNKNOWN, "depends on the edition"),
+        ("2027-10-13", NOT_MET, "updates ended on 2027-10-12"),
+    ],
+)
+def test_the_last_day_of_an_edition_that_is_not_known(day: str, result: CheckResult, found: str) -> None:
+    readiness = judge(replace(CLIENT, edition=""), datetime.fromisoformat(f"{day}T12:00:00+00:00"))
+    told = check(readiness, CheckId.END_OF_SERVICE)
+    assert (told.result, told.found) == (result, found)
+
+
+def test_ltsc_has_no_last_day_here() -> None:
+    told = check(judge(replace(CLIENT, edition="EnterpriseS"), NOW + timedelta(days=3000)), CheckId.END_OF_SERVICE)
+    assert (told.result, told.found) == (NOT_APPLICABLE, "no date applies")
+
+
+X64, ARM64 = Architecture.X64, Architecture.ARM64
+ONE, TWO = "26100.2033 or later", "26100.2033 (x64) or 26100.4929 (Arm64), or later"
+
+
+@pytest.mark.parametrize(
+    ("platform", "architecture", "revision", "result", "needed"),
+    [
+        (Platform.WIN11_24H2, X64, 2032, NOT_MET, ONE),
+        (Platform.WIN11_24H2, X64, 2033, MET, ONE),
+        (Platform.WIN11_24H2, ARM64, 4928, NOT_MET, "26100.4929 or later"),
+        (Platform.WIN11_24H2, ARM64, 4929, MET, "26100.4929 or later"),
+        (Platform.WIN11_24H2, None, 2032, NOT_MET, TWO),
+        (Platform.WIN11_24H2, None, 2033, UNKNOWN, TWO),
+        (Platform.WIN11_24H2, None, 4928, UNKNOWN, TWO),
+        (Platform.WIN11_24H2, None, 4929, MET, TWO),
+        (Platform.SERVER_2025, X64, 1741, NOT_MET, "26100.1742 or later"),
+        (Platform.SERVER_2025, X64, 1742, MET, "26100.1742 or later"),
+        (Platform.SERVER_2025, None, 1742, MET, "26100.1742 or later"),
+    ],
+)
+def test_the_first_build_to_the_revision(
+    platform: Platform, architecture: Architecture | None, revision: int, result: CheckResult, needed: str
+) -> None:
+    facts = replace(CLIENT, platform=platform, architecture=architecture, build=OsBuild(26100, revision))
+    told = check(judge(facts), CheckId.BUILD_FLOOR)
+    assert (told.result, told.needed) == (result, needed)
+
+
+@pytest.mark.parametrize(
+    ("revision", "baseline", "track"),
+    [
+        (8245, NOT_MET, NOT_APPLICABLE),
+        (8246, MET, MET),
+        (8247, MET, UNKNOWN),
+        (8389, MET, UNKNOWN),
+        (8390, MET, MET),
+        (8391, MET, UNKNOWN),
+        (8457, MET, NOT_MET),
+        (8458, MET, UNKNOWN),
+    ],
+)
+def test_baseline_and_track_to_the_revision(revision: int, baseline: CheckResult, track: CheckResult) -> None:
+    readiness = judge(replace(CLIENT, build=OsBuild(26100, revision)))
+    assert (check(readiness, CheckId.BASELINE).result, check(readiness, CheckId.TRACK).result) == (baseline, track)
+
+
+def test_a_build_that_nobody_told_decides_nothing() -> None:
+    readiness = judge(replace(CLIENT, build=None))
+    assert readiness.reason_ids == ("build-floor?", "baseline?")
+    assert {check(readiness, each).found for each in (CheckId.BUILD_FLOOR, CheckId.BASELINE)} == {"not told"}
+
+
+def test_a_baseline_whose_build_nobody_told_decides_nothing() -> None:
+    only = replace(release(Platform.WIN11_24H2, 5083769, ReleaseKind.BASELINE, 8246, "2026-04-14"), build=None)
+    told = check(assess(CLIENT, make_levels(Platform.WIN11_24H2, [only], NOW), NOW), CheckId.BASELINE)
+    assert (told.result, told.needed) == (UNKNOWN, "KB5083769 or later")
+
+
+ARC_2025 = ("Standard", Platform.SERVER_2025)
+AZURE_2025 = ("Datacenter: Azure Edition", Platform.SERVER_2025)
+AZURE_2022 = ("Datacenter: Azure Edition", Platform.SERVER_2022)
+UNDECIDED = ("", Platform.SERVER_2025)
+
+
+@pytest.mark.parametrize(
+    ("management", "client", "arc", "azure", "undecided"),
+    [
+        (Management.INTUNE, MET, NOT_MET, NOT_MET, NOT_MET),
+        (Management.AZURE, NOT_MET, NOT_MET, MET, UNKNOWN),
+        (Management.AZURE_LOCAL, NOT_MET, NOT_MET, MET, UNKNOWN),
+        (Management.ARC, NOT_MET, MET, MET, MET),
+        (Management.NONE, NOT_MET, NOT_MET, NOT_MET, NOT_MET),
+        (Management.UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
+    ],
+)
+def test_what_manages_a_device(
+    management: Management, client: CheckResult, arc: CheckResult, azure: CheckResult, undecided: CheckResult
+) -> None:
+    assert check(judge(replace(CLIENT, management=management)), CheckId.MANAGEMENT).result is client
+    for (edition, platform), wanted in {
+        ARC_2025: arc,
+        AZURE_2025: azure,
+        AZURE_2022: azure,
+        UNDECIDED: undecided,
+    }.items():
+        server = replace(ARC_SERVER, edition=edition, platform=platform, management=management)
+        assert check(judge(server), CheckId.CONNECTION).result is wanted, (edition, platform)
+
+
+@pytest.mark.parametrize(
+    ("subscription", "arc", "azure", "undecided"),
+    [
+        (Subscription.ENABLED, MET, MET, MET),
+        (Subscription.PENDING, NOT_MET, NOT_MET, UNKNOWN),
+        (Subscription.ACTION_REQUIRED, NOT_MET, NOT_MET, UNKNOWN),
+        (Subscription.DISABLED, NOT_MET, NOT_MET, UNKNOWN),
+        (Subscription.UNKNOWN, UNKNOWN, NOT_APPLICABLE, UNKNOWN),
+    ],
+)
+def test_enablement(subscription: Subscription, arc: CheckResult, azure: CheckResult, undecided: CheckResult) -> None:
+    for (edition, platform), wanted in {
+        ARC_2025: arc,
+        AZURE_2025: azure,
+        AZURE_2022: azure,
+        UNDECIDED: undecided,
+    }.items():
+        server = replace(ARC_SERVER, edition=edition, platform=platform, subscription=subscription)
+        assert check(judge(server), CheckId.SUBSCRIPTION).result is wanted, (edition, platform)
+
+
+@pytest.mark.parametrize(
+    ("server", "subscription", "found", "fix"),
+    [
+        (AZURE_SERVER, Subscription.UNKNOWN, "included with Azure Edition", ""),
+        (AZURE_SERVER, Subscription.ENABLED, "enabled", ""),
+        (AZURE_SERVER, Subscription.DISABLED, "disabled", "Turn hotpatching on for the virtual machine"),
+        (AZURE_SERVER, Subscription.PENDING, "pending", "Enabling takes about 10 minutes"),
+        (ARC_SERVER, Subscription.PENDING, "pending", "Enabling takes about 10 minutes"),
+        (ARC_SERVER, Subscription.DISABLED, "disabled", "In Azure Arc open the machine's Hotpatch page"),
+        (ARC_SERVER, Subscription.ACTION_REQUIRED, "action required", "In Azure Arc open the machine's Hotpatch page"),
+    ],
+)
+def test_what_turns_enablement_on(server: DeviceFacts, subscription: Subscription, found: str, fix: str) -> None:
+    told = check(judge(replace(server, subscription=subscription)), CheckId.SUBSCRIPTION)
+    assert told.found == found
+    assert told.fix.startswith(fix) if fix else told.fix == ""
+
+
+@pytest.mark.parametrize("number", [26100, 26200, 26300, 20348])
+def test_a_branch_that_can_have_hotpatches_is_no_verdict(number: int) -> None:
+    assert judge(DeviceFacts("D", None, X64, OsBuild(number, 1), last_seen_at=NOW)).reason_ids == ("os-version?",)
+
+
+@pytest.mark.parametrize("number", [19045, 22631, 28000])
+def test_a_branch_without_hotpatches_is(number: int) -> None:
+    assert judge(DeviceFacts("D", None, X64, OsBuild(number, 1), last_seen_at=NOW)).reason_ids == ("os-version",)
+
+
+def test_only_old_facts_ask_for_a_check_in() -> None:
+    fresh = check(judge(replace(CLIENT, vbs=VbsState.UNKNOWN)), CheckId.VBS)
+    assert fresh.fix.startswith("On the device: Get-CimInstance")
+    assert not check(judge(replace(CLIENT, edition="", last_seen_at=None)), CheckId.EDITION).fix.startswith("Let the")
+
+
+def test_a_note_stands_in_for_what_nobody_told_and_follows_what_somebody_did() -> None:
+    notes = {CheckId.VBS: "Graph tells no VBS", CheckId.POLICY: "read from reports", CheckId.CHPE: "of no concern"}
+    before = judge(replace(CLIENT, vbs=VbsState.UNKNOWN))
+    after = with_notes(before, notes)
+    assert check(after, CheckId.VBS).found == "Graph tells no VBS"
+    assert check(after, CheckId.POLICY).found == "Allow; read from reports"
+    assert check(after, CheckId.CHPE) == check(before, CheckId.CHPE)
+    assert check(after, CheckId.LICENCE) == check(before, CheckId.LICENCE)
+    assert [each.result for each in after.checks] == [each.result for each in before.checks]
+    assert with_notes(before, {}) is before
 
 
 # --- age --------------------------------------------------------------------------------------------
