@@ -157,6 +157,11 @@ def test_histories_by_two_routes(empty: Store, fleet: list[Machine], days: float
         fill(empty, [_until(now, each) for each in fleet])
         found = Evidence(empty, now).compliance_report(None, "", None)
         agree(found, NaiveRoute(empty.connection, now))
+        # What the overview sums from kept rows is the same.
+        trend = Evidence(empty, now).trend(len(found.releases))
+        assert [(each.month, each.total, each.platforms, each.curve, each.first_seen_later) for each in trend] == [
+            (each.month, each.total, each.platforms, each.curve, each.first_seen_later) for each in found.releases
+        ]
     finally:
         empty.connection.execute("ROLLBACK")
 
