@@ -129,6 +129,7 @@ class OverviewScreen(PartsScreen):
             self.shell.background.release()
 
     def compose_body(self) -> Iterable[Widget]:
+        self._mind_width()  # known before anything is mounted, so that styles are applied once
         yield Notice(id="notice")
         with VerticalScroll(id="board", can_focus=False):
             with Vertical(id="rollout"):
@@ -244,9 +245,12 @@ class OverviewScreen(PartsScreen):
             self._show_soon()
 
     def on_resize(self) -> None:
+        self._mind_width()
+        self._show_all()
+
+    def _mind_width(self) -> None:
         self.set_class(self._has_two, "-two")
         self.set_class(not self._has_two, "-one")
-        self._show_all()
 
     def _show_soon(self) -> None:
         """Show what has come once for all answers of a moment."""

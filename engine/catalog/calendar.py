@@ -179,16 +179,13 @@ def year_plan(
     noted = {
         fact.month: fact for fact in facts if fact.platform is platform and release_moment(fact.released_on) <= now
     }
+    by_month: dict[str, list[Release]] = {}
+    for release in known:
+        by_month.setdefault(release.month, []).append(release)
+    months = [Month(year, number) for number in range(1, 13)]
     return tuple(
-        _month_plan(
-            platform,
-            Month(year, number),
-            [release for release in known if release.month == str(Month(year, number))],
-            noted.get(str(Month(year, number))),
-            now,
-            first,
-        )
-        for number in range(1, 13)
+        _month_plan(platform, month, by_month.get(str(month), ()), noted.get(str(month)), now, first)
+        for month in months
     )
 
 
