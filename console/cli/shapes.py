@@ -23,14 +23,15 @@ RECORDS: Mapping[str, str] = {
     "driver cores licence? management policy policy_name subscription vbs chpe restart_pending booted=boot_at "
     "last_seen provider",
     "DeviceDetail": "facts.name facts.platform facts.architecture facts.build facts.edition? ring? state track "
-    "protected readiness=:nothing *facts holds open_cves=:nothing installs -id -restarts_untold -as_of",
+    "protected readiness=:nothing *facts holds open_cves=:nothing installs -id -restarts_untold -as_of -withheld "
+    "-held_off",
     "Readiness": "verdict eligible enrolled reasons checks -reason_ids -stale_at",
     "Check": "check title result found needed fix source observed_at",
     "Install": "id kb action state stage progress attempt requested requested_by started finished next "
     "error=error_code build_before build_after restarted follow_up=follow_up_kb reason "
     "-device_id -device_name -platform",
     "HelpDeskAnswer": "protected headline restart restart_reason restart_why? problem? do_now what_next? "
-    "-device -facts",
+    "-device -facts -next",
     # what goes on
     "ActiveInstall": "device=device_name ring? -install_id -device_id",
     "Attention": "urgency text screen filter?",

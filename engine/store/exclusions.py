@@ -71,13 +71,12 @@ class ExclusionStore:
 
     def cancel(self, installs: Sequence[WaitingInstall], stage: str, now: datetime) -> int:
         """Cancel installs that wait; one that has started meanwhile is left alone. Returns how many."""
-        before = self._db.total_changes
-        self._db.executemany(
+        cancelled = self._db.executemany(
             f"UPDATE install SET state = '{InstallState.CANCELLED}', stage = ?, next_at = NULL, finished_at = ? "
             f"WHERE id = ? AND state IN {among(NOT_STARTED)}",
             ((stage, seconds(now), each.install_id) for each in installs),
         )
-        return self._db.total_changes - before
+        return cancelled.rowcount  # what triggers write is not in it
 
     # --- reading ------------------------------------------------------------------------------------
 

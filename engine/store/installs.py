@@ -51,8 +51,7 @@ class InstallStore:
 
     def queue(self, installs: Iterable[NewInstall]) -> int:
         """Queue attempts, due at once; a device that already has one under way keeps that one."""
-        before = self._db.total_changes
-        self._db.executemany(
+        queued = self._db.executemany(
             f"INSERT INTO install ({', '.join(INSTALL_COLUMNS)}) "
             f"VALUES ({placeholders(len(INSTALL_COLUMNS))}) ON CONFLICT DO NOTHING",
             (
@@ -83,7 +82,7 @@ class InstallStore:
                 for new in installs
             ),
         )
-        return self._db.total_changes - before
+        return queued.rowcount  # what triggers write is not in it
 
     def insert_history(self, rows: Iterable[tuple[Any, ...]]) -> None:
         """Bulk-insert finished installs as tuples in the order of `INSTALL_COLUMNS`."""

@@ -82,18 +82,18 @@ def judge(
         "too_old_at": seconds(too_old_at(now, settings)),
         "max_age": int(settings.max_age.total_seconds()),
     }
-    answers = Answers(levels, now, settings)
+    answers = Judgements(levels, now, settings)
     changed = 0
     for low in range(first, highest + 1, CHUNK):
         if len(answers) > REMEMBERED:
-            answers = Answers(levels, now, settings)
+            answers = Judgements(levels, now, settings)
         with answers.asked_by(connection):
             connection.execute(UPDATE, {**params, "first": low, "last": min(low + CHUNK - 1, highest)})
             changed += connection.execute("SELECT changes()").fetchone()[0]
     return changed
 
 
-class Answers:
+class Judgements:
     """What `assess` says to combinations of facts, as SQL functions; each combination is asked once while remembered.
 
     Two memories: of facts as they stand in the row, so that nearly every row is answered without a line of Python,

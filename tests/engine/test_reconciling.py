@@ -428,7 +428,7 @@ def test_findings_come_back_as_they_went_in_page_by_page(fleet: Path, tmp_path: 
 
 
 def _fields(each: Reconciled) -> dict[str, Any]:
-    return {name: getattr(each, name) for name in Reconciled.__dataclass_fields__}
+    return {name: getattr(each, name) for name in Reconciled.__struct_fields__}
 
 
 def test_an_export_is_one_audit_record(tmp_path: Path) -> None:
