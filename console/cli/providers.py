@@ -216,7 +216,7 @@ _RESULTS = {
     "note": Tone.NONE,
 }
 _STEPS: tuple[Column[Any], ...] = (
-    Column("step", "CheckStep", 22, lambda row, _: Cell(row.title)),
+    Column("step", "Step", 22, lambda row, _: Cell(row.title)),
     Column("state", "Result", 9, lambda row, _: Cell(row.state, _RESULTS[row.state])),
     Column("found", "Found", 30, lambda row, _: Cell(row.found), grow=2),
     Column("fix", "To do", 30, lambda row, _: Cell(row.fix), grow=1),

@@ -136,6 +136,6 @@ FAILURE_TREE: tuple[Column[FailureLine], ...] = (
     Column("due", "Due", 9, lambda line, now: due_cell(line.sla, now)),
     Column("common", "In common", 20, lambda line, _: _common(line), grow=5),
     Column("owner", "Owner", 12, lambda line, _: _owner(line), from_width=130),
-    Column("retry", "RetryWorth", 22, lambda line, _: _retry(line), from_width=110),
+    Column("retry", "Retry", 22, lambda line, _: _retry(line), from_width=110),
     Column("last", "Last", 5, lambda line, now: Cell(text.age(line.last_failed_at, now)), "right", from_width=90),
 )
