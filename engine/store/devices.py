@@ -3,39 +3,28 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
+from msgspec.structs import astuple
+
 from engine.catalog import Levels
-from engine.model.build import Architecture, OsBuild, Platform
-from engine.model.model import (
-    ChpeState,
-    DeviceFacts,
-    DeviceState,
-    FormFactor,
-    Management,
-    PolicyState,
-    Subscription,
-    Track,
-    VbsState,
-    Verdict,
-)
+from engine.model.build import OsBuild, Platform
+from engine.model.facts import FACTS
+from engine.model.model import DeviceFacts, DeviceState, Track, Verdict
 from engine.model.records.fleet import Anchor, Count, DevicePage, DeviceQuery, DeviceRow, ReasonCount
 from engine.rules.readiness import Readiness
 from engine.store.device_rows import device_rows
 from engine.store.filter_sql import compile_text
 from engine.store.readiness import judge
 from engine.store.search import Found, exact_devices, find_devices, names_near
-from engine.store.values import build_number, epoch, flag, moment, os_build, placeholders, truth
+from engine.store.values import build_number, epoch, flag, placeholders, seconds, time_of
 from engine.store.walk import Walk
 
-FACT_COLUMNS = (
-    "provider external_id name name_key user user_name user_key search_key domain serial asset_tag site form model "
-    "driver cores platform architecture edition build licence management policy policy_name subscription vbs chpe "
-    "restart_pending boot_at last_seen_at"
-).split()
+FACT_COLUMNS = (*(each.name for each in FACTS), "external_id", "name_key", "user_key", "search_key")
 """The columns that a check-in writes; everything else on a device is derived from them or decided here."""
 
 _COUNT_ANEW_FROM = 20_000
@@ -46,73 +35,31 @@ _VERDICTS = {each.value: each for each in Verdict}
 _STATES = {each.value: each for each in DeviceState}
 _TRACKS = {each.value: each for each in Track}
 
+_KEPT_AS: Mapping[type, Callable[[Any], int]] = {OsBuild: OsBuild.as_int, bool: int, datetime: seconds}
+_READ_AS: Mapping[type, Callable[[int], Any]] = {OsBuild: OsBuild.from_int, bool: bool, datetime: time_of}
+"""By a fact's shape; text and numbers are kept as they are, words as their text."""
+
+_KEPT = tuple((place, _KEPT_AS[each.shape]) for place, each in enumerate(FACTS) if each.shape in _KEPT_AS)
+_READ = tuple((each.name, _READ_AS.get(each.shape, each.kind)) for each in FACTS if each.shape in (StrEnum, *_READ_AS))
+
 
 def fact_values(external_id: str, facts: DeviceFacts) -> tuple[Any, ...]:
     """The values of `FACT_COLUMNS` for one device."""
-    return (
-        facts.provider,
-        external_id,
-        facts.name,
-        facts.name.casefold(),
-        facts.user,
-        facts.user_name,
-        facts.user.casefold(),
-        f"{facts.name}\n{facts.user}\n{facts.user_name}".casefold(),
-        facts.domain,
-        facts.serial,
-        facts.asset_tag,
-        facts.site,
-        facts.form,
-        facts.model,
-        facts.driver,
-        facts.cores,
-        facts.platform,
-        facts.architecture,
-        facts.edition,
-        build_number(facts.build),
-        facts.licence,
-        facts.management,
-        facts.policy,
-        facts.policy_name,
-        facts.subscription,
-        facts.vbs,
-        facts.chpe,
-        flag(facts.restart_pending),
-        epoch(facts.boot_at),
-        epoch(facts.last_seen_at),
-    )
+    values = list(astuple(facts))
+    for place, kept in _KEPT:
+        if (value := values[place]) is not None:
+            values[place] = kept(value)
+    searched = f"{facts.name}\n{facts.user}\n{facts.user_name}"
+    return (*values, external_id, facts.name.casefold(), facts.user.casefold(), searched.casefold())
 
 
 def facts_of(row: sqlite3.Row) -> DeviceFacts:
     """The facts in a full device row."""
-    return DeviceFacts(
-        name=row["name"],
-        platform=None if row["platform"] is None else Platform(row["platform"]),
-        architecture=None if row["architecture"] is None else Architecture(row["architecture"]),
-        build=os_build(row["build"]),
-        edition=row["edition"],
-        form=FormFactor(row["form"]),
-        user=row["user"],
-        user_name=row["user_name"],
-        domain=row["domain"],
-        serial=row["serial"],
-        asset_tag=row["asset_tag"],
-        site=row["site"],
-        model=row["model"],
-        driver=row["driver"],
-        cores=row["cores"],
-        licence=row["licence"],
-        management=Management(row["management"]),
-        policy=PolicyState(row["policy"]),
-        policy_name=row["policy_name"],
-        subscription=Subscription(row["subscription"]),
-        vbs=VbsState(row["vbs"]),
-        chpe=ChpeState(row["chpe"]),
-        restart_pending=truth(row["restart_pending"]),
-        boot_at=moment(row["boot_at"]),
-        last_seen_at=moment(row["last_seen_at"]),
-        provider=row["provider"],
-    )
+    told = {each.name: row[each.name] for each in FACTS}
+    for name, read in _READ:
+        if told[name] is not None:
+            told[name] = read(told[name])
+    return DeviceFacts(**told)
 
 
 class DeviceStore:

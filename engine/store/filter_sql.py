@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct, field
 
 from engine.model.build import OsBuild
+from engine.model.facts import FACTS
 from engine.model.filters import (
     Absent,
     Age,
@@ -263,45 +265,25 @@ def _user_is(writer: _Writer, text: str) -> str:
     return f"d.user_key = {writer.bind(text.casefold())} OR d.user_name = {writer.bind(text)} COLLATE NOCASE"
 
 
-_COLUMNS = {
-    "site": "d.site",
-    "model": "d.model",
-    "driver": "d.driver",
-    "serial": "d.serial",
-    "asset": "d.asset_tag",
-    "domain": "d.domain",
-    "edition": "d.edition",
-    "licence": "d.licence",
-}
+def _columns(shape: type) -> dict[str, str]:
+    """The columns of all facts of a shape, by the fields that ask for them."""
+    asked = ((each.in_filters, each) for each in FACTS if each.shape is shape)
+    return {words.name: f"d.{fact.name}" for words, fact in asked if words and not words.is_name}
+
+
+_COLUMNS = _columns(str)
 _TEXTS: dict[str, Callable[[_Writer, str], str]] = {
+    **{name: _plain(column) for name, column in _COLUMNS.items()},
     "name": _folded("d.name_key"),
     "user": _user,
-    **{name: _plain(column) for name, column in _COLUMNS.items()},
 }
 _EXACT_TEXTS: dict[str, Callable[[_Writer, str], str]] = {
+    **{name: _exact(column) for name, column in _COLUMNS.items()},
     "name": _exact_folded("d.name_key"),
     "user": _user_is,
-    **{name: _exact(column) for name, column in _COLUMNS.items()},
 }
-_CHOICES = {
-    "readiness": "d.verdict",
-    "state": "d.state",
-    "track": "d.track",
-    "platform": "d.platform",
-    "arch": "d.architecture",
-    "management": "d.management",
-    "policy": "d.policy",
-    "subscription": "d.subscription",
-    "vbs": "d.vbs",
-    "chpe": "d.chpe",
-    "form": "d.form",
-}
-_NULLABLE = frozenset({"d.platform", "d.architecture"})
-_FLAGS = {
-    "protected": "d.protected",
-    "eligible": "d.eligible",
-    "enrolled": "d.enrolled",
-    "restart": "d.restart_pending",
-}
+_CHOICES = {"readiness": "d.verdict", "state": "d.state", "track": "d.track", **_columns(StrEnum)}
+_NULLABLE = frozenset(f"d.{each.name}" for each in FACTS if each.shape is StrEnum and each.not_told is None)
+_FLAGS = {"protected": "d.protected", "eligible": "d.eligible", "enrolled": "d.enrolled", **_columns(bool)}
 _FLAG_VALUES = {"yes": "= 1", "no": "= 0", "unknown": "IS NULL"}
-_MOMENTS = {"seen": "d.last_seen_at", "boot": "d.boot_at"}
+_MOMENTS = _columns(datetime)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from engine.model.facts import FACTS
 from engine.store.devices import FACT_COLUMNS
 from engine.store.values import placeholders, seconds
 
@@ -106,7 +107,7 @@ class Incoming:
         """Whether the row tells this fact at all."""
         if column in self._decided:
             return "1"
-        if column in _NUMBERS or column in ("platform", "architecture"):
+        if column in _NULL_IF_UNTOLD:
             return f"i.{column} IS NOT NULL"
         return f"i.{column} NOT IN ('', 'unknown')"
 
@@ -187,4 +188,4 @@ class Incoming:
 
 _MATCH = "d.provider = :provider AND d.external_id = i.external_id"
 _SAME_DEVICE = f"SELECT 1 FROM device d WHERE {_MATCH}"
-_NUMBERS = frozenset({"cores", "build", "restart_pending", "boot_at", "last_seen_at", "ring_id"})
+_NULL_IF_UNTOLD = frozenset({*(each.name for each in FACTS if each.not_told is None), "ring_id"})

@@ -47,10 +47,6 @@ def flag(value: bool | None) -> int | None:
     return None if value is None else int(value)
 
 
-def truth(value: int | None) -> bool | None:
-    return None if value is None else bool(value)
-
-
 def placeholders(count: int) -> str:
     """``?, ?, ?`` for an IN list."""
     return ", ".join("?" * count)

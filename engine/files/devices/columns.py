@@ -1,13 +1,17 @@
-"""The columns of a device list, each declared once: our own format, and what Intune's export calls the same things.
+"""The columns of a device list: our own format, and what Intune's export calls the same things.
 
-The readers find their columns here and the table of the documents is made from it.
+They are the facts of a device (`engine.model.facts`), its id and its ring. The readers find their columns here and the
+table of the documents is made from it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from msgspec import Struct
+
+from engine.model.facts import FACTS, Fact, ListWords
 
 
 class ImportColumn(Struct, frozen=True):
@@ -20,8 +24,18 @@ class ImportColumn(Struct, frozen=True):
     aliases: tuple[str, ...] = ()
 
 
+_VALUES: Mapping[type, str] = {bool: "yes, no", datetime: "a time; UTC where it names no zone"}
+
+
+def _column(fact: Fact, words: ListWords) -> ImportColumn:
+    values = words.values or ", ".join(fact.words) or _VALUES.get(fact.kind, "")
+    return ImportColumn(fact.name, words.help, words.example, values, words.aliases)
+
+
+_NAME, *_FACTS = (_column(each, each.in_lists) for each in FACTS if each.in_lists)
+
 COLUMNS: tuple[ImportColumn, ...] = (
-    ImportColumn("name", "the device's name; the only column that must be there", "LON-LT-0042", "", ("Device name",)),
+    _NAME,
     ImportColumn(
         "id",
         "what tells two devices apart for ever; without it the name does",
@@ -30,59 +44,7 @@ COLUMNS: tuple[ImportColumn, ...] = (
         ("Device ID", "external id"),
     ),
     ImportColumn("ring", "the ring it belongs to", "Broad"),
-    ImportColumn(
-        "platform",
-        "the Windows version; worked out from build and edition where it is missing",
-        "win11-24h2",
-        "win11-24h2, win11-25h2, server-2025, server-2022, other",
-    ),
-    ImportColumn("architecture", "the processor", "x64", "x64, arm64", ("ProcessorArchitecture", "arch")),
-    ImportColumn("build", "build and revision", "26100.8390", "", ("OS version", "os build")),
-    ImportColumn("edition", "name of the edition, or EditionID", "Enterprise", "", ("SkuFamily", "sku")),
-    ImportColumn("form", "what kind of machine", "laptop", "laptop, desktop, server, cloud-pc", ("form factor",)),
-    ImportColumn("user", "the primary user's sign-in name", "alice.meyer@contoso.com", "", ("Primary user UPN", "UPN")),
-    ImportColumn("user_name", "the primary user's full name", "Alice Meyer", "", ("Primary user display name",)),
-    ImportColumn("domain", "the user's domain", "CONTOSO"),
-    ImportColumn("serial", "serial number", "PF3K7Q2", "", ("Serial number",)),
-    ImportColumn("asset_tag", "asset tag", "A-10042", "", ("asset",)),
-    ImportColumn("site", "where it stands", "London"),
-    ImportColumn("model", "hardware model", "Latitude 7450"),
-    ImportColumn("driver", "a driver that matters for grouping failures", "Intel Graphics 31.0.101"),
-    ImportColumn("cores", "processor cores, for the cost of servers", "16", "1 to 4096"),
-    ImportColumn("licence", "key, name or part number of the licence", "m365-e3", "", ("license",)),
-    ImportColumn(
-        "management",
-        "what manages it",
-        "intune",
-        "intune, azure, arc, azure-local, none, unknown",
-        ("Managed by",),
-    ),
-    ImportColumn(
-        "policy", "the hotpatch switch of its quality update policy", "allow", "allow, block, no-policy, unknown"
-    ),
-    ImportColumn("policy_name", "name of that policy", "Hotpatch default"),
-    ImportColumn(
-        "subscription",
-        "hotpatch enablement of a server in Azure Arc",
-        "enabled",
-        "enabled, pending, action-required, disabled, unknown",
-    ),
-    ImportColumn(
-        "vbs",
-        "virtualization-based security: 2, 1, 0 or in words",
-        "running",
-        "running, enabled-not-running, off, unknown",
-    ),
-    ImportColumn("chpe", "CHPE on Arm64", "disabled", "disabled, enabled, unknown"),
-    ImportColumn("restart_pending", "whether a restart is pending", "no", "yes, no"),
-    ImportColumn("boot_at", "last start", "2026-05-04T07:12:00Z", "a time; UTC where it names no zone", ("last boot",)),
-    ImportColumn(
-        "last_seen_at",
-        "last check-in, the age of all facts; without the column, the time of the import",
-        "2026-05-12T16:40:00Z",
-        "a time; UTC where it names no zone",
-        ("Last check-in", "last seen", "LastContact", "lastSyncDateTime"),
-    ),
+    *_FACTS,
 )
 
 OPERATING_SYSTEM = "os"

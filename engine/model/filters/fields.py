@@ -1,26 +1,19 @@
-"""The fields of a filter, each declared once: parser, suggestions, help and the SQL compiler read them here."""
+"""The fields of a filter, each declared once: parser, suggestions, help and the SQL compiler read them here.
+
+Those that ask for a fact of a device stand in `engine.model.facts`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum, auto
+from datetime import datetime
+from enum import Enum, StrEnum, auto
 
 from msgspec import Struct, field
 
-from engine.model.build import Architecture, Platform
-from engine.model.model import (
-    STALE_REASON,
-    CheckId,
-    ChpeState,
-    DeviceState,
-    FormFactor,
-    Management,
-    PolicyState,
-    Subscription,
-    Track,
-    VbsState,
-    Verdict,
-)
+from engine.model.build import OsBuild
+from engine.model.facts import FACTS, Fact, FilterWords
+from engine.model.model import STALE_REASON, CheckId, DeviceState, Track, Verdict
 
 
 class FieldKind(Enum):
@@ -58,9 +51,42 @@ _REASONS = (
     STALE_REASON,
 )
 
+_KINDS: Mapping[type, FieldKind] = {
+    str: FieldKind.TEXT,
+    StrEnum: FieldKind.CHOICE,
+    bool: FieldKind.CHOICE,
+    OsBuild: FieldKind.BUILD,
+    datetime: FieldKind.MOMENT,
+}
+"""By a fact's shape. Numbers are not asked for yet."""
+
+
+def _field(fact: Fact, words: FilterWords) -> Field:
+    """The field that asks for a fact: kind and values are those of its type."""
+    kind = FieldKind.NAME if words.is_name else _KINDS[fact.shape]
+    values: tuple[str, ...] = ()
+    if fact.shape is StrEnum:
+        # Of a set of words without UNKNOWN, None is not told.
+        values = (*fact.words, "unknown") if fact.not_told is None else fact.words
+    elif fact.shape is bool:
+        values = _YES_NO
+    elif fact.shape is datetime:
+        values = (words.untold, "today", "yesterday")
+    elif fact.shape is OsBuild:
+        values = (words.untold,)
+    meant = _TRUTH if fact.shape is bool else words.value_aliases
+    return Field(words.name, kind, words.help, words.example, words.aliases, values, meant)
+
+
+_OF_FACTS = {each.name: _field(each, each.in_filters) for each in FACTS if each.in_filters}
+
+
+def _facts(names: str) -> list[Field]:
+    return [_OF_FACTS.pop(name) for name in names.split()]
+
+
 FIELDS: tuple[Field, ...] = (
-    Field("name", FieldKind.TEXT, "the device's name", "name:lon-*", ("device", "host")),
-    Field("user", FieldKind.TEXT, 'the primary user\'s sign-in name or full name; "" for none', "user:alice"),
+    *_facts("name user"),
     Field("ring", FieldKind.NAME, "the ring, or none", "ring:broad", values=("none",)),
     Field("readiness", FieldKind.CHOICE, "the verdict", "readiness:not-ready", ("verdict",), tuple(Verdict)),
     Field(
@@ -87,95 +113,14 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "enrolled", FieldKind.CHOICE, "policy or subscription in place", "enrolled:no", ("enrolment",), _YES_NO, _TRUTH
     ),
-    Field(
-        "platform",
-        FieldKind.CHOICE,
-        "the Windows version",
-        "platform:win11-24h2",
-        ("os",),
-        (*Platform, "unknown"),
-        {
-            "24h2": Platform.WIN11_24H2,
-            "25h2": Platform.WIN11_25H2,
-            "2025": Platform.SERVER_2025,
-            "2022": Platform.SERVER_2022,
-        },
-    ),
-    Field(
-        "build",
-        FieldKind.BUILD,
-        "build and revision; a build number alone means every revision of it",
-        "build<26100.8390",
-        values=("unknown",),
-    ),
-    Field(
-        "arch",
-        FieldKind.CHOICE,
-        "the processor",
-        "arch:arm64",
-        ("architecture", "cpu"),
-        (*Architecture, "unknown"),
-        {"amd64": Architecture.X64, "arm": Architecture.ARM64},
-    ),
-    Field("edition", FieldKind.TEXT, 'the Windows edition; "" for not told', "edition:enterprise", ("sku",)),
-    Field("licence", FieldKind.TEXT, 'the licence key; "" for not told', "licence:m365-e3", ("license",)),
-    Field("management", FieldKind.CHOICE, "what manages it", "management:intune", ("managed",), tuple(Management)),
-    Field("policy", FieldKind.CHOICE, "the hotpatch switch of its policy", "policy:block", (), tuple(PolicyState)),
-    Field(
-        "subscription",
-        FieldKind.CHOICE,
-        "hotpatch enablement of a server in Azure Arc",
-        "subscription:pending",
-        (),
-        tuple(Subscription),
-    ),
-    Field(
-        "vbs",
-        FieldKind.CHOICE,
-        "virtualization-based security",
-        "vbs:off",
-        (),
-        tuple(VbsState),
-        {"on": VbsState.RUNNING, "2": VbsState.RUNNING, "1": VbsState.NOT_RUNNING, "0": VbsState.OFF},
-    ),
-    Field(
-        "chpe",
-        FieldKind.CHOICE,
-        "CHPE on Arm64",
-        "chpe:enabled",
-        (),
-        tuple(ChpeState),
-        {"on": ChpeState.ENABLED, "off": ChpeState.DISABLED},
-    ),
-    Field("restart", FieldKind.CHOICE, "a restart is pending", "restart:yes", ("restart-pending",), _YES_NO, _TRUTH),
-    Field(
-        "seen",
-        FieldKind.MOMENT,
-        "when it last reported; seen>7d is longer ago than 7 days (never counts), seen<7d within them",
-        "seen>7d",
-        ("last-seen",),
-        ("never", "today", "yesterday"),
-    ),
-    Field(
-        "boot",
-        FieldKind.MOMENT,
-        "when it last started; boot>30d is longer ago than 30 days",
-        "boot>30d",
-        ("booted",),
-        ("unknown", "today", "yesterday"),
-    ),
+    *_facts("platform build architecture edition licence management policy subscription vbs chpe restart_pending"),
+    *_facts("last_seen_at boot_at"),
     Field("kb", FieldKind.KB, "has this release: by its build, or by an install that succeeded", "kb:KB5089466"),
     Field("error", FieldKind.CODE, "has an open failure with this error code", "error:0x800F0922", ("code",)),
-    Field("site", FieldKind.TEXT, 'the site; "" for none', 'site:"New York"'),
-    Field("form", FieldKind.CHOICE, "laptop, desktop, server or cloud PC", "form:laptop", ("type",), tuple(FormFactor)),
-    Field("model", FieldKind.TEXT, "the hardware model", "model:latitude"),
-    Field("driver", FieldKind.TEXT, "the driver that matters for failures", "driver:intel"),
-    Field("serial", FieldKind.TEXT, "the serial number", "serial=PF3K7Q2"),
-    Field("asset", FieldKind.TEXT, "the asset tag", "asset:A-10042", ("asset-tag", "tag")),
-    Field("domain", FieldKind.TEXT, "the domain the user belongs to", "domain:contoso"),
-    Field("provider", FieldKind.NAME, "the system that reaches the device", "provider:graph"),
+    *_facts("site form model driver serial asset_tag domain provider"),
+    *_OF_FACTS.values(),
 )
-"""In the order in which help and suggestions show them."""
+"""In the order in which help and suggestions show them; a fact that has no place of its own here comes last."""
 
 _BY_NAME = {name: each for each in FIELDS for name in (each.name, *each.aliases)}
 FIELD_NAMES: tuple[str, ...] = tuple(each.name for each in FIELDS)
