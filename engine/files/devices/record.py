@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
+from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, create_model
 
 from engine.model.build import Architecture, OsBuild, Platform
-from engine.model.model import ChpeState, FormFactor, Management, PolicyState, Subscription, VbsState
+from engine.model.facts import FACTS, Fact
+from engine.model.model import Management, VbsState
 from engine.rules.readiness import licence_of_sku, licences
 
 _LONGEST = 300
@@ -39,7 +42,7 @@ def _shown(value: object) -> str:
     return text if len(text) <= 44 else text[:43] + "…"
 
 
-def _words(kind: str, known: Mapping[str, Any], shown: str) -> Callable[[Any], Any]:
+def _words(kind: str, known: Mapping[str, Any], shown: str, not_told: Any = None) -> BeforeValidator:
     """A validator for one of a few words, whatever their case, blanks and dashes."""
 
     @lru_cache(maxsize=512)
@@ -49,12 +52,13 @@ def _words(kind: str, known: Mapping[str, Any], shown: str) -> Callable[[Any], A
             raise ValueError(f"{_shown(text)} is no {kind}; values: {shown}")
         return known[key]
 
-    return lambda value: None if value in (None, "") else read(_text_of(value))
+    return BeforeValidator(lambda value: not_told if value in (None, "") else read(_text_of(value)))
 
 
-def _enum(kind: str, values: Any, **aliases: Any) -> BeforeValidator:
-    known = {"".join(sign for sign in each.value if sign.isalnum()): each for each in values}
-    return BeforeValidator(_words(kind, {**known, **aliases}, ", ".join(values)))
+def _of_words(fact: Fact) -> BeforeValidator:
+    called, aliases = _CALLED[fact.name]
+    known = {"".join(sign for sign in each.value if sign.isalnum()): each for each in fact.kind}
+    return _words(called, {**known, **aliases}, ", ".join(fact.words), fact.not_told)
 
 
 _OTHER_WINDOWS = re.compile(
@@ -113,59 +117,77 @@ def _text_through(read: Callable[[str], str]) -> BeforeValidator:
 
 
 _TRUTH = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
-_VBS = {
-    "2": VbsState.RUNNING,
-    "on": VbsState.RUNNING,
-    "1": VbsState.NOT_RUNNING,
-    "notrunning": VbsState.NOT_RUNNING,
-    "rebootrequired": VbsState.NOT_RUNNING,
-    "0": VbsState.OFF,
-    "notenabled": VbsState.OFF,
-    "notconfigured": VbsState.OFF,
-    "notlicensed": VbsState.OFF,
-    "doesnotmeethardwarerequirements": VbsState.OFF,
-    "require64bitarchitecture": VbsState.OFF,
-    "other": VbsState.UNKNOWN,
+_CALLED: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "architecture": ("processor", {"amd64": Architecture.X64, "x8664": Architecture.X64, "unknown": None}),
+    "form": ("kind of machine", {}),
+    "management": (
+        "management",
+        {
+            "mdm": Management.INTUNE,
+            "comanaged": Management.INTUNE,
+            "azurearc": Management.ARC,
+            "configmgr": Management.NONE,
+            "mde": Management.NONE,
+        },
+    ),
+    "policy": ("policy state", {}),
+    "subscription": ("state of enablement", {}),
+    "vbs": (
+        "state of VBS",
+        {
+            "2": VbsState.RUNNING,
+            "on": VbsState.RUNNING,
+            "1": VbsState.NOT_RUNNING,
+            "notrunning": VbsState.NOT_RUNNING,
+            "rebootrequired": VbsState.NOT_RUNNING,
+            "0": VbsState.OFF,
+            "notenabled": VbsState.OFF,
+            "notconfigured": VbsState.OFF,
+            "notlicensed": VbsState.OFF,
+            "doesnotmeethardwarerequirements": VbsState.OFF,
+            "require64bitarchitecture": VbsState.OFF,
+            "other": VbsState.UNKNOWN,
+        },
+    ),
+    "chpe": ("state of CHPE", {}),
 }
-_MANAGEMENT = {
-    "mdm": Management.INTUNE,
-    "comanaged": Management.INTUNE,
-    "azurearc": Management.ARC,
-    "configmgr": Management.NONE,
-    "mde": Management.NONE,
+"""By the fact: what one of its words is called, and which other words mean the same."""
+_OF_SHAPE: Mapping[type, Any] = {
+    str: _Text,
+    OsBuild: Annotated[Any, _unless_empty(_build_of)],
+    bool: Annotated[Any, _words("answer", _TRUTH, "yes, no")],
+    datetime: _Text,
 }
-_ARCHITECTURE = {"amd64": Architecture.X64, "x8664": Architecture.X64, "unknown": None}
+"""How a fact is read by its shape. Times stay text: which order of dates they have is the file's to tell."""
+_OF_FACT: Mapping[str, Any] = {
+    "name": _Name,
+    "platform": Annotated[Any, _unless_empty(_platform_of)],
+    "edition": Annotated[_Text, _text_through(_edition_of)],
+    "cores": Annotated[int | None, Field(ge=1, le=4096), _unless_empty(str.strip)],
+    "licence": Annotated[_Text, _text_through(_licence_of)],
+}
+"""Those that are read in a way of their own."""
 
 
-class DeviceRecord(BaseModel):
-    """A row as it is stated; None is "not told"."""
+def _field(fact: Fact) -> tuple[Any, Any]:
+    """How a fact's cell is checked, and what stands for a cell that is not there."""
+    if fact.name in _OF_FACT:
+        return _OF_FACT[fact.name], ... if fact.name == "name" else fact.not_told
+    if fact.shape is StrEnum:
+        return Annotated[Any, _of_words(fact)], fact.not_told
+    return _OF_SHAPE[fact.shape], "" if fact.shape is datetime else fact.not_told
 
-    model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True, frozen=True)
 
-    name: _Name
-    id: _Text = ""
-    ring: _Text = ""
-    platform: Annotated[Platform | None, _unless_empty(_platform_of)] = None
-    architecture: Annotated[Architecture | None, _enum("processor", Architecture, **_ARCHITECTURE)] = None
-    build: Annotated[Any, _unless_empty(_build_of)] = None
-    edition: Annotated[_Text, _text_through(_edition_of)] = ""
-    form: Annotated[FormFactor | None, _enum("kind of machine", FormFactor)] = None
-    user: _Text = ""
-    user_name: _Text = ""
-    domain: _Text = ""
-    serial: _Text = ""
-    asset_tag: _Text = ""
-    site: _Text = ""
-    model: _Text = ""
-    driver: _Text = ""
-    cores: Annotated[int | None, Field(ge=1, le=4096), _unless_empty(str.strip)] = None
-    licence: Annotated[_Text, _text_through(_licence_of)] = ""
-    management: Annotated[Management | None, _enum("management", Management, **_MANAGEMENT)] = None
-    policy: Annotated[PolicyState | None, _enum("policy state", PolicyState)] = None
-    policy_name: _Text = ""
-    subscription: Annotated[Subscription | None, _enum("state of enablement", Subscription)] = None
-    vbs: Annotated[VbsState | None, _enum("state of VBS", VbsState, **_VBS)] = None
-    chpe: Annotated[ChpeState | None, _enum("state of CHPE", ChpeState)] = None
-    restart_pending: Annotated[bool | None, BeforeValidator(_words("answer", _TRUTH, "yes, no"))] = None
-    boot_at: _Text = ""
-    last_seen_at: _Text = ""
+_FACTS = {each.name: _field(each) for each in FACTS if each.in_lists}
+# In the order of the columns: a row's first fault is told.
+_FIELDS: dict[str, Any] = {"name": _FACTS.pop("name"), "id": (_Text, ""), "ring": (_Text, ""), **_FACTS}
+_RECORD = create_model("_RECORD", __config__=ConfigDict(extra="ignore", coerce_numbers_to_str=True), **_FIELDS)
+
+
+def stated(cells: Mapping[str, Any]) -> dict[str, Any]:
+    """What a row says: ``id``, ``ring`` and every fact by its name, times still as text.
+
+    Raises:
+        pydantic.ValidationError: a cell cannot be used.
+    """
+    return vars(_RECORD.model_validate(cells))

@@ -10,14 +10,17 @@ from msgspec import Struct
 from pydantic import ValidationError
 
 from engine.files.devices.columns import EMAIL, MANUFACTURER, OPERATING_SYSTEM
-from engine.files.devices.record import DeviceRecord
+from engine.files.devices.record import stated
 from engine.files.moments import DateOrder, read_moment
 from engine.model.build import OsBuild, Platform
-from engine.model.model import ChpeState, DeviceFacts, FormFactor, Management, PolicyState, Subscription, VbsState
+from engine.model.facts import FACTS
+from engine.model.model import DeviceFacts, FormFactor
 from engine.rules.readiness.values import EditionClass, edition_class
 
 _SERVER_REVISIONS_FROM = 30_000
 """Since January 2026 build 26100 of Server 2025 carries revisions above 32000; clients stay below (MSRC)."""
+_TIMES = tuple(each.name for each in reversed(FACTS) if each.shape is datetime)
+"""The check-in first."""
 
 
 class ImportedRow(Struct, frozen=True):
@@ -67,51 +70,35 @@ class DeviceRowReader:
         if self._intune and (skipped := _not_windows(line, cells)):
             return skipped
         try:
-            record = DeviceRecord.model_validate(cells)
-            facts = self._facts(record, cells, has_last_seen=has_last_seen)
+            told = stated(cells)
+            id, ring = told.pop("id"), told.pop("ring")
+            facts = self._facts(told, cells, has_last_seen=has_last_seen)
         except ValidationError as error:
             return _bad(line, error)
         except _WrongTime as error:
             return BadRow(line, error.field, str(error))
-        identity = record.id or record.name.casefold()
+        identity = id or facts.name.casefold()
         # Hashes, not names: a million of them fit in 60 MB, and two devices share one in 10**12 files.
         if (mark := hash(identity)) in self._seen:
-            which = f"id {record.id}" if record.id else f"name {record.name}"
-            return BadRow(line, "id" if record.id else "name", f"the {which} stands earlier in this file")
+            which = f"id {id}" if id else f"name {facts.name}"
+            return BadRow(line, "id" if id else "name", f"the {which} stands earlier in this file")
         self._seen.add(mark)
-        return ImportedRow(line, identity, facts, record.ring or None, unknown)
+        return ImportedRow(line, identity, facts, ring or None, unknown)
 
-    def _facts(self, record: DeviceRecord, cells: Mapping[str, Any], *, has_last_seen: bool) -> DeviceFacts:
-        platform = record.platform if cells.get("platform") else _platform_by_build(record, intune=self._intune)
-        last_seen = self._moment("last_seen_at", record.last_seen_at)
-        return DeviceFacts(
-            name=record.name,
-            platform=platform,
-            architecture=record.architecture,
-            build=record.build,
-            edition=record.edition,
-            form=record.form or _form_of(record, platform),
-            user=record.user or (_text(cells.get(EMAIL)) if self._intune else ""),
-            user_name=record.user_name,
-            domain=record.domain,
-            serial=record.serial,
-            asset_tag=record.asset_tag,
-            site=record.site,
-            model=_model(record.model, _text(cells.get(MANUFACTURER))) if self._intune else record.model,
-            driver=record.driver,
-            cores=record.cores,
-            licence=record.licence,
-            management=record.management or Management.UNKNOWN,
-            policy=record.policy or PolicyState.UNKNOWN,
-            policy_name=record.policy_name,
-            subscription=record.subscription or Subscription.UNKNOWN,
-            vbs=record.vbs or VbsState.UNKNOWN,
-            chpe=record.chpe or ChpeState.UNKNOWN,
-            restart_pending=record.restart_pending,
-            boot_at=self._moment("boot_at", record.boot_at),
-            last_seen_at=last_seen if has_last_seen else self._told_at,
-            provider=self._provider,
-        )
+    def _facts(self, told: dict[str, Any], cells: Mapping[str, Any], *, has_last_seen: bool) -> DeviceFacts:
+        """What a row states, with what follows from it where it is silent."""
+        if not cells.get("platform"):
+            told["platform"] = _platform_by_build(told, intune=self._intune)
+        if not cells.get("form"):
+            told["form"] = _form_of(told["model"], told["platform"])
+        for time in _TIMES:
+            told[time] = self._moment(time, told[time])
+        if not has_last_seen:
+            told["last_seen_at"] = self._told_at
+        if self._intune:
+            told["user"] = told["user"] or _text(cells.get(EMAIL))
+            told["model"] = _model(told["model"], _text(cells.get(MANUFACTURER)))
+        return DeviceFacts(**told, provider=self._provider)
 
     def _moment(self, field: str, text: str) -> datetime | None:
         if not text:
@@ -135,9 +122,9 @@ def _not_windows(line: int, cells: Mapping[str, Any]) -> SkippedRow | None:
     return SkippedRow(line, _text(cells.get("name"))[:60], f"{system[:40]!r} is not Windows")
 
 
-def _platform_by_build(record: DeviceRecord, *, intune: bool) -> Platform | None:
+def _platform_by_build(told: Mapping[str, Any], *, intune: bool) -> Platform | None:
     """The platform that build and edition prove; Intune manages clients only."""
-    build: OsBuild | None = record.build
+    build: OsBuild | None = told["build"]
     if build is None:
         return None
     if build.number == Platform.WIN11_25H2.build_number:
@@ -146,15 +133,15 @@ def _platform_by_build(record: DeviceRecord, *, intune: bool) -> Platform | None
         return Platform.SERVER_2022
     if build.number != Platform.WIN11_24H2.build_number:
         return None
-    kind = edition_class(record.edition)
+    kind = edition_class(told["edition"])
     if intune or kind in (EditionClass.ENTERPRISE, EditionClass.PRO, EditionClass.LTSC, EditionClass.HOME):
         return Platform.WIN11_24H2
-    server = record.form is FormFactor.SERVER or kind in (EditionClass.AZURE, EditionClass.SERVER)
+    server = told["form"] is FormFactor.SERVER or kind in (EditionClass.AZURE, EditionClass.SERVER)
     return Platform.SERVER_2025 if server or build.revision >= _SERVER_REVISIONS_FROM else None
 
 
-def _form_of(record: DeviceRecord, platform: Platform | None) -> FormFactor:
-    if record.model.casefold().startswith("cloud pc"):
+def _form_of(model: str, platform: Platform | None) -> FormFactor:
+    if model.casefold().startswith("cloud pc"):
         return FormFactor.CLOUD_PC
     return FormFactor.SERVER if platform is not None and platform.is_server else FormFactor.UNKNOWN
 

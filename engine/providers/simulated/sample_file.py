@@ -10,13 +10,11 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
-from typing import Any, TypeVar, get_args
-
-from msgspec import NODEFAULT
-from msgspec.structs import fields
+from typing import Any, TypeVar
 
 from engine.model.build import OsBuild, Platform
 from engine.model.errors import BadInput
+from engine.model.facts import FACTS
 from engine.model.model import DeviceFacts, InstallAction, InstallState
 from engine.model.sample import PastInstall, SampleDevice
 
@@ -76,12 +74,11 @@ def load_fleet(lines: Iterable[str], name: str) -> Iterator[SampleDevice]:
         raise BadInput("The file is empty.", "", "Write it anew with: make sample-fleet", file=name)
 
 
-_FACT_NAMES = DeviceFacts.__struct_fields__
 _SAYS_NOTHING = (None, "", "unknown")
 
 
 def _facts(facts: DeviceFacts) -> Iterator[tuple[str, Any]]:
-    return ((name, getattr(facts, name)) for name in _FACT_NAMES if name != "provider")
+    return ((name, getattr(facts, name)) for name, _, _ in _FACTS)
 
 
 def _plain(value: object) -> object:
@@ -235,15 +232,8 @@ _READERS: Mapping[type, Callable[[Any], object]] = {
 }
 
 
-def _facts_read() -> Iterator[tuple[str, Callable[[Any], object], object]]:
-    """Each fact of a file with what reads it, by its type, and what stands for it where the file is silent."""
-    for each in fields(DeviceFacts):
-        if each.name != "provider":
-            kind = next(part for part in (*get_args(each.type), each.type) if part is not type(None))
-            yield each.name, _READERS.get(kind, kind), None if each.default is NODEFAULT else each.default
-
-
-_FACTS = tuple(_facts_read())
+_FACTS = tuple((each.name, _READERS.get(each.kind, each.kind), each.not_told) for each in FACTS if each.in_lists)
+"""Each fact of a file with what reads it, by its type, and what stands for it where the file is silent."""
 
 
 def _revision(platform: Platform, value: object) -> OsBuild | None:
