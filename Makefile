@@ -22,7 +22,7 @@ demo: $(STAMP) ## the console on the sample fleet
 	$(BIN)/hotpatch demo
 
 test: $(STAMP) ## the whole test suite
-	$(BIN)/python -m pytest -n auto -q
+	$(BIN)/python -m pytest -n auto --dist worksteal -q
 
 check: format lint types imports test ## everything that must hold before a change lands
 
