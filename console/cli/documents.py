@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from operator import attrgetter
@@ -26,6 +26,8 @@ Document = dict[str, Any]
 Now = datetime | None
 _Take = Callable[[Any, Now], Any]
 """Takes a value from a record; the time for what depends on it."""
+_Part = tuple[str, _Take]
+"""A key, "" where all keys of the value are spliced in, and what takes the value."""
 
 
 def document(record: Struct, now: Now = None) -> Document:
@@ -107,8 +109,7 @@ def _maker(kind: type) -> _Take:
     if issubclass(kind, Enum):
         made = _word
     elif issubclass(kind, Struct):
-        words = RECORDS.get(kind.__name__, "").split()
-        made = _object([*words, *_unmentioned(words, kind.__struct_fields__)], kind.__struct_fields__)
+        made = _object(_parts_of(kind))
     elif issubclass(kind, Mapping):
         made = _by_key
     elif issubclass(kind, tuple | list | frozenset):
@@ -132,12 +133,26 @@ def _unmentioned(words: Iterable[str], fields: Iterable[str]) -> list[str]:
     return [name.removesuffix("_at") for name in fields if not {name, name.removesuffix("_at")} & told]
 
 
-def _object(words: Iterable[str], fields: Iterable[str]) -> _Take:
-    """What makes the document of a shape's words."""
+def plain_fields(kind: type[Struct]) -> list[tuple[str, str, bool]]:
+    """Key, path, and whether nothing is null, of each field of a record of fields alone; [] for any other record."""
+    parts = _parts_of(kind)
+    found = [(key, take.path, take.null) for key, take in parts if key and isinstance(take, _Plain)]
+    return found if len(found) == len(parts) else []
+
+
+def _parts_of(kind: type[Struct]) -> list[_Part]:
+    words = RECORDS.get(kind.__name__, "").split()
+    fields = kind.__struct_fields__
+    return _parts([*words, *_unmentioned(words, fields)], fields)
+
+
+def _parts(words: Iterable[str], fields: Iterable[str]) -> list[_Part]:
     known = frozenset(fields)
-    parts = [part for word in words if (part := _part(word, known)) is not None]
-    if len(parts) > 1 and all(key and isinstance(take, _Plain) for key, take in parts):
-        return _all_plain([(key, take) for key, take in parts if isinstance(take, _Plain)])
+    return [part for word in words if (part := _part(word, known)) is not None]
+
+
+def _object(parts: Iterable[_Part]) -> _Take:
+    """What makes the document of a shape's parts."""
 
     def made(record: Any, now: Now) -> Document:
         told: Document = {}
@@ -151,8 +166,8 @@ def _object(words: Iterable[str], fields: Iterable[str]) -> _Take:
     return made
 
 
-def _part(word: str, fields: frozenset[str]) -> tuple[str, _Take] | None:
-    """Key and taker of one word; "" as the key for keys that are spliced in, None for a field that is left out."""
+def _part(word: str, fields: frozenset[str]) -> _Part | None:
+    """One word's; None for a field that is left out."""
     found = _WORD.fullmatch(word)
     assert found is not None, f"{word!r} is no word of a shape"
     if found["mark"] == "-":
@@ -198,32 +213,6 @@ class _Plain:
         if self.null and not value:
             return None
         return value if type(value) in _JSON else _maker(type(value))(value, now)
-
-
-def _all_plain(parts: Sequence[tuple[str, _Plain]]) -> _Take:
-    """The same for a record of nothing else, such as a row of a million devices.
-
-    All fields are taken at once, and which of them need a hand is remembered by their types.
-    """
-    keys = [key for key, _ in parts]
-    null = [key for key, take in parts if take.null]
-    get = attrgetter(*(take.path for _, take in parts))
-    known: dict[tuple[type, ...], list[tuple[str, _Take]]] = {}
-
-    def made(record: Any, now: Now) -> Document:
-        values = get(record)
-        kinds = tuple(map(type, values))
-        if (convert := known.get(kinds)) is None:
-            pairs = zip(keys, kinds, strict=True)
-            convert = known[kinds] = [(key, _maker(kind)) for key, kind in pairs if kind not in _JSON]
-        told = dict(zip(keys, values, strict=True))
-        for key, take in convert:
-            told[key] = take(told[key], now)
-        for key in null:
-            told[key] = told[key] or None
-        return told
-
-    return made
 
 
 def _conversion(name: str, steps: list[str]) -> _Take:
@@ -292,7 +281,7 @@ def _shaped(name: str) -> _Take:
 
     def take(record: Any, now: Now) -> Any:
         if not made:
-            made.append(_object(VIEWS[name].split(), ()))
+            made.append(_object(_parts(VIEWS[name].split(), ())))
         return None if record is None else made[0](record, now)
 
     return take

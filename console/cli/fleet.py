@@ -11,6 +11,7 @@ from console import columns, data_ages, text
 from console.cli import diagnostics, documents, output
 from console.cli.diagnostics import ExitCode
 from console.cli.filtering import FilterCommand, filter_text
+from console.cli.lines import lines
 from console.cli.lists import VIEWS
 from console.cli.session import Command, Session, session_of
 from console.cli.sums import totals
@@ -19,11 +20,8 @@ from engine.model.errors import BadInput, NotFound, nearest
 from engine.model.records.fleet import DeviceQuery
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from engine import Engine
     from engine.model.filters import View
-    from engine.model.records.fleet import DeviceRow
 
 TABLE_LIMIT = 1_000
 """Rows of a table that nobody limited; JSON and CSV are whole."""
@@ -56,7 +54,7 @@ def devices(
         rows = engine.reads.devices.each(query)
         if session.as_json:
             as_of = documents.as_of(engine.reads.tenants.ages())
-            output.documents(_aged(islice(rows, limit or None), as_of))
+            output.array(lines(islice(rows, limit or None), "as_of", lambda row: as_of.get(row.tenant)))
         elif as_csv:
             from console.export import csv_lines
 
@@ -152,14 +150,6 @@ def views(session: Session) -> int:
 
         output.table(VIEWS, found, SystemClock().now(), session.style)
     return ExitCode.DONE
-
-
-def _aged(rows: Iterable[DeviceRow], as_of: documents.Document) -> Iterator[documents.Document]:
-    """Devices, and when what is told of each was pulled where a tenant tells it."""
-    for row in rows:
-        told = documents.document(row)
-        told["as_of"] = as_of.get(row.tenant)
-        yield told
 
 
 def _views(session: Session) -> list[View]:

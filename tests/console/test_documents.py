@@ -7,6 +7,7 @@ import json
 import pkgutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -16,11 +17,14 @@ from msgspec import Struct
 import console.cli
 import console.reports
 import engine
-from console.cli import output
 from console.cli.documents import document, iso, plain
+from console.cli.lines import lines
 from console.cli.shapes import RECORDS
+from engine import open_engine
 from engine.model.build import OsBuild
 from engine.model.model import Approval, Verdict
+from engine.model.records.fleet import DeviceQuery
+from tests.console.fake_engine import device_row
 
 NOW = datetime(2026, 5, 13, 9, tzinfo=UTC)
 
@@ -56,6 +60,23 @@ class Told(Struct, frozen=True):
     verdict: Verdict
     lasts: timedelta
     new: tuple[Told, ...] = ()
+
+
+class Odd(Struct, frozen=True):
+    """Fields alone, of all kinds."""
+
+    name: str
+    none: str | None
+    yes: bool
+    many: tuple[str | float, ...]
+    empty: tuple[str, ...]
+
+
+class Late(Struct, frozen=True):
+    """Not of fields alone: a KB is written otherwise."""
+
+    kb: int
+    ring: str
 
 
 def test_a_record_without_a_shape_is_json_field_by_field() -> None:
@@ -99,10 +120,28 @@ def test_times_are_whole_seconds_in_utc(at: datetime) -> None:
 @example("\ud800")
 @example('\x1b[31m \b\f\n\r\t"\\/')
 @example("Zürich 😀")
-def test_a_line_is_what_json_writes_in_ascii(text: str) -> None:
-    item = {"name": text, "none": None, "yes": True, "many": [text, 1], "empty": [], "nothing": {}}
+def test_a_line_is_what_json_writes_of_the_document_in_ascii(text: str) -> None:
+    odd = Odd(text, None, yes=True, many=(text, 1, 1.0, True), empty=())
+    row = device_row(1, name=text, user=text, ring=text, reasons=(text, "VBS off"), tenant="")
 
-    line = output._line_of(item)
+    for record in (odd, row, device_row(2, platform=None, build=None, ring="", last_seen_at=None)):
+        (line,) = lines([record], "as_of", lambda _: text)
+        assert line == json.dumps(document(record) | {"as_of": text}, ensure_ascii=True)
+        assert line.isascii()
 
-    assert line == json.dumps(item, ensure_ascii=True)
-    assert line.isascii()
+
+def test_a_line_of_a_record_with_more_than_fields_is_its_document_too() -> None:
+    late = Late(5089466, "Broad")
+
+    (line,) = lines([late], "as_of", lambda _: NOW)
+    assert line == '{"kb": "KB5089466", "ring": "Broad", "as_of": "2026-05-13T09:00:00Z"}'
+
+
+def test_lines_of_a_whole_fleet_are_its_documents(prepared_demo: Path) -> None:
+    with open_engine(prepared_demo, read_only=True) as engine:
+        rows = list(engine.reads.devices.each(DeviceQuery()))
+
+    assert len(rows) > 1
+    assert list(lines(rows, "as_of", lambda row: row.tenant or None)) == [
+        json.dumps(document(row) | {"as_of": row.tenant or None}) for row in rows
+    ]
