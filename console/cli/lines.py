@@ -7,12 +7,12 @@ shape; of any other, the document is written.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import Enum
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
-from operator import attrgetter, call
+from operator import attrgetter
 from typing import Any
 
 from msgspec import Struct
@@ -43,18 +43,28 @@ def _line(kind: type[Struct], more: str) -> Callable[[Any, object], str]:
     if len(fields) < 2:
         return lambda record, value: _written({**document(record), more: plain(value)})
     get = attrgetter(*(path for _, path, _ in fields))
-    form = f"{{{', '.join(f'{_written(key)}: %s' for key in (*(key for key, _, _ in fields), more))}}}"
-    known: dict[tuple[type, ...], list[_Text]] = {}
+    keys = [*(key for key, _, _ in fields), more]
+    nulls = [*(null for _, _, null in fields), False]
+    known: dict[tuple[type, ...], Callable[..., str]] = {}
 
     def made(record: Any, value: object) -> str:
         values = (*get(record), value)
         kinds = tuple(map(type, values))
-        if (texts := known.get(kinds)) is None:
-            nulls = (*(null for _, _, null in fields), False)
-            texts = known[kinds] = [_text(each, null=null) for each, null in zip(kinds, nulls, strict=True)]
-        return form % tuple(map(call, texts, values))  # no line of Python for each field
+        if (form := known.get(kinds)) is None:
+            form = known[kinds] = _form(keys, [_text(each, null=null) for each, null in zip(kinds, nulls, strict=True)])
+        return form(*values)
 
     return made
+
+
+def _form(keys: Sequence[str], texts: Sequence[_Text]) -> Callable[..., str]:
+    """Writes a whole line as one f-string, which costs less than a loop over its values; made of words of a shape."""
+    assert all(map(str.isidentifier, keys))
+    slots = ", ".join(f"v{place}" for place in range(len(keys)))
+    pairs = ", ".join(f'"{key}": {{t{place}(v{place})}}' for place, key in enumerate(keys))
+    names = {f"t{place}": text for place, text in enumerate(texts)}
+    form: Callable[..., str] = eval(f"lambda {slots}: f'{{{{{pairs}}}}}'", names)
+    return form
 
 
 # --- values -----------------------------------------------------------------------------------------
@@ -63,9 +73,12 @@ def _line(kind: type[Struct], more: str) -> Callable[[Any, object], str]:
 def _text(kind: type, *, null: bool = False) -> _Text:
     """What writes values of a type; `null` where nothing is null."""
     if (text := _TEXTS.get(kind)) is None:
-        # Words and builds are few, though a hostile file may bring many. Nothing else is remembered by its value, as
-        # 1, 1.0 and True are one key.
-        text = _TEXTS[kind] = lru_cache(4096)(_any) if issubclass(kind, Enum | OsBuild) else _any
+        text = _any
+        if issubclass(kind, Enum):
+            text = {each: _any(each) for each in kind}.__getitem__
+        elif issubclass(kind, OsBuild):  # few, though a hostile file may bring many
+            text = lru_cache(4096)(_any)
+        _TEXTS[kind] = text
     return (lambda value: text(value) if value else "null") if null else text
 
 
