@@ -32,7 +32,7 @@ from engine.rules.readiness import Readiness, ReadinessSettings, assess, licence
 from engine.rules.readiness.values import EDITION_NAMES
 from engine.store.connection import open_state
 from engine.store.devices import DeviceStore, fact_values, facts_of
-from engine.store.readiness import REMEMBERED, UPDATE, Answers, judge
+from engine.store.readiness import REMEMBERED, UPDATE, Judgements, judge
 
 NOW = datetime(2026, 5, 13, 9, tzinfo=UTC)
 AGE = timedelta(days=14)
@@ -249,7 +249,7 @@ def test_stretches_of_ids_add_up(db: sqlite3.Connection, monkeypatch: pytest.Mon
 
 def test_a_device_is_found_by_its_key(db: sqlite3.Connection) -> None:
     params = {"first": 1, "last": 10, "platform": None, "too_old_at": 0, "max_age": 0}
-    with Answers(LEVELS, NOW, ReadinessSettings()).asked_by(db):
+    with Judgements(LEVELS, NOW, ReadinessSettings()).asked_by(db):
         plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {UPDATE}", params)]
     assert "SEARCH d USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)" in plan
     assert "SEARCH device USING INTEGER PRIMARY KEY (rowid=?)" in plan
@@ -281,14 +281,14 @@ def test_each_combination_of_facts_is_judged_once(db: sqlite3.Connection, monkey
 def test_memory_has_an_end_for_a_hostile_fleet(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.store.readiness.REMEMBERED", 5)
     monkeypatch.setattr("engine.store.readiness.CHUNK", 20)
-    made: list[Answers] = []
-    known = Answers.__init__
+    made: list[Judgements] = []
+    known = Judgements.__init__
 
-    def noted(self: Answers, *rest: Any) -> None:
+    def noted(self: Judgements, *rest: Any) -> None:
         known(self, *rest)
         made.append(self)
 
-    monkeypatch.setattr(Answers, "__init__", noted)
+    monkeypatch.setattr(Judgements, "__init__", noted)
     fleet = [
         replace(READY, vbs=vbs, policy=policy, management=management, edition=edition, licence=f"licence-{place}")
         for place, (vbs, policy, management, edition) in enumerate(
