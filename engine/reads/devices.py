@@ -43,7 +43,7 @@ class DeviceReads(Room, frozen=True):
         return self.store.devices.counts({ring.id: ring.name for ring in self.store.rollout.rings()})
 
     def reasons(self) -> tuple[ReasonCount, ...]:
-        """Why devices are not ready, the commonest first; reads the index of those that are not."""
+        """Why devices are not ready, the commonest first; from kept sums."""
         return self.store.devices.reasons()
 
     def page(self, query: DeviceQuery, at: Anchor, limit: int) -> DevicePage:
