@@ -6,6 +6,7 @@ Started by the command line with `run_console`. It reaches into no screen; scree
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -46,6 +47,8 @@ SCREENS: Mapping[str, str] = {
     "activity": "console.screens.activity:ActivityScreen",
 }
 """Name → where the screen is defined; imported when it is shown first."""
+_STARTED_SECONDS = 2.0
+"""By then the first screen stands."""
 _SPEEDS = (1, 10, 60, 300, 1_800, 7_200, 28_800, 86_400)
 
 
@@ -92,6 +95,12 @@ class HotpatchApp(Shell):
         if not self.is_headless:
             terminal.leave_on_signals(asyncio.get_running_loop(), self.exit)
             self.set_interval(terminal.GONE_CHECK_SECONDS, self._leave_when_alone)
+        if not gc.isenabled():
+            self.set_timer(_STARTED_SECONDS, self._look_for_cycles)
+
+    def _look_for_cycles(self) -> None:
+        gc.freeze()  # what the start has made stays, and need not be looked through again
+        gc.enable()
 
     def _leave_when_alone(self) -> None:
         if terminal.is_gone():
@@ -332,10 +341,11 @@ def run_console(launch: Launch, path: Path, settings: Settings | None = None) ->
             pull_every=settings.pull_every,
         )
 
-    opener().close()  # a file that cannot be opened is told in the shell, before the screen is taken
-    background = Background(opener, driving=settings.drive and not launch.read_only)
-    app = HotpatchApp(background, settings)
-    app.run(mouse=settings.mouse)
+    # A file that cannot be opened is told in the shell, before the screen is taken.
+    with opener() as first:
+        background = Background(opener, driving=settings.drive and not launch.read_only, first=first)
+        app = HotpatchApp(background, settings)
+        app.run(mouse=settings.mouse)
     if terminal.is_gone():
         terminal.let_go()
     return app.return_code or 0

@@ -58,8 +58,17 @@ class _Task(Struct):
 class Background:
     """Asks, changes and drives on behalf of the screens. Made once for an application."""
 
-    def __init__(self, opener: Opener, *, driving: bool = False, poll_seconds: float = POLL_SECONDS) -> None:
+    def __init__(
+        self,
+        opener: Opener,
+        *,
+        driving: bool = False,
+        poll_seconds: float = POLL_SECONDS,
+        first: Engine | None = None,
+    ) -> None:
+        """`first` is an engine that is open already and that nobody else uses: the first thread takes it."""
         self._opener = opener
+        self._first = first
         self._poll_seconds = poll_seconds
         self._lock = threading.Lock()
         self._busy = 0
@@ -105,6 +114,16 @@ class Background:
     def release(self) -> None:
         """The end of `hold`."""
         self._lower_busy()
+
+    def engine(self) -> Engine:
+        """An engine for a thread of its own.
+
+        Raises:
+            StateUnusable: the state file cannot be opened.
+        """
+        with self._lock:
+            first, self._first = self._first, None
+        return first or self._opener()
 
     def threads(self) -> tuple[threading.Thread, ...]:
         """The threads that it runs; for tests of ending."""
@@ -327,7 +346,7 @@ class _Worker(threading.Thread):
 
     def _open(self) -> Engine:
         if self._engine is None:
-            self._engine = self._owner._opener()
+            self._engine = self._owner.engine()
             if self._watch is not None:
                 self._watch.begin(self._engine)
                 self._look()
@@ -369,7 +388,7 @@ class _Runner(threading.Thread):
     def run(self) -> None:
         self._owner._settled.wait(_FIRST_SCREEN_PATIENCE)
         try:
-            engine = self._owner._opener()
+            engine = self._owner.engine()
         except Exception as error:  # noqa: BLE001 - the border of the background thread
             self.drives = False
             self._owner._post_to_app(RunnerTrouble(_as_engine_error(error)))

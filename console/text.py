@@ -208,6 +208,7 @@ def _without_hostile(raw: str) -> str:
     return "".join(kept)
 
 
+@lru_cache(maxsize=4096)
 def _is_hostile(char: str) -> bool:
     if char in _UNSEEN:
         return True
@@ -355,7 +356,7 @@ def date(at: datetime | None) -> str:
 def month(text: str) -> str:
     """``May 2026`` for ``2026-05``; anything else as it is."""
     try:
-        return f"{datetime.strptime(text, '%Y-%m').replace(tzinfo=UTC):%b %Y}"
+        return f"{datetime.fromisoformat(f'{text}-01'):%b %Y}"
     except ValueError:
         return text
 

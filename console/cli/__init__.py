@@ -5,6 +5,7 @@ Modules of commands are loaded when their command is called, and the console onl
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 from collections.abc import Mapping, Sequence
@@ -173,6 +174,7 @@ def start_console(session: Session, path: Path | None = None) -> int:
         )
     if not session.colour:
         os.environ["NO_COLOR"] = "1"
+    gc.disable()  # until the first screen stands: starting makes hundreds of thousands of objects that stay
     from console.app import run_console
 
     path = session.path() if path is None else path
@@ -181,6 +183,8 @@ def start_console(session: Session, path: Path | None = None) -> int:
     except StateMissing:
         if session.read_only:
             raise
+    finally:
+        gc.enable()
     return _begin(session, path)
 
 

@@ -15,6 +15,7 @@ from console.cli.changing import utc_moment
 from console.cli.diagnostics import ExitCode
 from console.cli.session import Command, Session, session_of
 from console.text import Tone
+from data import packaged
 from engine.model.errors import BadInput
 
 if TYPE_CHECKING:
@@ -97,9 +98,7 @@ def export(session: Session, file: Path, since: str) -> int:
 @session_of
 def script(session: Session) -> int:  # noqa: ARG001 - click's shape
     """Print a script that verifies an exported file with Python alone, for those who do not have this program."""
-    from importlib.resources import files
-
-    output.raw(files("data").joinpath("verify_audit.py").read_text(encoding="utf-8"))
+    output.raw(packaged("verify_audit.py"))
     return ExitCode.DONE
 
 

@@ -46,6 +46,24 @@ class ActivityScreen(SteadyScreen):
     VERBS: ClassVar[tuple[str, ...]] = (
         *("filter", "pane", "export", "copy", "copy_row", "next_part", "previous_part", "back"),
     )
+    DEFAULT_CSS = """
+    /* two lists, a record beside them; on a narrow screen a record takes the place of the other list */
+    ActivityScreen #body { height: 1fr; layout: vertical; }
+    ActivityScreen #lists { height: 1fr; width: 1fr; }
+    ActivityScreen #active { height: 38%; }
+    ActivityScreen.-short #active { height: 7; }
+    ActivityScreen #audit { height: 1fr; }
+    ActivityScreen #active-title, ActivityScreen #audit-title { padding: 0 1 0 0; }
+    ActivityScreen.-tall #audit-title { margin-top: 1; }
+    ActivityScreen TextPane { display: none; }
+    ActivityScreen.-pane TextPane { display: block; width: 100%; height: 58%; border-top: solid $rule; }
+    ActivityScreen.-pane.-narrow #active, ActivityScreen.-pane.-narrow #active-title { display: none; }
+    ActivityScreen.-pane.-narrow.-active #active, ActivityScreen.-pane.-narrow.-active #active-title { display: block; }
+    ActivityScreen.-pane.-narrow.-active #active { height: 1fr; }
+    ActivityScreen.-pane.-narrow.-active #audit, ActivityScreen.-pane.-narrow.-active #audit-title { display: none; }
+    ActivityScreen.-wide #body { layout: horizontal; }
+    ActivityScreen.-wide.-pane TextPane { width: 62; height: 100%; border-top: none; border-left: solid $rule; }
+    """
 
     def __init__(self) -> None:
         super().__init__()

@@ -25,6 +25,8 @@ from engine.model.errors import EngineError, PlanOutdated
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from textual.geometry import Size
+
     from engine import Engine
     from engine.model.intents import Intent, Plan
     from engine.model.records.fleet import StateInfo
@@ -65,6 +67,7 @@ class ConsoleScreen(Screen[None]):
         super().__init__()
         self.is_composed = False
         """Whether its widgets are there."""
+        self._was_shown = False
         self._loaded_number = -1
         self._knows_info = False
         self._read_at: datetime | None = None
@@ -74,6 +77,8 @@ class ConsoleScreen(Screen[None]):
     # --- composing ----------------------------------------------------------------------------------
 
     def compose(self) -> ComposeResult:
+        # Known before anything is mounted, so that styles are applied once.
+        self.update_classes(self.classes_for(self.app.size))
         yield StatusLine()
         yield from self.compose_body()
         yield KeyHints()
@@ -82,6 +87,14 @@ class ConsoleScreen(Screen[None]):
     def compose_body(self) -> Iterable[Any]:
         """The widgets between title line and footer."""
         return ()
+
+    def classes_for(self, size: Size) -> dict[str, bool]:
+        """The classes that a size of the terminal gives, and those that it takes away."""
+        found: dict[str, bool] = {}
+        for length, steps in ((size.width, self.HORIZONTAL_BREAKPOINTS), (size.height, self.VERTICAL_BREAKPOINTS)):
+            reached = max(step for step in steps if length >= step[0])
+            found |= {step[1]: step == reached for step in steps}
+        return found
 
     @property
     def shell(self) -> Shell:
@@ -155,7 +168,9 @@ class ConsoleScreen(Screen[None]):
             self.info_read(self.shell.info)
 
     @on(events.ScreenResume)
-    def _come_back(self) -> None:
+    def _come_back(self, event: events.ScreenResume) -> None:
+        # What was composed a moment ago has its styles; another look may have been chosen since it was shown last.
+        event.refresh_styles, self._was_shown = self._was_shown, True
         self.status.doing = self.shell.doing
         if self.focused is None:
             self.focus_home()

@@ -71,6 +71,9 @@ class CalendarScreen(SteadyScreen):
     HEADING = "Calendar"
     HOME = "#months"
     VERBS: ClassVar[tuple[str, ...]] = ("next_platform", "previous_platform", "zoom", "today", "export", "back")
+    DEFAULT_CSS = """
+    CalendarScreen #platforms, CalendarScreen #restarts { height: 1; width: 100%; }
+    """
 
     def __init__(self) -> None:
         super().__init__()

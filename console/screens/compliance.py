@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
-from textual.containers import Vertical, VerticalScroll
 from textual.widget import Widget
 
 from console.screens.parts import PartsScreen
 from console.text import count, month, plural
 from console.widgets import compliance_lines as draw
+from console.widgets.board import Board, Stack
 from console.widgets.drawing import MUTED, STRONG, plain
 from console.widgets.lead_list import LeadList
 from console.widgets.notice import Notice
@@ -40,6 +40,20 @@ class ComplianceScreen(PartsScreen):
     HEADING = "Compliance"
     HOME = "#releases"
     VERBS: ClassVar[tuple[str, ...]] = ("report", *PartsScreen.MOVING, "back")
+    DEFAULT_CSS = """
+    /* months and their curve, devices that lag behind below or beside them */
+    ComplianceScreen #notice { display: none; }
+    ComplianceScreen #board { height: 1fr; scrollbar-size-vertical: 1; }
+    ComplianceScreen #time, ComplianceScreen #devices { height: auto; width: 1fr; }
+    ComplianceScreen LeadList { margin: 0 1 1 0; }
+    ComplianceScreen.-two #board { layout: horizontal; }
+    ComplianceScreen.-two #time { width: 52%; }
+    ComplianceScreen.-two #devices { width: 1fr; margin-left: 1; }
+    ComplianceScreen #offenders { max-height: 22; }
+    ComplianceScreen.-short #releases { max-height: 9; }
+    ComplianceScreen.-short #offenders { max-height: 11; }
+    ComplianceScreen #drift { max-height: 12; }
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,12 +64,12 @@ class ComplianceScreen(PartsScreen):
 
     def compose_body(self) -> Iterable[Widget]:
         yield Notice(id="notice")
-        with VerticalScroll(id="board", can_focus=False):
-            with Vertical(id="time"):
+        with Board(id="board"):
+            with Stack(id="time"):
                 yield LeadList("Months", id="releases")
                 yield LeadList("Over time", id="curve")
                 yield LeadList("Platforms and rings", id="slices")
-            with Vertical(id="devices"):
+            with Stack(id="devices"):
                 yield LeadList("Longest unprotected", id="offenders")
                 yield LeadList("Behind the baseline", id="drift")
                 yield LeadList("Reached by others", id="published")

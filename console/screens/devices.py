@@ -45,6 +45,15 @@ class DevicesScreen(DeviceList):
         *("filter", "views", "find", "apply", "uninstall", "retry", "assign", "mark_all", "pane"),
         *("columns", "export", "copy", "copy_row", "back"),
     )
+    DEFAULT_CSS = """
+    DevicesScreen #body { height: 1fr; }
+    DevicesScreen #body { layout: vertical; }
+    DevicesScreen.-wide #body { layout: horizontal; }
+    DevicesScreen #pane { display: none; }
+    DevicesScreen.-pane #pane { display: block; }
+    DevicesScreen #pane { height: 60%; width: 100%; border-top: solid $rule; }
+    DevicesScreen.-wide #pane { height: 100%; width: 64; border-top: none; border-left: solid $rule; }
+    """
 
     def __init__(self) -> None:
         super().__init__()

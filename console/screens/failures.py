@@ -42,6 +42,11 @@ class FailuresScreen(FailureVerbs, FilterLine, SteadyScreen):
         *("filter", "copy", "mark_all", "pane", "export", "copy_row", "reconcile", "back"),
     )
     FILTER_HINT = "ring:broad   model:latitude   error:0x800F0922   enter keeps it, esc leaves it"
+    DEFAULT_CSS = """
+    FailuresScreen #body { height: 1fr; layout: vertical; }
+    FailuresScreen #installs, FailuresScreen.-inside #tree { display: none; }
+    FailuresScreen.-inside #installs { display: block; }
+    """
 
     def __init__(self) -> None:
         super().__init__()

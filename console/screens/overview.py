@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import Struct
 from textual import on, work
-from textual.containers import Container, Vertical, VerticalScroll
+from textual.geometry import Size
 from textual.timer import Timer
 from textual.widget import Widget
 
@@ -23,6 +23,7 @@ from console.activity_reads import read_active
 from console.screens.parts import PartsScreen
 from console.text import Tone, clean, count, date, month, plural
 from console.widgets import overview_lines as draw
+from console.widgets.board import Board, Stack
 from console.widgets.compliance_lines import trend_lines, trend_spark
 from console.widgets.drawing import MUTED, STRONG, plain, severity_text
 from console.widgets.lead_list import Draw, Lead, LeadList
@@ -52,8 +53,8 @@ _TWO_WIDTH = 140
 _ROOMY_HEIGHT, _TALL_HEIGHT = 32, 46
 """From which height on two columns, or one, show everything."""
 _REASONS_SHOWN = 5
-_BLINK = 0.04
-"""Seconds in which answers are gathered before they are shown."""
+_BLINK, _GATHERED_AT_MOST = 0.04, 0.2
+"""Seconds in which answers are gathered before they are shown: later ones, and those of the first frame."""
 _UNSEEN_AT_MOST = 0.7
 """Seconds without a first frame at most, where the first answer takes long."""
 _LATELY_READ, _LATELY_LEAST, _ACTIVE_READ = 20, 3, 500
@@ -101,6 +102,24 @@ class OverviewScreen(PartsScreen):
     HEADING = "Overview"
     HOME = "#needs"
     VERBS: ClassVar[tuple[str, ...]] = ("report", *PartsScreen.MOVING)
+    DEFAULT_CSS = """
+    /* -two puts rollout and fleet side by side, -one puts readiness beside the other facts */
+    OverviewScreen #notice, OverviewScreen #active, OverviewScreen #latest { display: none; }
+    OverviewScreen #board { height: 1fr; scrollbar-size-vertical: 1; }
+    OverviewScreen #rollout, OverviewScreen #facts { height: auto; width: 1fr; }
+    OverviewScreen #fleet { height: auto; width: 1fr; layout: horizontal; }
+    OverviewScreen LeadList { margin: 0 1 1 0; }
+    OverviewScreen #needs { max-height: 12; }
+    OverviewScreen.-short #needs { max-height: 5; }
+    OverviewScreen.-one #facts LeadList { margin-bottom: 0; }
+    OverviewScreen.-one #readiness { margin: 0 2 0 0; }
+    OverviewScreen.-one.-short #fleet { height: 1fr; min-height: 6; }
+    OverviewScreen.-one.-short #facts, OverviewScreen.-one.-short #readiness { height: 100%; }
+    OverviewScreen.-one.-short #failures { height: 1fr; }
+    OverviewScreen.-two #board { layout: horizontal; }
+    OverviewScreen.-two #rollout { width: 54%; }
+    OverviewScreen.-two #fleet { width: 1fr; layout: vertical; margin-left: 1; }
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,12 +134,13 @@ class OverviewScreen(PartsScreen):
         self._failed: object = None
         self._shown_at = ""
         self._unseen = ExitStack()
+        self._is_seen = False
         self._blink: Timer | None = None
 
     def on_mount(self) -> None:
         # Nothing is painted before there is something to read: a frame of empty panels costs as much as a full one.
         self._unseen.enter_context(self.app.batch_update())
-        self.set_timer(_UNSEEN_AT_MOST, self._unseen.close)
+        self.set_timer(_UNSEEN_AT_MOST, self._be_seen)
 
     def on_unmount(self) -> None:
         self._unseen.close()
@@ -129,17 +149,17 @@ class OverviewScreen(PartsScreen):
             self.shell.background.release()
 
     def compose_body(self) -> Iterable[Widget]:
-        self._mind_width()  # known before anything is mounted, so that styles are applied once
         yield Notice(id="notice")
-        with VerticalScroll(id="board", can_focus=False):
-            with Vertical(id="rollout"):
+        with Board(id="board") as board:
+            board.display = False
+            with Stack(id="rollout"):
                 yield LeadList("Needs you", id="needs")
                 yield LeadList("Rings", id="rings")
                 yield LeadList("Under way", id="active")
                 yield LeadList("Latest", id="latest")
-            with Container(id="fleet"):
+            with Stack(id="fleet"):
                 yield LeadList("Readiness", id="readiness")
-                with Vertical(id="facts"):
+                with Stack(id="facts"):
                     yield LeadList("Compliance", id="compliance")
                     yield LeadList("Next restart", id="restarts")
                     yield LeadList("Failures", id="failures")
@@ -170,7 +190,6 @@ class OverviewScreen(PartsScreen):
 
     def _keep_totals(self, found: OverviewTotals) -> None:
         self._totals = found
-        self._show_soon()
         self._ask_why(found.counts)
         # What months looked like changes slowly, and is the dearest question in a large fleet: it comes last.
         if self._trend_asked != (hour := f"{self.shell.present():%Y-%m-%d %H}"):
@@ -178,6 +197,7 @@ class OverviewScreen(PartsScreen):
             self.ask_steadily(
                 "trend", lambda engine: engine.reads.evidence.compliance_trend(), self._keep_trend, slow=True
             )
+        self._show_soon()
 
     def _ask_why(self, counts: Sequence[Count]) -> None:
         """Reasons and causes take longer to read in a large fleet: only when the totals say that they have changed."""
@@ -189,11 +209,12 @@ class OverviewScreen(PartsScreen):
         if unready != self._unready:
             self._unready = unready
             self.ask_steadily("reasons", lambda engine: engine.reads.devices.reasons(), self._keep_reasons, slow=True)
+        common = not self._brief  # there is room for what the devices share
         failed = sorted((each.ring, str(each.platform), each.devices) for each in counts if each.state == "failed")
-        if failed != self._failed:
-            self._failed = failed
+        if (failed, common) != self._failed:
+            self._failed = failed, common
             self.ask_steadily(
-                "causes", lambda engine: engine.reads.failures.standings(), self._keep_standings, slow=True
+                "causes", lambda engine: engine.reads.failures.standings(common=common), self._keep_standings, slow=True
             )
 
     def _keep_attention(self, found: tuple[Attention, ...]) -> None:
@@ -218,7 +239,7 @@ class OverviewScreen(PartsScreen):
 
     def read_failed(self, kind: str, error: EngineError) -> None:
         super().read_failed(kind, error)
-        self._unseen.close()
+        self._be_seen()
         if kind == "reasons":
             self._unready = None
         elif kind == "causes":
@@ -245,25 +266,38 @@ class OverviewScreen(PartsScreen):
             self._show_soon()
 
     def on_resize(self) -> None:
-        self._mind_width()
+        self.update_classes(self.classes_for(self.app.size))
+        if self._totals is not None:
+            self._ask_why(self._totals.counts)
         self._show_all()
 
-    def _mind_width(self) -> None:
-        self.set_class(self._has_two, "-two")
-        self.set_class(not self._has_two, "-one")
+    def classes_for(self, size: Size) -> dict[str, bool]:
+        has_two = size.width >= _TWO_WIDTH
+        return {**super().classes_for(size), "-two": has_two, "-one": not has_two}
 
     def _show_soon(self) -> None:
-        """Show what has come once for all answers of a moment."""
-        if self._blink is None:
+        """Show what has come once for all answers of a moment; the first frame waits a little longer to be whole."""
+        if not self.is_asking and self._blink is not None:
+            self._blink.stop()
+            self._show_now()
+        elif self._blink is None:
             self.shell.background.hold()
-            self._blink = self.set_timer(_BLINK, self._show_now)
+            self._blink = self.set_timer(_BLINK if self._is_seen else _GATHERED_AT_MOST, self._show_now)
 
     def _show_now(self) -> None:
         self._blink = None
         self._show_all()
         if self._totals is not None:
+            self._be_seen()
+        self.call_after_refresh(self.shell.background.release)  # what waits for rest does not load beside the paint
+
+    def _be_seen(self) -> None:
+        if not self._is_seen:
+            self._is_seen = True
+            if self._totals is None:
+                self.query_one("#board").display = True
+            self.focus_home()
             self._unseen.close()
-        self.shell.background.release()
 
     def _show_all(self) -> None:
         totals = self._totals
@@ -337,8 +371,12 @@ class OverviewScreen(PartsScreen):
 
     def _show_lately(self, totals: OverviewTotals) -> None:
         """What goes on, in the room that is left under the rings."""
+        board = self.query_one("#board")
+        if board.display and not board.size.height:
+            self.call_after_refresh(self._show_lately, totals)  # only then it has a size
+            return
         above = (self._panel("needs"), self._panel("rings"))
-        spare = self.query_one("#board").size.height - sum(len(panel.leads) + 2 for panel in above)
+        spare = board.size.height - sum(len(panel.leads) + 2 for panel in above)
         most = (spare - 4) // 2
         now, active, audit = self.shell.present(), totals.active, totals.audit
         shown = most >= _LATELY_LEAST and self._has_two and not self._brief

@@ -50,6 +50,16 @@ class ReconcileScreen(ConsoleScreen):
     VERBS: ClassVar[tuple[str, ...]] = (
         *("next_verdict", "previous_verdict", "pane", "export", "copy", "copy_row", "back"),
     )
+    DEFAULT_CSS = """
+    /* verdicts above, the list, the proof below it or beside it */
+    ReconcileScreen #verdicts { height: 2; padding: 0 1; }
+    ReconcileScreen.-short #verdicts { height: 1; }
+    ReconcileScreen #body { height: 1fr; layout: vertical; }
+    ReconcileScreen TextPane { display: none; }
+    ReconcileScreen.-pane TextPane { display: block; width: 100%; height: 60%; border-top: solid $rule; }
+    ReconcileScreen.-wide #body { layout: horizontal; }
+    ReconcileScreen.-wide.-pane TextPane { width: 64; height: 100%; border-top: none; border-left: solid $rule; }
+    """
 
     def __init__(self, paths: Sequence[Path]) -> None:
         super().__init__()

@@ -69,6 +69,9 @@ class ReleasesScreen(RolloutVerbs):
         *("approve", "apply", "withdraw", "recover", "pause", "halt", "filter", "find", "pane"),
         *("export", "copy", "copy_row", "reconcile", "back"),
     )
+    DEFAULT_CSS = """
+    ReleasesScreen #body { height: 1fr; layout: vertical; }
+    """
 
     def __init__(self) -> None:
         super().__init__()

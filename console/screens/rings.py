@@ -75,6 +75,23 @@ class RingsScreen(RolloutVerbs):
         *("approve", "pause", "halt", "withdraw", "recover", "rules", "next", "previous", "copy", "back"),
     )
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny-width"), (NARROW, "-narrow"), (_SIDE_BY_SIDE, "-wide")]  # noqa: RUF012
+    DEFAULT_CSS = """
+    RingsScreen #body { height: 1fr; layout: vertical; }
+    RingsScreen.-wide #body { layout: horizontal; }
+    RingsScreen #rollout { height: auto; width: 1fr; min-width: 80; }
+    RingsScreen.-wide #rollout { height: 100%; min-width: 81; max-width: 104; padding-right: 1; }
+    RingsScreen #release { height: 2; width: 1fr; padding: 0 2; margin-bottom: 1; }
+    RingsScreen.-short #release { margin-bottom: 0; }
+    RingsScreen #rings { max-height: 12; }
+    RingsScreen.-tall #rings { max-height: 24; }
+    RingsScreen.-tall RingCard { margin-bottom: 1; }
+    RingsScreen RingPlan { display: none; }
+    RingsScreen.-wide.-tall RingPlan { display: block; }
+    RingsScreen #ring { height: 1fr; border-top: solid $rule; }
+    RingsScreen.-wide #ring { width: 1fr; min-width: 76; height: 100%; border-top: none; border-left: solid $rule; }
+    RingsScreen Notice { display: none; }
+    RingsScreen.-nothing #body { display: none; }
+    """
 
     def __init__(self) -> None:
         super().__init__()

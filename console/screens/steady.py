@@ -26,6 +26,11 @@ class SteadyScreen(ConsoleScreen):
         self._under_way: set[str] = set()
         self._wanted: dict[str, Callable[[], None]] = {}
 
+    @property
+    def is_asking(self) -> bool:
+        """Whether an answer is on its way."""
+        return bool(self._under_way)
+
     def ask_steadily(
         self, kind: str, question: Callable[[Engine], T], then: Callable[[T], None], *, slow: bool = False
     ) -> None:

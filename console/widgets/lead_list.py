@@ -15,6 +15,7 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
+from textual.reactive import Reactive
 from textual.strip import Strip
 from textual.visual import RenderOptions
 from textual.widget import Widget
@@ -43,13 +44,14 @@ Draw = Callable[[int], Sequence[Lead]]
 class LeadList(Widget, can_focus=True):
     """A title with a rule, then lines. Shows what fits; the rest comes with the cursor."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"lead--cursor", "lead--title"}
+    # It has neither border nor padding: `outer_size` is its size, and does not lay the screen out to be told.
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"lead--cursor"}
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(("down", "up", "top", "end", "open"))]
+    virtual_size = Reactive(Size(0, 0), repaint=False)  # see `board`
     DEFAULT_CSS = """
     LeadList {
         height: auto; width: 1fr; background: $background; color: $foreground;
         & .lead--cursor { color: $cursor-text; background: $cursor; }
-        & .lead--title { text-style: bold; }
     }
     """
 
@@ -89,8 +91,8 @@ class LeadList(Widget, can_focus=True):
             self._remark = remark
             self._refresh_line(0)
         self._draw = draw
-        if self.size.width:
-            self._tell_changes(*self._redraw(self.size.width))
+        if self.outer_size.width:
+            self._tell_changes(*self._redraw(self.outer_size.width))
 
     def say(self, *sentences: Content) -> None:
         """Sentences in place of lines."""
@@ -157,16 +159,22 @@ class LeadList(Widget, can_focus=True):
         return 1 + len(self._leads)
 
     def _on_resize(self, event: events.Resize) -> None:
+        # Textual has painted it in its new size by now.
+        offset = self._offset
         if event.size.width != self._drawn_for:
             self._redraw(event.size.width)
+            self.refresh()
         self._bring_into_view()
-        self.refresh()
+        if offset != self._offset:
+            self.refresh()
 
     @property
     def _room(self) -> int:
-        return max(self.size.height - 1, 1)
+        return max(self.outer_size.height - 1, 1)
 
     def _bring_into_view(self) -> None:
+        if not self.outer_size.height:
+            return
         last = max(len(self._leads) - self._room, 0)
         self._offset = min(max(self._offset, self._cursor - self._room + 1), self._cursor, last)
         if self._stops() and self._cursor == self._stops()[0] and self._cursor < self._room:
@@ -233,8 +241,8 @@ class LeadList(Widget, can_focus=True):
     # --- drawing ------------------------------------------------------------------------------------
 
     def _refresh_line(self, y: int) -> None:
-        if 0 <= y < self.size.height:
-            self.refresh(Region(0, y, self.size.width, 1))
+        if 0 <= y < self.outer_size.height:
+            self.refresh(Region(0, y, self.outer_size.width, 1))
 
     def on_focus(self) -> None:
         self._refresh_line(0)
@@ -246,6 +254,8 @@ class LeadList(Widget, can_focus=True):
         self._refresh_line(1 + self._cursor - self._offset)
 
     def render_line(self, y: int) -> Strip:
+        if self._drawn_for != self.outer_size.width:  # painted before the news of its size arrives
+            self._redraw(self.outer_size.width)
         if y == 0:
             return self._strip(self._title_line())
         index = self._offset + y - 1
@@ -258,7 +268,7 @@ class LeadList(Widget, can_focus=True):
         return self._strip(line("  ", lead.content))
 
     def _title_line(self) -> Content:
-        width = self.size.width
+        width = self.outer_size.width
         hidden = len(self._leads) - self._room
         remark = self._remark
         if hidden > 0:
@@ -269,7 +279,7 @@ class LeadList(Widget, can_focus=True):
         return rule_line(title, remark, width)
 
     def _strip(self, content: Content, component: str = "") -> Strip:
-        width = self.size.width
+        width = self.outer_size.width
         style = self.get_visual_style(component) if component else self.visual_style
         options = RenderOptions(self._get_style, {})
         found = fitted(content, width).render_strips(width, 1, style, options)

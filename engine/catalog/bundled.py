@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import date
+from functools import cache
 from typing import Any
 
 from msgspec.structs import replace
 
+from data import packaged
 from engine.catalog.calendar import MonthFact, patch_tuesday_moment, release_moment
 from engine.catalog.catalog import Catalog, Fix, KnownDocument
 from engine.model.build import Architecture, OsBuild, Platform, kb_text, parse_kb
@@ -31,7 +33,7 @@ def load_bundled() -> Catalog:
     Raises:
         BadInput: the packaged file is damaged.
     """
-    return with_releases(from_json(_packaged(CATALOG_FILE), CATALOG_FILE), load_beyond())
+    return with_releases(from_json(packaged(CATALOG_FILE), CATALOG_FILE), load_beyond())
 
 
 def load_beyond() -> tuple[Release, ...]:
@@ -48,6 +50,7 @@ def load_beyond() -> tuple[Release, ...]:
     )
 
 
+@cache
 def load_month_facts() -> tuple[MonthFact, ...]:
     """Months of which the kind is known but not the KB (October 2026); for the calendar only.
 
@@ -147,15 +150,9 @@ def from_json(text: str, name: str = "") -> Catalog:
         ) from error
 
 
-def _packaged(name: str) -> str:
-    from importlib.resources import files
-
-    return files("data").joinpath(name).read_text(encoding="utf-8")
-
-
 def _beyond_rows() -> list[dict[str, Any]]:
     try:
-        rows: list[dict[str, Any]] = json.loads(_packaged(BEYOND_FILE))["releases"]
+        rows: list[dict[str, Any]] = json.loads(packaged(BEYOND_FILE))["releases"]
     except (ValueError, KeyError) as error:
         raise BadInput("the packaged release list is damaged.", f"{error}.", file=BEYOND_FILE) from error
     return rows

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from msgspec import Struct, field
 
@@ -17,6 +18,8 @@ from engine.model.records.reports import PlatformRelease
 
 NOTHING = -1
 """The reach of a build that protects against no month."""
+_REMEMBERED = 10_000
+"""Builds at most whose reach is remembered: an import may name any number of builds."""
 
 
 class MonthOnPlatform(Struct, frozen=True):
@@ -75,6 +78,8 @@ class Reaches(Struct):
             return NOTHING
         key = (is_server, build)
         if key not in self._found:
+            if len(self._found) >= _REMEMBERED:
+                self._found.clear()
             self._found[key] = self._work_out(OsBuild.from_int(build), is_server=is_server)
         return self._found[key]
 
@@ -138,7 +143,11 @@ class ReachTable(dict[int | None, int]):
 
 def make_reaches(releases: Iterable[Release], now: datetime) -> Reaches:
     """The months that are released by now, from the releases of all platforms."""
-    published = [release for release in releases if release.released_at <= now]
+    return _make_reaches(tuple(release for release in releases if release.released_at <= now))
+
+
+@lru_cache(maxsize=4)
+def _make_reaches(published: tuple[Release, ...]) -> Reaches:
     found: dict[Platform, dict[str, MonthOnPlatform]] = {}
     for platform in Platform:
         mine = [release for release in published if release.platform is platform]

@@ -118,7 +118,7 @@ class Evidence:
         self, indexes: Sequence[int], begin: datetime | None, *, use_kept: bool
     ) -> tuple[ReleaseCompliance, ...]:
         """Months without rings and sites, from the kept sums; device by device where these cannot tell it."""
-        kept = self._kept(indexes, _whole_group) if use_kept else {}
+        kept = self._kept(indexes, None) if use_kept else {}
         counted = [index for index in indexes if index not in kept]
         sums = self._sum(indexes, counted, begin)
         if sums is None:
@@ -128,7 +128,7 @@ class Evidence:
                 kept.get(index) or sums.months[index],
                 self.reaches,
                 Present(sums.present[index]),
-                {},
+                None,
                 self._now,
                 kept=index in kept,
             )
@@ -230,8 +230,8 @@ class Evidence:
 
     # --- months that have closed --------------------------------------------------------------------
 
-    def _kept(self, indexes: Sequence[int], group_of: Callable[[ClosedCount], Group]) -> dict[int, MonthCount]:
-        """What was kept of months whose releases are still known as they were then."""
+    def _kept(self, indexes: Sequence[int], group_of: Callable[[ClosedCount], Group] | None) -> dict[int, MonthCount]:
+        """What was kept of months whose releases are still known as they were then; None leaves rings and sites out."""
         months = {self.reaches.months[index]: index for index in indexes}
         valid = {
             each.month: each
@@ -239,9 +239,10 @@ class Evidence:
             if each.month in months and self._stands(each)
         }
         found = {months[name]: MonthCount(name, each.until) for name, each in valid.items()}
-        for month, count in self._store.evidence.closed_counts(list(valid)):
-            cell = GroupMonth(count.devices, count.arrived, dict(count.steps))
-            found[months[month]].groups.setdefault(group_of(count), GroupMonth()).add(cell)
+        for month, count in self._store.evidence.closed_counts(list(valid), whole=group_of is None):
+            group = Group(count.platform, None, "") if group_of is None else group_of(count)
+            cell = found[months[month]].groups.setdefault(group, GroupMonth())
+            cell.add(count.devices, count.arrived, count.steps)
         return found
 
     def month_to_close(self) -> str | None:
@@ -337,10 +338,6 @@ class Evidence:
 
 def _in(period: Period, month: str) -> bool:
     return period.first <= month <= period.last
-
-
-def _whole_group(count: ClosedCount) -> Group:
-    return Group(count.platform, None, "")
 
 
 def _closed_counts(count: MonthCount) -> Iterable[ClosedCount]:

@@ -54,9 +54,12 @@ class FailureReads(Room, frozen=True):
         """
         return self._failures().views(filter, common=common)
 
-    def standings(self) -> tuple[CauseStanding, ...]:
-        """All open failures by cause, as the overview shows them; quick in any fleet that somebody drives."""
-        return self._failures().standings()
+    def standings(self, *, common: bool = True) -> tuple[CauseStanding, ...]:
+        """All open failures by cause, as the overview shows them; quick in any fleet that somebody drives.
+
+        Without `common` nothing is said about what their devices share, which is quick in any fleet.
+        """
+        return self._failures().standings(common=common)
 
     def causes(self, filter: str = "") -> tuple[CauseSummary, ...]:
         """Open failures by cause alone, with what their devices share whatever the code.

@@ -61,7 +61,7 @@ class ReleaseReads(Room, frozen=True):
     def _release_rows(
         self, situation: Situation, releases: list[Release], kb: int | None = None
     ) -> tuple[ReleaseRow, ...]:
-        summary = self.store.releases.cve_summary(last_document_month(situation.now))
+        summary = self.store.releases.cve_summary(last_document_month(situation.now), kb)
         installs = self.store.installs.release_counts(kb)
         approved: dict[int, list[str]] = {}
         for approval in situation.approvals:

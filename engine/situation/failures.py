@@ -62,7 +62,7 @@ class Failures:
         self._store = store
         self.now = now
         self.targets = store.sla_targets or DEFAULT_TARGETS
-        self._summary: Mapping[tuple[int, str], tuple[int, str, int]] | None = None
+        self._severities: dict[tuple[int, Platform], Severity] = {}
 
     # --- groups -------------------------------------------------------------------------------------
 
@@ -86,11 +86,12 @@ class Failures:
         failed = self._store.traits.failed(compile_text(filter_text, self.now))
         return summarise_causes(failed, self._base_for(filter_text))
 
-    def standings(self) -> tuple[CauseStanding, ...]:
+    def standings(self, *, common: bool = True) -> tuple[CauseStanding, ...]:
         """All open failures by cause, for an overview. Devices are counted now; what they share may have been judged
-        some minutes ago where there are very many."""
+        some minutes ago where there are very many, and is not told without `common`."""
         traits = self._store.traits
-        if (shared := traits.shared(self.now)) is None:
+        shared = traits.shared(self.now) if common else {}
+        if shared is None:
             return cause_standings(self.groups())
         by_code = traits.devices_by_code()
         codes: dict[Cause, list[int]] = {}
@@ -161,10 +162,12 @@ class Failures:
         return summarise_sla([*opened, *settled], self.now, self.targets)
 
     def _severity(self, kb: int, platform: Platform) -> Severity:
-        if self._summary is None:
-            self._summary = self._store.releases.cve_summary(last_document_month(self.now))
-        _, worst, exploited = self._summary.get((kb, str(platform)), (0, "", 0))
-        return severity_for(Severity(worst) if worst else Severity.UNRATED, exploited=exploited > 0)
+        if (kb, platform) not in self._severities:
+            summary = self._store.releases.cve_summary(last_document_month(self.now), kb)
+            _, worst, exploited = summary.get((kb, platform), (0, "", 0))
+            found = severity_for(Severity(worst) if worst else Severity.UNRATED, exploited=exploited > 0)
+            self._severities[kb, platform] = found
+        return self._severities[kb, platform]
 
     # --- what people have decided -------------------------------------------------------------------
 

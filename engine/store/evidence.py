@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
+from msgspec.json import Decoder
 
 from engine.model.build import Platform
 from engine.store.filter_sql import SqlCondition
@@ -23,6 +24,7 @@ Change = tuple[int, int, int | None, int | None]
 Happening = tuple[int, int, int | None, int | None, int, int]
 """When, device, build, KB, whether it restarted, and how it is known: `SEEN`, `DONE`, `UNDONE` or `FAILED`."""
 SEEN, DONE, UNDONE, FAILED = range(4)
+_STEPS = Decoder(list[tuple[tuple[int, int], ...]])
 
 _CHANGES = """
     SELECT finished_at AS at, device_id, build_after AS build, kb FROM install
@@ -322,13 +324,17 @@ class EvidenceStore:
             for row in self._db.execute("SELECT * FROM closed_month ORDER BY month")
         )
 
-    def closed_counts(self, months: Sequence[str]) -> Iterator[tuple[str, ClosedCount]]:
-        """What was kept of these months, as (month, group)."""
+    def closed_counts(self, months: Sequence[str], *, whole: bool = False) -> Iterator[tuple[str, ClosedCount]]:
+        """What was kept of these months, as (month, group); `whole` leaves rings and sites out of the groups."""
+        group = "-1 AS ring_id, '' AS site" if whole else "ring_id, site"
         for row in self._db.execute(
-            f"SELECT * FROM closed_month_count WHERE month IN ({placeholders(len(months))})", tuple(months)
+            f"SELECT month, platform, {group}, sum(devices) AS devices, sum(arrived) AS arrived, "
+            f"'[' || group_concat(steps) || ']' AS steps FROM closed_month_count WHERE month IN "
+            f"({placeholders(len(months))}) GROUP BY 1, 2, 3, 4",
+            tuple(months),
         ):
             ring_id = None if row["ring_id"] < 0 else row["ring_id"]
-            steps = tuple((hour, by) for hour, by in json.loads(row["steps"]))
+            steps = tuple(step for each in _STEPS.decode(row["steps"]) for step in each)
             platform = Platform(row["platform"])
             yield row["month"], ClosedCount(platform, ring_id, row["site"], row["devices"], row["arrived"], steps)
 

@@ -137,15 +137,19 @@ class ReleaseStore:
             self._known = _Known(version, since, until, Closings(catalog.known_at(now)))
         return self._known.closings
 
-    def cve_summary(self, until_month: str) -> dict[tuple[int, str], tuple[int, str, int]]:
-        """For each (KB, platform): how many CVEs filed by `until_month`, the worst severity, how many exploited."""
+    def cve_summary(self, until_month: str, kb: int | None = None) -> dict[tuple[int, str], tuple[int, str, int]]:
+        """For each (KB, platform): how many CVEs filed by `until_month`, the worst severity, how many exploited.
+
+        `kb` asks for that one alone.
+        """
+        which = "" if kb is None else "AND f.kb = ? "
         rows = self._db.execute(
             "SELECT f.kb, f.platform, count(DISTINCT f.cve) AS cves, "
             "min(CASE c.severity WHEN 'Critical' THEN 1 WHEN 'Important' THEN 2 WHEN 'Moderate' THEN 3 "
             "WHEN 'Low' THEN 4 ELSE 5 END) AS worst, "
             "count(DISTINCT CASE WHEN c.exploited THEN f.cve END) AS exploited "
-            "FROM fix f JOIN cve c ON c.id = f.cve WHERE f.filed <= ? GROUP BY f.kb, f.platform",
-            (until_month,),
+            f"FROM fix f JOIN cve c ON c.id = f.cve WHERE f.filed <= ? {which}GROUP BY f.kb, f.platform",
+            (until_month,) if kb is None else (until_month, kb),
         )
         names = ("Critical", "Important", "Moderate", "Low", "Unrated")
         return {(row["kb"], row["platform"]): (row["cves"], names[row["worst"] - 1], row["exploited"]) for row in rows}

@@ -264,16 +264,16 @@ def test_the_table_cannot_be_changed() -> None:
 def test_a_damaged_table_says_where(change: dict[str, object], field: str) -> None:
     row = json.loads((files("data") / "error_codes.json").read_text(encoding="utf-8"))["codes"][4] | change
     with pytest.raises(BadInput) as caught:
-        errorcodes._entry(row, "codes[0]")
+        errorcodes._entry(errorcodes._code(row, "codes[0]"), row, "codes[0]")
     assert caught.value.file == "data/error_codes.json"
     assert caught.value.field == field
 
 
 def test_importing_reads_nothing() -> None:
     program = (
-        "import sys, engine.rules.failures.errorcodes as e; assert e.known_codes.cache_info().currsize == 0;"
+        "import sys, engine.rules.failures.errorcodes as e; assert e._rows.cache_info().currsize == 0;"
         "assert not {'json', 'pydantic', 'importlib.resources', 'httpx'} & set(sys.modules), 'heavy';"
-        "e.explain(5); assert e.known_codes.cache_info().currsize == 1"
+        "e.explain(5); assert e._rows.cache_info().currsize == 1"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).resolve().parents[2])
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from msgspec import Struct
+
+from data import packaged
 
 
 class Permission(Struct, frozen=True):
@@ -87,5 +88,5 @@ def write_scopes() -> tuple[str, ...]:
 
 @cache
 def _document() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((files("data") / "graph_permissions.json").read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads(packaged("graph_permissions.json"))
     return found

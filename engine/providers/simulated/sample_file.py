@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from importlib.resources import files
 from typing import Any, TypeVar
 
+from data import packaged
 from engine.model.build import OsBuild, Platform
 from engine.model.errors import BadInput
 from engine.model.facts import FACTS
@@ -53,8 +53,7 @@ def load_bundled_fleet() -> Iterator[SampleDevice]:
     Raises:
         BadInput: the packaged file is damaged.
     """
-    with files("data").joinpath(FILE_NAME).open(encoding="utf-8") as lines:
-        yield from load_fleet(lines, FILE_NAME)
+    yield from load_fleet(packaged(FILE_NAME).splitlines(), FILE_NAME)
 
 
 def load_fleet(lines: Iterable[str], name: str) -> Iterator[SampleDevice]:

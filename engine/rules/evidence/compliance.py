@@ -30,19 +30,21 @@ class Present(Struct, frozen=True):
 
 
 def release_compliance(
-    count: MonthCount, reaches: Reaches, present: Present, ring_names: Mapping[int, str], now: datetime, *, kept: bool
+    count: MonthCount,
+    reaches: Reaches,
+    present: Present,
+    ring_names: Mapping[int, str] | None,
+    now: datetime,
+    *,
+    kept: bool,
 ) -> ReleaseCompliance:
-    """What a month's counts say; `ring_names` in the order of the rings."""
+    """What a month's counts say; `ring_names` in the order of the rings, None for a record without rings and sites."""
     releases = reaches.of_month(count.month)
     # A ring or a site may be new since a month was kept, and its devices stand in the present alone.
     count = replace(count, groups={**{group: GroupMonth() for group in present.by_group}, **count.groups})
     slices = _Slices(count, {each.main.platform: each.released_at for each in releases}, present, now)
-    rings: list[int | None] = [*ring_names, None]
-    total = GroupMonth()
-    for cell in count.groups.values():
-        total.add(cell)
     groups = list(count.groups)
-    by_site = slices.by_site()
+    total = slices.cell(groups)
     return ReleaseCompliance(
         month=count.month,
         released_at=reaches.released_at(count.month),
@@ -53,16 +55,8 @@ def release_compliance(
             for platform in Platform
             if (mine := [group for group in groups if group.platform is platform])
         ),
-        rings=tuple(
-            slices.of(ring_names.get(ring, "") if ring is not None else "", mine)
-            for ring in rings
-            if (mine := [group for group in groups if _ring(group, ring_names) == ring])
-        ),
-        sites=tuple(
-            sorted(
-                (slices.of(site, mine) for site, mine in by_site.items()), key=lambda each: (-each.devices, each.name)
-            )
-        ),
+        rings=() if ring_names is None else tuple(slices.by_ring(ring_names)),
+        sites=() if ring_names is None else tuple(slices.by_site()),
         curve=curve_of(total.steps),
         followed_until=count.until,
         kept=kept,
@@ -85,21 +79,34 @@ class _Slices:
         self._present = present
         self._now = now
 
-    def by_site(self) -> dict[str, list[Group]]:
+    def by_ring(self, names: Mapping[int, str]) -> Iterable[SliceCompliance]:
+        rings: list[int | None] = [*names, None]
+        for ring in rings:
+            if mine := [group for group in self._count.groups if _ring(group, names) == ring]:
+                yield self.of(names.get(ring, "") if ring is not None else "", mine)
+
+    def by_site(self) -> list[SliceCompliance]:
         found: dict[str, list[Group]] = {}
         for group in self._count.groups:
             found.setdefault(group.site, []).append(group)
+        slices = (self.of(site, mine) for site, mine in found.items())
+        return sorted(slices, key=lambda each: (-each.devices, each.name))
+
+    def cell(self, groups: Iterable[Group]) -> GroupMonth:
+        found = GroupMonth()
+        for group in groups:
+            each = self._count.groups[group]
+            found.add(each.devices, each.arrived, each.steps.items())
         return found
 
     def of(self, name: str, groups: Sequence[Group]) -> SliceCompliance:
-        cell = GroupMonth()
-        for group in groups:
-            cell.add(self._count.groups[group])
+        cell = self.cell(groups)
         devices_now = protected_now = 0
         for group in groups:
             there, protected = self._present.by_group.get(group, (0, 0))
             devices_now += there
             protected_now += protected
+        curve = curve_of(cell.steps)
         released = sorted({self._released[group.platform] for group in groups if group.platform in self._released})
         return SliceCompliance(
             name=name,
@@ -107,8 +114,8 @@ class _Slices:
             devices_now=devices_now,
             protected_now=protected_now,
             marks=tuple(self._mark(mark, cell, released) for mark in Mark),
-            hours_to=tuple((share, hours_to(cell.steps, share * cell.devices)) for share in SHARES),
-            median_hours=hours_to(cell.steps, sum(cell.steps.values()) / 2) if sum(cell.steps.values()) > 0 else None,
+            hours_to=tuple((share, hours_to(curve, share * cell.devices)) for share in SHARES),
+            median_hours=hours_to(curve, curve[-1].protected / 2),
         )
 
     def _mark(self, mark: Mark, cell: GroupMonth, released: Sequence[datetime]) -> MarkCount:
@@ -131,11 +138,11 @@ def curve_of(steps: Mapping[int, int]) -> tuple[CurvePoint, ...]:
     return tuple(points)
 
 
-def hours_to(steps: Mapping[int, int], wanted: float) -> int | None:
+def hours_to(curve: Sequence[CurvePoint], wanted: float) -> int | None:
     """When so many devices were first protected; None when they never were, or when there is nobody to wait for."""
     if wanted <= 0:
         return None
-    return next((point.hours for point in curve_of(steps) if point.protected >= wanted - 1e-9), None)
+    return next((point.hours for point in curve if point.protected >= wanted - 1e-9), None)
 
 
 # --- devices that lag behind ------------------------------------------------------------------------

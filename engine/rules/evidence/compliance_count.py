@@ -40,11 +40,13 @@ class GroupMonth(Struct):
     steps: dict[int, int] = field(default_factory=dict)
     """Hours after the release → by how many the protected devices changed; what happened before counts for hour 0."""
 
-    def add(self, other: GroupMonth) -> None:
-        self.devices += other.devices
-        self.arrived += other.arrived
-        for hour, by in other.steps.items():
-            self.steps[hour] = self.steps.get(hour, 0) + by
+    def add(self, devices: int, arrived: int, steps: Iterable[tuple[int, int]]) -> None:
+        """Count another group's devices in, `steps` as (hour, by how many)."""
+        self.devices += devices
+        self.arrived += arrived
+        mine = self.steps
+        for hour, by in steps:
+            mine[hour] = mine.get(hour, 0) + by
 
 
 class MonthCount(Struct):

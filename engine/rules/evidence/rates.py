@@ -13,6 +13,7 @@ from datetime import date
 
 from msgspec import Struct
 
+from data import packaged
 from engine.catalog.calendar import Month
 from engine.model.errors import BadInput
 from engine.model.records.reports import Money, RateUsed
@@ -134,11 +135,9 @@ def load_rates() -> tuple[Rate, ...]:
     Raises:
         BadInput: the file is damaged; names the entry.
     """
-    from importlib.resources import files
-
     name = "rates.json"
     try:
-        kept = json.loads(files("data").joinpath(name).read_text(encoding="utf-8"))["rates"]
+        kept = json.loads(packaged(name))["rates"]
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(
             "The rates cannot be read.", f"{error}.", "Install the program again.", file=f"data/{name}"

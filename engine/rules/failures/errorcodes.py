@@ -10,10 +10,12 @@ import functools
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from data import packaged
 from engine.model.causes import WAITS, Cause, RetryWorth
 from engine.model.errors import BadInput
 from engine.rules.failures.facilities import origin_of, twin_of
@@ -95,11 +97,11 @@ def explain(code: int) -> ErrorKnowledge:
         BadInput: the program's own table is damaged.
     """
     number = code % _SPAN
-    table, reading = known_codes(), number
-    while reading not in table and (twin := twin_of(reading)) is not None:
+    rows, reading = _rows(), number
+    while reading not in rows and (twin := twin_of(reading)) is not None:
         reading = twin
-    if reading in table:
-        return replace(table[reading], code=number)
+    if reading in rows:
+        return replace(_known(reading), code=number)
     return _from_origin(number, reading)
 
 
@@ -134,26 +136,47 @@ def known_codes() -> Mapping[int, ErrorKnowledge]:
     Raises:
         BadInput: the file is damaged; says where.
     """
+    return MappingProxyType({code: _known(code) for code in _rows()})
+
+
+@functools.cache
+def _known(code: int) -> ErrorKnowledge:
+    """One entry of the table, read when it is asked for: a fleet fails with ten codes of three hundred."""
+    place, row = _rows()[code]
+    return _entry(code, row, place)
+
+
+@functools.cache
+def _rows() -> Mapping[int, tuple[str, Mapping[str, Any]]]:
+    """The table as it stands in the file, by unsigned code; each with its place."""
     import json
-    from importlib.resources import files
 
     try:
-        content = json.loads((files("data") / _FILE).read_text(encoding="utf-8"))
-        rows = content["codes"]
+        rows = json.loads(packaged(_FILE))["codes"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(f"{error}", "") from None
-    table: dict[int, ErrorKnowledge] = {}
+    found: dict[int, tuple[str, Mapping[str, Any]]] = {}
     for position, row in enumerate(rows):
-        entry = _entry(row, f"codes[{position}]")
-        if entry.code in table:
-            raise _damaged(f"{entry.text} stands there twice.", f"codes[{position}]")
-        table[entry.code] = entry
-    return MappingProxyType(table)
+        place = f"codes[{position}]"
+        code = _code(row, place)
+        if code in found:
+            raise _damaged(f"{code_text(code)} stands there twice.", place)
+        found[code] = place, row
+    return found
 
 
-def _entry(row: object, place: str) -> ErrorKnowledge:
+def _code(row: object, place: str) -> int:
     if not isinstance(row, dict):
         raise _damaged("An entry must be an object.", place)
+    try:
+        return parse_code(row["code"])
+    except KeyError:
+        raise _damaged("The code is missing.", f"{place}.code") from None
+    except BadInput as error:
+        raise _damaged(error.what, f"{place}.code") from None
+
+
+def _entry(code: int, row: Mapping[str, Any], place: str) -> ErrorKnowledge:
     for name in _FIELDS:
         if not isinstance(row.get(name), str):
             raise _damaged("The text is missing.", f"{place}.{name}")
@@ -166,10 +189,6 @@ def _entry(row: object, place: str) -> ErrorKnowledge:
         raise _damaged(f"{error}.", place) from None
     if (row["retry_after"] in WAITS) is (retry is RetryWorth.NO):
         raise _damaged(f"{row['retry_after']!r} does not go with retry {retry}.", f"{place}.retry_after")
-    try:
-        code = parse_code(row["code"])
-    except BadInput as error:
-        raise _damaged(error.what, f"{place}.code") from None
     return ErrorKnowledge(
         code=code,
         symbol=row["symbol"],

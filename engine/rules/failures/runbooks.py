@@ -14,6 +14,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from data import packaged
 from engine.model.causes import Cause
 from engine.model.errors import BadInput, NotFound, nearest
 
@@ -54,7 +55,7 @@ def runbook(cause: Cause | str, overrides: Path | None = None) -> Runbook:
     if (path := _own_files(overrides).get(name)) is not None:
         return _parse(name, _read(path), str(path))
     if name in set(Cause):
-        return _parse(name, _packaged(name), BUILT_IN)
+        return _parse(name, packaged(f"runbooks/{name}.md"), BUILT_IN)
     known = names(overrides)
     raise NotFound(
         f"There is no runbook {str(cause)[:60]!r}.",
@@ -144,12 +145,6 @@ def _parse(name: str, text: str, origin: str) -> Runbook:
     if heading is None:
         raise _unusable(Path(origin), "It has no title.", 'Begin it with a line such as "# Network".', 1)
     return Runbook(name, heading["title"], first + "\n", origin)
-
-
-def _packaged(name: str) -> str:
-    from importlib.resources import files
-
-    return (files("data") / "runbooks" / f"{name}.md").read_text(encoding="utf-8")
 
 
 def _name_of(text: str) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from data import packaged
+
 NO_LICENCE = "none"
 """The key of a known lack; "" is "not known"."""
 
@@ -36,9 +38,8 @@ def licences() -> Mapping[str, Licence]:
 @cache
 def _document() -> Any:
     import json
-    from importlib.resources import files
 
-    return json.loads((files("data") / "licences.json").read_text("utf-8"))
+    return json.loads(packaged("licences.json"))
 
 
 class LicencePlan(Struct, frozen=True):
