@@ -97,7 +97,10 @@ class Failures:
         codes: dict[Cause, list[int]] = {}
         for code in by_code:
             codes.setdefault(explain(code).cause, []).append(code)
-        return standings_of(by_code, {cause: traits.devices_with(each) for cause, each in codes.items()}, shared)
+        devices = {
+            cause: by_code[each[0]] if len(each) == 1 else traits.devices_with(each) for cause, each in codes.items()
+        }
+        return standings_of(by_code, devices, shared)
 
     def views(self, filter_text: str = "", *, common: bool = True) -> tuple[FailureGroupView, ...]:
         """Groups with service level, retry, escalations and known problems.
@@ -197,8 +200,9 @@ class Failures:
 
     def overall(self) -> SlaSum | None:
         """How all open failures stand together; None without any."""
-        spans = self._store.cases.spans(self._severity, self.now, self.targets)
-        return sum_spans(spans, self.now, self.targets.due_soon_share)
+        with self._store.snapshot():
+            spans = self._store.cases.spans(self._severity, self.now, self.targets)
+            return sum_spans(spans, self.now, self.targets.due_soon_share)
 
     def attention(self) -> tuple[Attention, ...]:
         """What is overdue, for the overview."""

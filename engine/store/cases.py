@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from engine.model.build import Platform
@@ -18,6 +19,8 @@ from engine.store.filter_sql import SqlCondition
 from engine.store.traits import EVERY_DEVICE
 from engine.store.values import among, moment, seconds, time_of
 
+_Place = tuple[int, str, int | None]
+"""KB, platform, ring."""
 SeverityOf = Callable[[int, Platform], Severity]
 """(KB, platform) → the severity that the service level of its failures goes by."""
 
@@ -41,7 +44,25 @@ WHERE {{where}} ORDER BY i.finished_at DESC, i.id DESC
 
 _TIMES = f"""
 SELECT c.kb, c.platform, c.ring_id, c.code, c.failed_at, c.detected_at, c.retried_at, {_ACTED} FROM open_case c
+WHERE {{where}}
 """
+
+_ALIKE = """
+SELECT count(*), min(c.detected_at), c.failed_at, c.retried_at,
+    total(c.detected_at > c.failed_at + :detect), total(c.retried_at > c.detected_at + :act), count(c.retried_at)
+FROM open_case c WHERE c.kb = :kb AND c.platform = :platform AND c.ring_id IS :ring
+    AND c.detected_at >= :since AND c.detected_at < :until AND {where}
+"""
+"""Failures of one release in one ring about which nobody did more than retry: how many, the earliest, and how many were
+detected late, retried late, and retried."""
+
+_IN = "FROM open_case WHERE kb = :kb AND platform = :platform AND ring_id IS :ring"
+_FIRST_AND_LAST = f"SELECT (SELECT min(detected_at) {_IN}), (SELECT max(detected_at) {_IN})"
+_KINDS = "GROUP BY (c.detected_at > c.failed_at + :detect) | ifnull((c.retried_at > c.detected_at + :act) << 1, 4)"
+
+_ODD = "c.retried_at < c.detected_at"
+_HANDLED = ("exclusion", "escalation_device", "recovery_device")
+"""Where devices stand about whose failures people did something."""
 
 _SETTLED = f"""
 WITH episodes AS (
@@ -77,29 +98,62 @@ class CaseStore:
         rows = self._db.execute(_OPEN.format(where=devices.where), (seconds(now), *devices.params))
         return tuple(_case(row, severity_of, whole_groups, targets) for row in rows)
 
-    def spans(self, severity_of: SeverityOf, now: datetime, targets: SlaTargets) -> Iterator[SlaSpan]:
-        """The same of all failures as bare times: several ten thousand of them are judged in a moment."""
-        whole_groups = self._group_actions()
-        rings = {row[0]: row[1] for row in self._db.execute("SELECT id, name FROM ring")}
-        allowed: dict[tuple[int, str, int | None], SlaSeconds] = {}
+    def spans(self, severity_of: SeverityOf, now: datetime, targets: SlaTargets) -> Iterator[tuple[SlaSpan, int]]:
+        """The same of all failures as bare times, each with how many `sum_spans` judges like it.
+
+        A large fleet has several ten thousand, and most were detected in time and retried late, say: those that differ
+        in no answer are told as one, the earliest, whose due time is the first.
+        """
+        groups, one_by_one = self._group_actions(), self._one_by_one()
+        sql = _ALIKE.format(where=f"NOT ({' OR '.join(one_by_one)})" if one_by_one else "1")
+        allowed = self._allowed(severity_of, targets)
+        for place, target in allowed.items():
+            kb, platform, ring = place
+            detect, act, _ = target
+            asked: dict[str, Any] = {"kb": kb, "platform": platform, "ring": ring, "detect": detect, "act": act}
+            first, last = self._plain(_FIRST_AND_LAST, asked).fetchone()
+            edges = [each for each in _edges(now.timestamp(), target, targets.due_soon_share) if first < each <= last]
+            for since, until in pairwise([first, *edges, last + 1]):
+                asked |= {"since": since, "until": until}
+                for count, detected, failed, retried, *marks in self._kinds(sql, asked):
+                    assert set(marks) <= {0, count}
+                    yield (failed, detected, retried, None, target), count
+        if one_by_one:
+            for row in self._plain(_TIMES.format(where=" OR ".join(one_by_one)), (seconds(now),)):
+                yield _span(row, groups, allowed[row[:3]]), 1
+
+    def _kinds(self, sql: str, asked: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Rows of `_ALIKE`, one for those that differ in nothing."""
+        count, *_, late, retried_late, retried = whole = self._plain(sql, asked).fetchone()
+        if {late, retried_late, retried} <= {0, count}:
+            return [whole] if count else []
+        return self._plain(sql + _KINDS, asked).fetchall()
+
+    def _plain(self, sql: str, asked: Any) -> sqlite3.Cursor:
         cursor = self._db.cursor()
         cursor.row_factory = None
-        for kb, platform, ring_id, code, failed, detected, retried, excluded, escalated, recovered in cursor.execute(
-            _TIMES, (seconds(now),)
-        ):
-            key = (kb, platform, ring_id)
-            target = allowed.get(key)
-            if target is None:
-                severity = severity_of(kb, Platform(platform))
-                target = allowed[key] = targets.target(severity, rings.get(ring_id, "")).seconds()
-            acted = retried
-            for at in (excluded, escalated, recovered):
-                if at is not None and (acted is None or at < acted):
-                    acted = at
-            if whole_groups and code in whole_groups:
-                at = max(whole_groups[code], failed)
-                acted = at if acted is None else min(acted, at)
-            yield failed, detected, acted, excluded, target
+        return cursor.execute(sql, asked)
+
+    def _one_by_one(self) -> list[str]:
+        """Conditions of the failures that have times of their own; none where there are no such failures."""
+        found = [
+            f"c.device_id IN (SELECT device_id FROM {name})"
+            for name in _HANDLED
+            if self._db.execute(f"SELECT 1 FROM {name} LIMIT 1").fetchone()
+        ]
+        if groups := self._group_actions():
+            found.append(f"c.code IN ({', '.join(map(str, groups))})")
+        if self._db.execute(f"SELECT 1 FROM open_case c WHERE {_ODD} LIMIT 1").fetchone():
+            found.append(f"ifnull({_ODD}, 0)")
+        return found
+
+    def _allowed(self, severity_of: SeverityOf, targets: SlaTargets) -> dict[_Place, SlaSeconds]:
+        """The time allowed to the failures of each release in each ring."""
+        rings = {row[0]: row[1] for row in self._db.execute("SELECT id, name FROM ring")}
+        return {
+            (kb, platform, ring): targets.target(severity_of(kb, Platform(platform)), rings.get(ring, "")).seconds()
+            for kb, platform, ring in self._plain("SELECT DISTINCT kb, platform, ring_id FROM open_case", ())
+        }
 
     def count_open(self) -> int:
         """How many failures are open."""
@@ -124,6 +178,21 @@ class CaseStore:
             "SELECT code, marked_at FROM known_problem WHERE code IS NOT NULL AND lifted_at IS NULL) GROUP BY code"
         )
         return {row[0]: row[1] for row in rows}
+
+
+def _edges(now: float, allowed: SlaSeconds, due_soon_share: float) -> list[float]:
+    """The times of detection between which it makes no difference when a failure was detected."""
+    _, act, fix = allowed
+    soon = 1 - due_soon_share
+    return sorted({now - fix, now - fix * soon, now - act, now - act * soon})
+
+
+def _span(row: tuple[Any, ...], groups: Mapping[int, int], allowed: SlaSeconds) -> SlaSpan:
+    *_, code, failed, detected, retried, excluded, escalated, recovered = row
+    acts = [at for at in (retried, excluded, escalated, recovered) if at is not None]
+    if code in groups:
+        acts.append(max(groups[code], failed))
+    return failed, detected, min(acts, default=None), excluded, allowed
 
 
 def _case(row: Any, severity_of: SeverityOf, whole_groups: Mapping[int, int], targets: SlaTargets) -> FailureCase:

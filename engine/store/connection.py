@@ -14,7 +14,7 @@ from pathlib import Path
 from engine.model.errors import EngineError, StateMissing, StateTooNew, StateUnusable
 
 APPLICATION_ID = 0x48505443  # "HPTC", stored in the file's header so that a foreign file is recognised
-SCHEMA_VERSION = 13
+SCHEMA_VERSION = 14
 """The number of migrations in `schema`; kept in PRAGMA user_version so that opening need not load sqlite-utils."""
 
 _BUSY_SECONDS = 10.0

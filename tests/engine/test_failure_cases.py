@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from engine.model.errors import BadInput, NotFound
 from engine.model.intents import Escalate, Exclude, MarkKnownProblem, Retry, Target
 from engine.model.model import DeviceState, Severity
 from engine.model.records.fleet import DeviceQuery, Urgency
-from engine.rules.failures import FailureCase, SlaStage, SlaState, SlaSum, group_sla
+from engine.rules.failures import FailureCase, SlaStage, SlaState, SlaSum, SlaTargets, group_sla
 from engine.situation.failures import Failures
 from tests.engine.failure_states import (
     APRIL,
@@ -194,6 +195,35 @@ def test_the_overview_judges_as_the_failures_one_by_one_are_judged(demo_state: P
         with store.transaction():
             store.connection.execute("UPDATE device SET ring_id = 1 WHERE id = ?", (third,))
         agree()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_many_failures_are_judged_together_as_they_are_one_by_one(demo_state: Path, seed: int) -> None:
+    draw = random.Random(seed)
+    with opened(demo_state) as engine:
+        forget_failures(engine)
+        store = engine.reads.store
+        targets = SlaTargets(act_pace={"test": 0.5, "broad": 1.5}, due_soon_share=draw.choice((0.0, 0.25, 1.0)))
+        store.sla_targets = targets
+        for device in some(engine, 60, draw.choice(("", "ring:broad"))):
+            begun = engine.now() - timedelta(seconds=draw.choice((0, 3_600, 14_400, 86_400, draw.randrange(3_000_000))))
+            kb = draw.choice((MAY, APRIL))
+            again = draw.random() < 0.6
+            fail(engine, [device], kb=kb, at=begun, is_open=not again)
+            if again:
+                fail(engine, [device], kb=kb, at=begun + draw.randrange(50) * HOUR, attempt=2, by="mia")
+        with store.transaction():  # some were noticed late, and some before they had been told
+            rows = store.connection.execute("SELECT id, finished_at FROM install WHERE state = 'failed'").fetchall()
+            for row in draw.sample(rows, 40):
+                at = row["finished_at"] + draw.choice((-30_000, 0, 86_400, 86_401, 300_000, 500_000))
+                store.connection.execute("UPDATE install SET detected_at = ? WHERE id = ?", (at, row["id"]))
+        for _ in range(6):
+            failures = Failures(store, engine.now())
+            told, found = failures.overall(), group_sla(failures.cases(), engine.now(), targets)
+            assert told is not None
+            assert found is not None
+            assert told == SlaSum(found.due_at, found.open, found.due_soon, found.overdue, found.missed)
+            step(engine, timedelta(seconds=draw.choice((1, 3_600, 14_400, 86_400, draw.randrange(400_000)))))
 
 
 def test_summary_counts_what_was_put_right_with_its_times(demo_state: Path) -> None:

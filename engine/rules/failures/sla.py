@@ -219,27 +219,27 @@ _MISSED = {
 }
 
 
-def sum_spans(spans: Iterable[SlaSpan], now: datetime, due_soon_share: float) -> SlaSum | None:
-    """How many failures stand together; None without any."""
+def sum_spans(spans: Iterable[tuple[SlaSpan, int]], now: datetime, due_soon_share: float) -> SlaSum | None:
+    """How many failures stand together, each with how many are judged like it; None without any."""
     at = now.timestamp()
     missed = dict.fromkeys(_MISSED.values(), 0)
     open_count = soon = overdue = 0
     worst_overdue = worst_soon = worst_ok = inf
-    for failed, detected, acted, fixed, allowed in spans:
+    for (failed, detected, acted, fixed, allowed), alike in spans:
         if fixed is not None and (acted is None or fixed < acted):
             acted = fixed
         if acted is not None and acted < detected:
             detected = acted
         _, begun, due, late_for, is_late = _stand(failed, detected, acted, fixed, allowed, at)
-        missed[late_for] += 1
+        missed[late_for] += alike
         if fixed is not None:
             continue
-        open_count += 1
+        open_count += alike
         if is_late:
-            overdue += 1
+            overdue += alike
             worst_overdue = min(worst_overdue, due)
         elif at > due - (due - begun) * due_soon_share:
-            soon += 1
+            soon += alike
             worst_soon = min(worst_soon, due)
         else:
             worst_ok = min(worst_ok, due)

@@ -1,4 +1,4 @@
-"""Migration 13: what an overview judges, kept with the writes."""
+"""Migrations 13 and 14: what an overview judges, kept with the writes."""
 
 from __future__ import annotations
 
@@ -17,3 +17,16 @@ def m013_kept(db: Database) -> None:
     create_tables(db)
     keep_anew(db)
     create_keeping_triggers(db)
+
+
+@migrations()
+def m014_case_indexes(db: Database) -> None:
+    """Open failures by release and ring with their times, and by code: an overview of many reads nothing else."""
+    db.executescript(
+        """
+        CREATE INDEX open_case_by_release ON open_case (
+            kb, platform, ring_id, detected_at, failed_at, retried_at, code, device_id
+        );
+        CREATE INDEX open_case_by_code ON open_case (code & 4294967295, device_id);
+        """
+    )
