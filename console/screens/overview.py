@@ -6,7 +6,6 @@ Every line leads into the list that explains it. It asks and lays out; `overview
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -133,17 +132,14 @@ class OverviewScreen(PartsScreen):
         self._unready: object = None
         self._failed: object = None
         self._shown_at = ""
-        self._unseen = ExitStack()
         self._is_seen = False
         self._blink: Timer | None = None
 
     def on_mount(self) -> None:
-        # Nothing is painted before there is something to read: a frame of empty panels costs as much as a full one.
-        self._unseen.enter_context(self.app.batch_update())
+        # No list is painted before there is something to read: a frame of empty ones costs as much as a full one.
         self.set_timer(_UNSEEN_AT_MOST, self._be_seen)
 
     def on_unmount(self) -> None:
-        self._unseen.close()
         if self._blink is not None:
             self._blink = None
             self.shell.background.release()
@@ -297,7 +293,6 @@ class OverviewScreen(PartsScreen):
             if self._totals is None:
                 self.query_one("#board").display = True
             self.focus_home()
-            self._unseen.close()
 
     def _show_all(self) -> None:
         totals = self._totals
@@ -369,12 +364,17 @@ class OverviewScreen(PartsScreen):
             lambda width: draw.cause_lines(causes, width, brief=brief), remark=count(devices) if devices else ""
         )
 
+    @on(Board.Sized)
+    def _fill_up(self, message: Board.Sized) -> None:
+        message.stop()
+        if self._totals is not None:
+            self._show_lately(self._totals)
+
     def _show_lately(self, totals: OverviewTotals) -> None:
         """What goes on, in the room that is left under the rings."""
         board = self.query_one("#board")
-        if board.display and not board.size.height:
-            self.call_after_refresh(self._show_lately, totals)  # only then it has a size
-            return
+        if not board.size.height:
+            return  # `Sized` comes
         above = (self._panel("needs"), self._panel("rings"))
         spare = board.size.height - sum(len(panel.leads) + 2 for panel in above)
         most = (spare - 4) // 2

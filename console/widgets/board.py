@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from textual.containers import Vertical, VerticalScroll
 from textual.geometry import Size
+from textual.message import Message
 from textual.reactive import Reactive
 
 
@@ -15,6 +16,12 @@ class Board(VerticalScroll, can_focus=False):
     """Columns of lists, scrolled where they are longer than the screen."""
 
     virtual_size = Reactive(Size(0, 0), repaint=False)
+
+    class Sized(Message):
+        """It has another size: there may be room for more, or for less."""
+
+    def on_resize(self) -> None:
+        self.post_message(self.Sized())
 
 
 class Stack(Vertical):

@@ -86,7 +86,8 @@ def _remember(engine: Engine) -> None:
     earliest = store.evidence.records_begin()
     with store.transaction():
         indexes = db.execute(
-            "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = 'install'"
+            "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = 'install' "
+            "AND name <> 'install_by_device'"  # what is kept with each write looks there
         ).fetchall()
         for name, _ in indexes:
             db.execute(f"DROP INDEX {name}")
