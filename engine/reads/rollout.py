@@ -262,6 +262,7 @@ def _ring_progress(kb: int, standing: RingStanding, situation: Situation) -> Rin
         opened_at=facts.opened_at,
         stopped=facts.stopped,
         waits_for=standing.waits_for,
+        behind=standing.behind,
         gate=tuple(
             GateCondition(each.name, each.needed, each.value, each.state is ConditionState.HOLDS)
             for each in standing.gate.conditions
