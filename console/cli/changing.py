@@ -76,7 +76,7 @@ def _told(receipts: Sequence[Receipt]) -> ExitCode:
         return ExitCode.DONE
     provider = receipts[0].request.provider
     refused = [each for each in receipts if each.state == "refused"]
-    waiting = [each for each in receipts if each.state in ("waiting", "sending")]
+    waiting = [each for each in receipts if each.state.is_open]
     taken = len(receipts) - len(refused) - len(waiting)
     if taken:
         shown = "; devices act at their next scan, hours to days later."

@@ -13,6 +13,7 @@ from engine.model.model import DONE, InstallState, Verdict
 from engine.model.records.fleet import ProviderFreshness
 from engine.rules.evidence.activity import DayCount
 from engine.rules.readiness.summary import VerdictCell, VerdictCount
+from engine.rules.rollout.offers import TAKES_HOTPATCHES
 from engine.store.filter_sql import SqlCondition
 from engine.store.values import among, moment, seconds
 
@@ -68,7 +69,8 @@ def verdicts_by_site(
 def reason_sets(connection: sqlite3.Connection, condition: SqlCondition) -> Mapping[tuple[str, ...], int]:
     """Devices that are not ready, or not known to be, by all that keeps them from it."""
     rows = connection.execute(
-        f"SELECT d.reasons, count(*) FROM device d WHERE d.verdict <> 'ready' AND ({condition.where}) GROUP BY 1",
+        f"SELECT d.reasons, count(*) FROM device d WHERE d.verdict NOT IN {among(TAKES_HOTPATCHES)} "
+        f"AND ({condition.where}) GROUP BY 1",
         condition.params,
     )
     return {tuple(reasons.split(",")): devices for reasons, devices in rows if reasons}
