@@ -49,6 +49,8 @@ class VerdictCell(Struct, frozen=True):
     eligible: bool
     enrolled: bool
     devices: int
+    site: str | None
+    """None for all that are not among the largest."""
 
 
 class ReasonFix(Struct, frozen=True):
