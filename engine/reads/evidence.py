@@ -114,8 +114,9 @@ class EvidenceReads(Room, frozen=True):
                 name: summary.sum_verdicts(name, (each for each in cells if each.platform == name))
                 for name in (*Platform, "")
             }
+            held_off = self.store.devices.held_off_counts(filter, now)
             releases = tuple(
-                summary.next_release(platform, now, by_platform[platform])
+                summary.next_release(platform, now, by_platform[platform], held_off.get(platform, 0))
                 for platform in Platform
                 if by_platform[platform].devices
             )
@@ -151,6 +152,8 @@ class EvidenceReads(Room, frozen=True):
         for release in releases:
             query = DeviceQuery(f"{filter} {release.restarting_filter}".strip())
             yield from self.store.devices.each(query, self.clock.now())
+            if not release.kind.is_baseline:
+                yield from self.store.devices.each_held_off(filter, release.platform, self.clock.now())
 
 
 def _newest_of_each(rows: Sequence[Compliance]) -> list[Compliance]:

@@ -78,6 +78,25 @@ def test_those_who_restart_are_listed_each_once(demo: Engine) -> None:
     assert [row.id for row in report.restarting] == listed[: len(report.restarting)]
 
 
+def test_ready_devices_that_are_held_off_hotpatches_restart_for_a_hotpatch_month(demo: Engine) -> None:
+    """The rollout offers them the LCU (`offers.takes`), and that restarts."""
+    before = demo.reads.evidence.readiness_report()
+    platform = before.next_releases[0].platform
+    assert not before.next_releases[0].kind.is_baseline
+    ready = list(demo.reads.devices.each(DeviceQuery(f"platform:{platform} readiness:ready")))[:3]
+    store = demo.reads.evidence.store
+    with store.transaction():
+        store.rollout.hold_until_baseline([each.id for each in ready], "uninstalled", "ann", demo.now())
+
+    report = demo.reads.evidence.readiness_report()
+    listed = {row.id for row in demo.reads.evidence.each_restarting("", report.next_releases)}
+    outside = demo.reads.evidence.readiness_report(f"-name:{ready[0].name}")
+
+    assert report.restarts == before.restarts + 3 == len(listed)
+    assert {each.id for each in ready} <= listed
+    assert outside.restarts == before.restarts + 2
+
+
 @pytest.mark.parametrize(
     ("now", "month", "kind", "restarts"),
     [
