@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from engine.model.model import STALE_REASON, UNDER_WAY, Approval, DeviceState, Verdict
+from engine.model.model import UNDER_WAY, Approval, DeviceState, Verdict
 from engine.model.records.fleet import ActiveInstall, GateCondition, RingProgress, RingRow
 from engine.model.records.rollout import HandsRow, HealthRow, LateDevice, RecoveryProgress, RingConflict
 from engine.reads.devices import DeviceReads
 from engine.reads.room import Room
+from engine.rules.evidence.missing import why_missing
 from engine.rules.plans.holds import Hold
-from engine.rules.readiness import reason_words
 from engine.rules.rollout.approvals import SETTING, ApprovalPolicy, policy_from_text
 from engine.rules.rollout.deadlines import Lateness, deadline_of
 from engine.rules.rollout.gates import ConditionState, RingStanding
@@ -193,26 +193,6 @@ class RolloutReads(Room, frozen=True):
         order = list(Lateness)
         found.sort(key=lambda each: (order.index(Lateness(each.lateness)), each.deadline_at, each.device_name))
         return tuple(found[:limit])
-
-
-def why_missing(row: MissingRow, *, is_hotpatch: bool) -> str:
-    """Why a device has not got a release, in words; the same words group devices in a forecast."""
-    if row.held:
-        return "held off releases"
-    if row.stale or STALE_REASON in row.reasons:
-        return "not heard from"
-    if is_hotpatch and row.verdict == "not-ready":
-        return f"not ready: {', '.join(reason_words(each) for each in row.reasons)}; takes the LCU"
-    if is_hotpatch and row.verdict == "unknown":
-        return "readiness unknown; takes the LCU"
-    words = {
-        "failed": "an install failed",
-        "restart-pending": "restart pending",
-        "queued": "waiting for its next scan",
-        "installing": "installing",
-        "uninstalling": "being uninstalled",
-    }
-    return words.get(row.state, "not offered yet")
 
 
 def _late(row: MissingRow, kb: int, lateness: Lateness, deadline_at: datetime, now: datetime) -> LateDevice:
