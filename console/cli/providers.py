@@ -276,6 +276,7 @@ def login(session: Session, name: str) -> int:
 
     Asks for the permissions to read, and for those to write only where writing is switched on.
     """
+    _check_is_meant(session, "Nobody is signed in.")
     with session.engine() as engine:
         done = engine.provider_desk().sign_in(name, diagnostics.show_code, engine.now())
     if session.as_json:
@@ -301,6 +302,7 @@ def login(session: Session, name: str) -> int:
 @session_of
 def logout(session: Session, name: str) -> int:
     """Delete the sign-in that is kept on this machine."""
+    _check_is_meant(session, "Nobody is signed out.")
     with session.engine() as engine:
         was = engine.provider_desk().sign_out(name, engine.now())
     if session.as_json:
@@ -323,3 +325,8 @@ def _writes_words(row: ProviderFacts) -> str:
     if row.writes:
         return f"Writing is on: what is decided here happens there. Off: hotpatch provider writes {row.name} off"
     return f"Writing is off: nothing is changed there. On: hotpatch provider writes {row.name} on"
+
+
+def _check_is_meant(session: Session, what: str) -> None:
+    if session.dry_run:
+        raise Refused(what, "It cannot be tried with --dry-run.", "Leave it out.")
