@@ -165,10 +165,9 @@ def _waiting_in_short(row: RingProgress, now: datetime) -> str:
         return "not approved"
     if row.opens_at is not None and row.opens_at > now:
         return f"opens {row.opens_at.day} {row.opens_at:%b}"
-    words = row.waits_for
-    if words.startswith("gate of ring "):
-        return f"gate of {words.removeprefix('gate of ring ').partition(':')[0]}"
-    return f"after {words.removeprefix('ring ')}" if words.startswith("ring ") else words or "opens now"
+    if row.behind is not None:
+        return f"gate of {row.behind.name}" if row.behind.gate else f"after {row.behind.name}"
+    return row.waits_for or "opens now"
 
 
 def block_standing(block: ReleaseBlock, now: datetime) -> StandingLine:

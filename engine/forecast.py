@@ -25,7 +25,7 @@ from engine.model.errors import Refused
 from engine.model.intents import Actor, Approve, Role
 from engine.model.model import Ring
 from engine.model.records.rollout import Forecast, Milestone, MissReason, RingForecast
-from engine.reads.rollout import why_missing
+from engine.rules.evidence.missing import why_missing
 from engine.rules.rollout.deadlines import deadline_of
 from engine.rules.rollout.gates import RingStanding
 from engine.rules.rollout.offers import takes

@@ -16,22 +16,40 @@ from typing import get_args, get_type_hints
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from console.cli import helpdesk
 from console.cli.documents import document
+from console.cli.session import Session
+from console.columns import DEVICES
+from console.device_reads import DeviceReport
+from console.widgets.device_text import device_paras
 from engine.files.devices import COLUMNS, DateOrder, ImportedRow
 from engine.files.devices.columns import meaning
 from engine.files.devices.record import stated
 from engine.files.devices.rows import DeviceRowReader
-from engine.model.build import OsBuild
+from engine.model.build import Architecture, OsBuild, Platform
 from engine.model.facts import FACTS, Fact
 from engine.model.filters import FIELDS
-from engine.model.model import DeviceFacts
+from engine.model.model import (
+    ChpeState,
+    DeviceFacts,
+    DeviceState,
+    FormFactor,
+    Management,
+    Subscription,
+    Track,
+    Verdict,
+)
 from engine.model.records.fleet import DeviceRow
+from engine.rules.helpdesk.facts import device_facts
+from engine.rules.readiness import assess
 from engine.store.connection import open_state
 from engine.store.device_rows import ROW_COLUMNS
 from engine.store.devices import FACT_COLUMNS, DeviceStore, fact_values, facts_of
 from engine.store.filter_sql import compile_text
 from tests.documents import ROOT
+from tests.engine.helpdesk_devices import APRIL_BUILD, HOUR, MAY_13, MAY_BUILD, detail_of, facts, told
 
 NOW = datetime(2026, 5, 12, 17, tzinfo=UTC)
 NAMES = [each.name for each in FACTS]
@@ -129,11 +147,136 @@ def test_every_fact_that_can_be_asked_for_has_its_field_and_its_column(db: sqlit
 
 
 def test_every_fact_is_in_the_json_of_a_device_and_those_of_a_row_come_from_their_column() -> None:
-    keys = {name.removesuffix("_at") for name in NAMES} - {"boot"} | {"booted"}
-
-    assert set(document(DeviceFacts("A", None, None, None))) == keys
+    for fact in FACTS:
+        told = document(_with(CLIENT, fact, _others(fact, CLIENT)[0]))
+        keys = [key for key, value in document(CLIENT).items() if told[key] != value]
+        assert keys == [fact.shown.json or fact.name.removesuffix("_at")]
     in_rows = [name for name in DeviceRow.__struct_fields__ if name in NAMES]
     assert in_rows == [name for name in ROW_COLUMNS.replace("d.", "").split(", ") if name in NAMES]
+    assert set(in_rows) == {each.name for each in FACTS if each.shown.column}
+
+
+# --- where a fact is shown --------------------------------------------------------------------------
+
+NOTHING_ELSE = {
+    "domain": "a device is found by it; the sign-in name says it to people",
+    "cores": "the report of costs counts them",
+    "provider": "the age of what it told names it, where it is a tenant",
+}
+"""Facts that no page, ticket or column shows."""
+CLIENT = facts(
+    MAY_BUILD,
+    domain="CONTOSO",
+    serial="PF3K7Q2",
+    asset_tag="A-10042",
+    site="London",
+    model="Latitude 7450",
+    driver="Intel Graphics 31.0.101",
+    cores=16,
+    policy_name="Hotpatch default",
+    subscription=Subscription.ENABLED,
+    chpe=ChpeState.DISABLED,
+)
+ARM = replace(CLIENT, architecture=Architecture.ARM64)
+SERVER = replace(
+    CLIENT, platform=Platform.SERVER_2025, edition="Datacenter", form=FormFactor.SERVER, management=Management.ARC
+)
+
+
+def _others(fact: Fact, device: DeviceFacts) -> list[object]:
+    """Other values of a fact, told as well as the device's own."""
+    told = getattr(device, fact.name)
+    if fact.words:
+        return [word for word in fact.kind if word not in (told, fact.not_told)]
+    if fact.name in ("edition", "licence"):
+        return [{"edition": "Education", "licence": "m365-e5"}[fact.name]]
+    other: object = {
+        str: f"x{told}",
+        int: 17,
+        bool: not told,
+        datetime: MAY_13 - 3 * HOUR,
+        OsBuild: APRIL_BUILD,
+    }[fact.kind]
+    return [other]
+
+
+def _with(device: DeviceFacts, fact: Fact, value: object) -> DeviceFacts:
+    return replace(device, **{fact.name: value})  # type: ignore[arg-type]
+
+
+def _page(device: DeviceFacts) -> dict[str, str]:
+    """The page of a device by its lines, with what is worked out from the facts as it is of another device."""
+    detail = replace(detail_of(CLIENT, MAY_13), facts=device)
+    report = DeviceReport(detail, told(CLIENT), assess(CLIENT, None, MAY_13), None, None, MAY_13)
+    found: dict[str, str] = {}
+    part = "head"
+    for each in device_paras(report, ()):
+        if each.body.plain in ("Next", "Readiness", "Build", "Device", "History"):
+            part = each.body.plain
+        line = each.head.plain.strip() or part
+        found[line] = found.get(line, "") + each.body.plain
+    return found
+
+
+def _command(device: DeviceFacts, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    detail = replace(detail_of(CLIENT, MAY_13), facts=device)
+    readiness = replace(assess(CLIENT, None, MAY_13), checks=())
+    helpdesk._show_device(Session(plain=True), helpdesk._Told(detail, readiness, told(CLIENT), (), ()), MAY_13)
+    lines = capsys.readouterr().out.splitlines()
+    return {"head": lines[0], **dict(line.split("\t") for line in lines if "\t" in line)}
+
+
+def _ticket(device: DeviceFacts) -> dict[str, str]:
+    detail = replace(detail_of(CLIENT, MAY_13), facts=device)
+    return dict(device_facts(detail, assess(CLIENT, None, MAY_13), None, with_driver=True))
+
+
+def _changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
+    return {line for line in before.keys() | after.keys() if before.get(line) != after.get(line)}
+
+
+def test_every_fact_is_shown_where_the_table_says_and_nowhere_else(capsys: pytest.CaptureFixture[str]) -> None:
+    page, command, ticket = _page(CLIENT), _command(CLIENT, capsys), _ticket(CLIENT)
+    for fact in FACTS:
+        other = _with(CLIENT, fact, _others(fact, CLIENT)[-1])
+        where = {fact.shown.page} - {""}
+        assert where <= _changed(page, _page(other)) <= where | {"head"}, fact.name
+        assert _changed(command, _command(other, capsys)) == {fact.shown.command} - {""}, fact.name
+        assert _changed(ticket, _ticket(other)) == {fact.shown.ticket} - {""}, fact.name
+        assert any([where, fact.shown.command, fact.shown.check]) != (fact.name in NOTHING_ELSE), fact.name
+
+
+def _found(device: DeviceFacts) -> dict[str, str]:
+    return {each.check: each.found for each in assess(device, None, MAY_13).checks}
+
+
+def test_a_check_tells_the_fact_that_the_table_gives_it() -> None:
+    for fact in FACTS:
+        tellers: set[str] = set()
+        for device in (CLIENT, ARM, SERVER):
+            for other in _others(fact, device):
+                before, after = _found(device), _found(_with(device, fact, other))
+                tellers |= {check for check in before.keys() & after.keys() if before[check] != after[check]}
+        assert (fact.shown.check in tellers) if fact.shown.check else not tellers, fact.name
+
+
+def test_a_column_of_the_list_shows_the_fact_that_the_table_gives_it() -> None:
+    row = DeviceRow(
+        id=1,
+        ring="Broad",
+        verdict=Verdict.READY,
+        reasons=(),
+        track=Track.HOTPATCH,
+        protected=True,
+        state=DeviceState.IDLE,
+        tenant="",
+        **{each.name: getattr(CLIENT, each.name) for each in FACTS if each.shown.column},
+    )
+    for fact in FACTS:
+        if fact.shown.column:
+            other = replace(row, **{fact.name: _others(fact, CLIENT)[0]})  # type: ignore[arg-type]
+            columns = [each.id for each in DEVICES if each.cell(row, MAY_13) != each.cell(other, MAY_13)]
+            assert columns == [fact.shown.column]
 
 
 _NEW = {

@@ -19,7 +19,7 @@ from console.cli.session import Session
 from console.text import Tone
 from engine.model.build import parse_kb
 from engine.model.errors import BadInput, Refused
-from engine.model.intents import Approve, Intent, Plan, Refusal, Target
+from engine.model.intents import Intent, Plan, Refusal, Target
 
 if TYPE_CHECKING:
     from engine import Engine
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 RESTARTS_UNASKED = 1_000
 """A change with more restarts than this is not carried out without a person or --yes."""
-_TYPED_FROM = 1_000
 _NAMED = 5
 """Answers of tenants that are told one by one."""
 
@@ -76,7 +75,7 @@ def _told(receipts: Sequence[Receipt]) -> ExitCode:
         return ExitCode.DONE
     provider = receipts[0].request.provider
     refused = [each for each in receipts if each.state == "refused"]
-    waiting = [each for each in receipts if each.state in ("waiting", "sending")]
+    waiting = [each for each in receipts if each.state.is_open]
     taken = len(receipts) - len(refused) - len(waiting)
     if taken:
         shown = "; devices act at their next scan, hours to days later."
@@ -150,18 +149,10 @@ def _agreed(session: Session, plan: Plan) -> bool:
             )
         return True
     diagnostics.notes(plan_lines(plan))
-    if not _is_wide(plan):
+    if not plan.reaches_far:
         return diagnostics.ask("Go on? [y/N]").casefold() in ("y", "yes")
     typed = diagnostics.ask(f"Type the number of devices, {plan.devices}, to go on:")
     return typed.replace(",", "") == str(plan.devices)
-
-
-def _is_wide(plan: Plan) -> bool:
-    """Whether it reaches so far that a single key is too little: restarts, many devices, more than one ring."""
-    intent = plan.intent
-    rings = intent.rings if isinstance(intent, Approve) else getattr(intent, "target", Target()).rings
-    is_several = len(rings) > 1 or (isinstance(intent, Approve) and not rings)
-    return plan.devices > 0 and (plan.restarts > 0 or plan.devices > _TYPED_FROM or is_several)
 
 
 def plan_lines(plan: Plan) -> list[str]:

@@ -50,6 +50,8 @@ def run(session: Session, until_idle: bool, seconds: float | None, until: dateti
     """
     if session.read_only:
         raise Refused("Nothing is driven.", "--read-only refuses every change.", "Leave it out.")
+    if session.dry_run:
+        raise Refused("Nothing is driven.", "It cannot be tried with --dry-run.", "See ahead: hotpatch forecast KB")
     with session.engine(asks=False) as engine:
         driver = _Driver(engine, None if seconds is None else time.monotonic() + seconds)
         with driver.listening():

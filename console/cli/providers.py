@@ -138,7 +138,7 @@ def remove(session: Session, name: str, remove_devices: bool) -> int:
     return ExitCode.DONE
 
 
-@provider.command(cls=Command)
+@provider.command(cls=ChangeCommand)
 @click.argument("name", metavar="NAME")
 @click.argument("switch", type=click.Choice(["on", "off"]), metavar="on|off")
 @session_of
@@ -147,14 +147,15 @@ def writes(session: Session, name: str, switch: str) -> int:
     _check_may_write(session, "Writing is not switched.")
     with session.engine() as engine:
         desk = engine.provider_desk()
-        changed = desk.switch_writes(name, engine.now(), on=switch == "on")
+        changed = desk.switch_writes(name, engine.now(), on=switch == "on", dry_run=session.dry_run)
         delegated = desk.graph(name).config.sign_in.is_delegated
     if session.as_json:
-        output.document({"name": name, "writes": switch == "on", "changed": changed})
+        done = {"done": False} if session.dry_run else {}  # what really switched is told as ever
+        output.document(done | {"name": name, "writes": switch == "on", "changed": changed})
     else:
-        already = "" if changed else " already"
-        output.line(f"Writing to {name} is{already} {switch}.", Tone.OK, session.style)
-        if switch == "on" and delegated:
+        verb = "is already" if not changed else "would be switched" if session.dry_run else "is"
+        output.line(f"Writing to {name} {verb} {switch}.", Tone.OK, session.style)
+        if switch == "on" and delegated and not session.dry_run:
             diagnostics.note(f"Sign in again, for the permissions that writing needs: hotpatch provider login {name}")
     return ExitCode.DONE
 
@@ -275,6 +276,7 @@ def login(session: Session, name: str) -> int:
 
     Asks for the permissions to read, and for those to write only where writing is switched on.
     """
+    _check_is_meant(session, "Nobody is signed in.")
     with session.engine() as engine:
         done = engine.provider_desk().sign_in(name, diagnostics.show_code, engine.now())
     if session.as_json:
@@ -300,6 +302,7 @@ def login(session: Session, name: str) -> int:
 @session_of
 def logout(session: Session, name: str) -> int:
     """Delete the sign-in that is kept on this machine."""
+    _check_is_meant(session, "Nobody is signed out.")
     with session.engine() as engine:
         was = engine.provider_desk().sign_out(name, engine.now())
     if session.as_json:
@@ -322,3 +325,8 @@ def _writes_words(row: ProviderFacts) -> str:
     if row.writes:
         return f"Writing is on: what is decided here happens there. Off: hotpatch provider writes {row.name} off"
     return f"Writing is off: nothing is changed there. On: hotpatch provider writes {row.name} on"
+
+
+def _check_is_meant(session: Session, what: str) -> None:
+    if session.dry_run:
+        raise Refused(what, "It cannot be tried with --dry-run.", "Leave it out.")

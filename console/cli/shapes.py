@@ -54,7 +54,7 @@ RECORDS: Mapping[str, str] = {
     "ring.deadline_days ring.grace_days ring.max_in_flight? ring.max_share_in_flight? ring.waves "
     "ring.wave_soak_hours ring.window:window tenant as_of=:nothing ring.members? gate_rule=ring.gate -failed -active",
     "RingProgress": "kb reachable=devices offered installed failed active not_ready pending approved opens opened "
-    "stopped? waits_for? gate:gate -ring -wave -deadline_at -tenant",
+    "stopped? waits_for? gate:gate -ring -wave -deadline_at -tenant -behind",
     "TenantSide": "provider kind told gone paused pause_expires hotpatch deferral_days deadline_days grace_days "
     "policies also_reaches=also changed? changed_at requested=asked:asked",
     "HealthRow": "at patched not_patched=control anomalies crashed=names -ring -kb",

@@ -20,10 +20,8 @@ from console.clipboard import copy_text
 from console.dialogs.base import Dialog
 from console.text import Tone, count, plural
 from console.widgets.drawing import MUTED, STRONG, line, lines, plain, severity_text
-from engine.model.intents import Approve, Intent, Plan, Refusal
+from engine.model.intents import Plan, Refusal
 
-FAR_DEVICES = 1_000
-"""From so many devices on, the number must be typed."""
 _NAMES_SHOWN = 6
 _REQUESTS_SHOWN = 12
 
@@ -49,7 +47,7 @@ class PlanDialog(Dialog[bool]):
         super().__init__(plan.title)
         self.plan = plan
         self._note = note
-        self._typed = needs_typing(plan)
+        self._typed = plan.reaches_far
 
     def compose_body(self) -> Iterable[Widget]:
         yield Static(plan_text(self.plan, self._note), id="plan")
@@ -88,20 +86,6 @@ class PlanDialog(Dialog[bool]):
     def action_copy_command(self) -> None:
         if self.plan.command:
             copy_text(self.app, self.plan.command, "the command")
-
-
-def needs_typing(plan: Plan) -> bool:
-    """Whether a plan reaches so far that the number of devices must be typed: restarts, more than one ring, or a
-    thousand devices."""
-    return plan.devices > 0 and (plan.restarts > 0 or plan.devices >= FAR_DEVICES or _reaches_rings(plan.intent) > 1)
-
-
-def _reaches_rings(intent: Intent) -> int:
-    """How many rings an intent names; one that names none by meaning all of them counts as many."""
-    if isinstance(intent, Approve):
-        return len(intent.rings) or 2
-    target = getattr(intent, "target", None)
-    return len(target.rings) if target is not None else 0
 
 
 def plan_text(plan: Plan, note: str = "") -> Content:

@@ -314,8 +314,8 @@ def _next(found: ReadinessReport) -> Section:
     return Section(
         "next",
         "Who restarts at the next release",
-        "In a hotpatch month only devices that are not ready restart, for the cumulative update; in a baseline month "
-        "every device does.",
+        "In a hotpatch month only devices that are not ready, or held off hotpatches, restart, for the cumulative "
+        "update; in a baseline month every device does.",
         tables=(
             ReportTable(
                 "next-release",

@@ -1,8 +1,9 @@
-"""The facts of a device, each declared once: its type, what device lists call it, what filters call it.
+"""The facts of a device, each declared once: its type, what device lists and filters call it, where it is shown.
 
 The fields of `DeviceFacts` say the same to the type checker, with what stands for "not told". The state's columns, the
-columns of device lists, how they are read, the fields of filters and their SQL are made of this table. It is loaded at
-each start: plain words, nothing that is worked out.
+columns of device lists, how they are read, the fields of filters and their SQL are made of this table. Pages and
+documents compose a device in orders of their own: `tests/test_facts.py` holds them to it. It is loaded at each start:
+plain words, nothing that is worked out.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from msgspec import Struct
 
 from engine.model.build import Architecture, OsBuild, Platform
 from engine.model.model import (
+    CheckId,
     ChpeState,
     DeviceFacts,
     FormFactor,
@@ -51,6 +53,23 @@ class FilterWords(Struct, frozen=True):
     """Compared as a whole, whatever its case."""
 
 
+class Shown(Struct, frozen=True):
+    """Where people see it, by the name of the place there; "" where it is not. Scripts are told every fact."""
+
+    page: str = ""
+    """The line of the page of a device; ``head`` for what stands above them."""
+    command: str = ""
+    """The line of `hotpatch device NAME`; ``head`` likewise."""
+    ticket: str = ""
+    """The line among the facts of the help desk's ticket."""
+    column: str = ""
+    """The column of the list of devices."""
+    check: CheckId | None = None
+    """The prerequisite whose finding tells it, on page and command; several for a build."""
+    json: str = ""
+    """The key in documents, where that is not its name without ``_at``."""
+
+
 class Fact(Struct, frozen=True):
     """One fact. Its name is the field of `DeviceFacts`, the column of the state and that of device lists."""
 
@@ -61,6 +80,7 @@ class Fact(Struct, frozen=True):
     """None for what no list can tell."""
     in_filters: FilterWords | None = None
     """None where nobody asks for it alone."""
+    shown: Shown = Shown()
 
     @property
     def shape(self) -> type[Any]:
@@ -87,6 +107,7 @@ FACTS: tuple[Fact, ...] = (
         str,
         ListWords("the device's name; the only column that must be there", "LON-LT-0042", ("Device name",)),
         FilterWords("name", "the device's name", "name:lon-*", ("device", "host")),
+        shown=Shown(page="head", command="head", ticket="Device", column="name"),
     ),
     Fact(
         "platform",
@@ -108,6 +129,7 @@ FACTS: tuple[Fact, ...] = (
                 "2022": Platform.SERVER_2022,
             },
         ),
+        shown=Shown(page="platform", command="Windows", ticket="Windows", column="platform", check=CheckId.OS_VERSION),
     ),
     Fact(
         "architecture",
@@ -120,32 +142,42 @@ FACTS: tuple[Fact, ...] = (
             ("architecture", "cpu"),
             {"amd64": Architecture.X64, "arm": Architecture.ARM64},
         ),
+        shown=Shown(page="hardware", command="Windows", column="arch", check=CheckId.ARCHITECTURE),
     ),
     Fact(
         "build",
         OsBuild,
         ListWords("build and revision", "26100.8390", ("OS version", "os build")),
         FilterWords("build", "build and revision; a build number alone means every revision of it", "build<26100.8390"),
+        shown=Shown(page="runs", command="Windows", ticket="Build", column="build", check=CheckId.BUILD_FLOOR),
     ),
     Fact(
         "edition",
         str,
         ListWords("name of the edition, or EditionID", "Enterprise", ("SkuFamily", "sku")),
         FilterWords("edition", 'the Windows edition; "" for not told', "edition:enterprise", ("sku",)),
+        shown=Shown(page="platform", command="Windows", ticket="Windows", check=CheckId.EDITION),
     ),
     Fact(
         "form",
         FormFactor,
         ListWords("what kind of machine", "laptop", ("form factor",), "laptop, desktop, server, cloud-pc"),
         FilterWords("form", "laptop, desktop, server or cloud PC", "form:laptop", ("type",)),
+        shown=Shown(page="hardware", command="Device", column="form"),
     ),
     Fact(
         "user",
         str,
         ListWords("the primary user's sign-in name", "alice.meyer@contoso.com", ("Primary user UPN", "UPN")),
         FilterWords("user", 'the primary user\'s sign-in name or full name; "" for none', "user:alice"),
+        shown=Shown(page="user", command="User", ticket="User", column="user"),
     ),
-    Fact("user_name", str, ListWords("the primary user's full name", "Alice Meyer", ("Primary user display name",))),
+    Fact(
+        "user_name",
+        str,
+        ListWords("the primary user's full name", "Alice Meyer", ("Primary user display name",)),
+        shown=Shown(page="user", command="User", ticket="User"),
+    ),
     Fact(
         "domain",
         str,
@@ -157,30 +189,35 @@ FACTS: tuple[Fact, ...] = (
         str,
         ListWords("serial number", "PF3K7Q2", ("Serial number",)),
         FilterWords("serial", "the serial number", "serial=PF3K7Q2"),
+        shown=Shown(page="serial", command="Serial, tag", ticket="Serial number"),
     ),
     Fact(
         "asset_tag",
         str,
         ListWords("asset tag", "A-10042", ("asset",)),
         FilterWords("asset", "the asset tag", "asset:A-10042", ("asset-tag", "tag")),
+        shown=Shown(page="serial", command="Serial, tag", ticket="Asset tag"),
     ),
     Fact(
         "site",
         str,
         ListWords("where it stands", "London"),
         FilterWords("site", 'the site; "" for none', 'site:"New York"'),
+        shown=Shown(page="site", command="Device", ticket="Model", column="site"),
     ),
     Fact(
         "model",
         str,
         ListWords("hardware model", "Latitude 7450"),
         FilterWords("model", "the hardware model", "model:latitude"),
+        shown=Shown(page="hardware", command="Device", ticket="Model", column="model"),
     ),
     Fact(
         "driver",
         str,
         ListWords("a driver that matters for grouping failures", "Intel Graphics 31.0.101"),
         FilterWords("driver", "the driver that matters for failures", "driver:intel"),
+        shown=Shown(page="driver", ticket="Driver"),
     ),
     Fact("cores", int, ListWords("processor cores, for the cost of servers", "16", values="1 to 4096")),
     Fact(
@@ -188,25 +225,34 @@ FACTS: tuple[Fact, ...] = (
         str,
         ListWords("key, name or part number of the licence", "m365-e3", ("license",)),
         FilterWords("licence", 'the licence key; "" for not told', "licence:m365-e3", ("license",)),
+        shown=Shown(check=CheckId.LICENCE),
     ),
     Fact(
         "management",
         Management,
         ListWords("what manages it", "intune", ("Managed by",)),
         FilterWords("management", "what manages it", "management:intune", ("managed",)),
+        shown=Shown(page="managed by", command="Managed by", check=CheckId.MANAGEMENT),
     ),
     Fact(
         "policy",
         PolicyState,
         ListWords("the hotpatch switch of its quality update policy", "allow"),
         FilterWords("policy", "the hotpatch switch of its policy", "policy:block"),
+        shown=Shown(check=CheckId.POLICY),
     ),
-    Fact("policy_name", str, ListWords("name of that policy", "Hotpatch default")),
+    Fact(
+        "policy_name",
+        str,
+        ListWords("name of that policy", "Hotpatch default"),
+        shown=Shown(command="Managed by", check=CheckId.POLICY),
+    ),
     Fact(
         "subscription",
         Subscription,
         ListWords("hotpatch enablement of a server in Azure Arc", "enabled"),
         FilterWords("subscription", "hotpatch enablement of a server in Azure Arc", "subscription:pending"),
+        shown=Shown(check=CheckId.SUBSCRIPTION),
     ),
     Fact(
         "vbs",
@@ -219,18 +265,21 @@ FACTS: tuple[Fact, ...] = (
             (),
             {"on": VbsState.RUNNING, "2": VbsState.RUNNING, "1": VbsState.NOT_RUNNING, "0": VbsState.OFF},
         ),
+        shown=Shown(check=CheckId.VBS),
     ),
     Fact(
         "chpe",
         ChpeState,
         ListWords("CHPE on Arm64", "disabled"),
         FilterWords("chpe", "CHPE on Arm64", "chpe:enabled", (), {"on": ChpeState.ENABLED, "off": ChpeState.DISABLED}),
+        shown=Shown(check=CheckId.CHPE),
     ),
     Fact(
         "restart_pending",
         bool,
         ListWords("whether a restart is pending", "no"),
         FilterWords("restart", "a restart is pending", "restart:yes", ("restart-pending",)),
+        shown=Shown(page="Next", ticket="Restart pending"),
     ),
     Fact(
         "boot_at",
@@ -242,6 +291,7 @@ FACTS: tuple[Fact, ...] = (
             "boot>30d",
             ("booted",),
         ),
+        shown=Shown(page="started", command="Started", ticket="Last start", json="booted"),
     ),
     Fact(
         "last_seen_at",
@@ -258,6 +308,7 @@ FACTS: tuple[Fact, ...] = (
             ("last-seen",),
             untold="never",
         ),
+        shown=Shown(page="head", command="Last seen", ticket="Last seen", column="seen"),
     ),
     Fact(
         "provider",

@@ -523,6 +523,10 @@ class Refusal(Struct, frozen=True):
     """How many devices it concerns; 0 when it concerns the whole intent."""
 
 
+MANY_DEVICES = 1_000
+"""A plan that touches more than these is confirmed by typing their number."""
+
+
 class Plan(Struct, frozen=True):
     """The consequences of an intent, computed without changing anything."""
 
@@ -549,3 +553,14 @@ class Plan(Struct, frozen=True):
     device_ids: tuple[int, ...] = ()
     requests: tuple[Request, ...] = ()
     """What is sent to tenants, in this order, once the plan has been carried out."""
+
+    @property
+    def reaches_far(self) -> bool:
+        """Whether a single key is too little to confirm it: it restarts devices, touches many, or several rings."""
+        return self.devices > 0 and (self.restarts > 0 or self.devices > MANY_DEVICES or self._names_several_rings)
+
+    @property
+    def _names_several_rings(self) -> bool:
+        if isinstance(self.intent, Approve):
+            return len(self.intent.rings) != 1  # none means all of them
+        return len(getattr(self.intent, "target", Target()).rings) > 1

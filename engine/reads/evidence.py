@@ -100,28 +100,32 @@ class EvidenceReads(Room, frozen=True):
             BadInput: the filter cannot be read.
         """
         from engine.rules.readiness import summary
-        from engine.store.summaries import reason_sets, verdict_cells, verdicts_by_site
+        from engine.store.summaries import reason_sets, verdict_cells
 
         now, connection = self.clock.now(), self.store.connection
         condition = compile_text(filter, now)
         with self.store.snapshot():
-            tell(progress, "Counting devices", 0, 3)
+            tell(progress, "Counting devices", 0, 2)
             names = {ring.id: ring.name for ring in self.store.rollout.rings()}
-            cells = verdict_cells(connection, condition, names)
-            tell(progress, "Counting sites", 1, 3)
-            sites, others = verdicts_by_site(connection, condition, _SITES_SHOWN)
-            tell(progress, "Counting reasons", 2, 3)
+            cells, every_site = verdict_cells(connection, condition, names, _SITES_SHOWN)
+            tell(progress, "Counting reasons", 1, 2)
             reasons = summary.explain_reasons(reason_sets(connection, condition))
             by_platform = {
                 name: summary.sum_verdicts(name, (each for each in cells if each.platform == name))
                 for name in (*Platform, "")
             }
+            held_off = self.store.devices.held_off_counts(filter, now)
             releases = tuple(
-                summary.next_release(platform, now, by_platform[platform])
+                summary.next_release(platform, now, by_platform[platform], held_off.get(platform, 0))
                 for platform in Platform
                 if by_platform[platform].devices
             )
             sample = tuple(islice(self.each_restarting(filter, releases), _SAMPLE))
+        sites = [
+            summary.sum_verdicts(site, (each for each in cells if each.site == site))
+            for site in {each.site for each in cells}
+            if site is not None
+        ]
         rings = [
             summary.sum_verdicts(name, (each for each in cells if each.ring == name)) for name in (*names.values(), "")
         ]
@@ -131,8 +135,8 @@ class EvidenceReads(Room, frozen=True):
             total=summary.sum_verdicts("", cells),
             rings=tuple(each for each in rings if each.devices),
             platforms=tuple(each for each in by_platform.values() if each.devices),
-            sites=sites,
-            other_sites=others,
+            sites=tuple(sorted(sites, key=lambda each: (-each.devices, each.name))),
+            other_sites=every_site - len(sites),
             reasons=reasons,
             next_releases=releases,
             without_platform=by_platform[""].devices,
@@ -148,6 +152,8 @@ class EvidenceReads(Room, frozen=True):
         for release in releases:
             query = DeviceQuery(f"{filter} {release.restarting_filter}".strip())
             yield from self.store.devices.each(query, self.clock.now())
+            if not release.kind.is_baseline:
+                yield from self.store.devices.each_held_off(filter, release.platform, self.clock.now())
 
 
 def _newest_of_each(rows: Sequence[Compliance]) -> list[Compliance]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from engine.model.model import STALE_REASON, UNDER_WAY, Approval, DeviceState, Verdict
+from engine.model.model import UNDER_WAY, Approval, DeviceState, Verdict
 from engine.model.records.fleet import ActiveInstall, GateCondition, RingProgress, RingRow
 from engine.model.records.rollout import HandsRow, HealthRow, LateDevice, RecoveryProgress, RingConflict
 from engine.reads.devices import DeviceReads
 from engine.reads.room import Room
+from engine.rules.evidence.missing import why_missing
 from engine.rules.plans.holds import Hold
-from engine.rules.readiness import reason_words
 from engine.rules.rollout.approvals import SETTING, ApprovalPolicy, policy_from_text
 from engine.rules.rollout.deadlines import Lateness, deadline_of
 from engine.rules.rollout.gates import ConditionState, RingStanding
@@ -195,26 +195,6 @@ class RolloutReads(Room, frozen=True):
         return tuple(found[:limit])
 
 
-def why_missing(row: MissingRow, *, is_hotpatch: bool) -> str:
-    """Why a device has not got a release, in words; the same words group devices in a forecast."""
-    if row.held:
-        return "held off releases"
-    if row.stale or STALE_REASON in row.reasons:
-        return "not heard from"
-    if is_hotpatch and row.verdict == "not-ready":
-        return f"not ready: {', '.join(reason_words(each) for each in row.reasons)}; takes the LCU"
-    if is_hotpatch and row.verdict == "unknown":
-        return "readiness unknown; takes the LCU"
-    words = {
-        "failed": "an install failed",
-        "restart-pending": "restart pending",
-        "queued": "waiting for its next scan",
-        "installing": "installing",
-        "uninstalling": "being uninstalled",
-    }
-    return words.get(row.state, "not offered yet")
-
-
 def _late(row: MissingRow, kb: int, lateness: Lateness, deadline_at: datetime, now: datetime) -> LateDevice:
     why = why_missing(row, is_hotpatch=False)
     if lateness is Lateness.AWAY:
@@ -262,6 +242,7 @@ def _ring_progress(kb: int, standing: RingStanding, situation: Situation) -> Rin
         opened_at=facts.opened_at,
         stopped=facts.stopped,
         waits_for=standing.waits_for,
+        behind=standing.behind,
         gate=tuple(
             GateCondition(each.name, each.needed, each.value, each.state is ConditionState.HOLDS)
             for each in standing.gate.conditions

@@ -17,11 +17,13 @@ from engine.model.facts import FACTS
 from engine.model.model import DeviceFacts, DeviceState, Track, Verdict
 from engine.model.records.fleet import Anchor, Count, DevicePage, DeviceQuery, DeviceRow, ReasonCount
 from engine.rules.readiness import Readiness
-from engine.store.device_rows import device_rows
+from engine.rules.rollout.offers import TAKES_HOTPATCHES
+from engine.store.device_rows import ROW_COLUMNS, device_rows
+from engine.store.excluded import WHO_IS_HELD_OFF
 from engine.store.filter_sql import compile_text
 from engine.store.readiness import judge
 from engine.store.search import Found, exact_devices, find_devices, names_near
-from engine.store.values import build_number, epoch, flag, placeholders, seconds, time_of
+from engine.store.values import among, build_number, epoch, flag, placeholders, seconds, time_of
 from engine.store.walk import Walk
 
 FACT_COLUMNS = (*(each.name for each in FACTS), "external_id", "name_key", "user_key", "search_key")
@@ -62,6 +64,9 @@ def facts_of(row: sqlite3.Row) -> DeviceFacts:
     return DeviceFacts(**told)
 
 
+_READY_HELD_OFF = f"{WHO_IS_HELD_OFF} AND d.verdict IN {among(TAKES_HOTPATCHES)}"
+
+
 class DeviceStore:
     """The devices of the state file."""
 
@@ -98,6 +103,27 @@ class DeviceStore:
         condition = compile_text(query.filter, now)
         walk = Walk(self._db, query, condition)
         yield from device_rows(walk.each())
+
+    def each_held_off(self, filter_text: str, platform: Platform, now: datetime) -> Iterator[DeviceRow]:
+        """Ready devices of a platform that a filter matches and that are held off hotpatches, by name."""
+        condition = compile_text(filter_text, now)
+        yield from device_rows(
+            self._db.execute(
+                f"SELECT {ROW_COLUMNS} FROM device d LEFT JOIN ring r ON r.id = d.ring_id "
+                f"WHERE {_READY_HELD_OFF} AND d.platform = ? AND ({condition.where}) ORDER BY d.name_key, d.id",
+                (platform, *condition.params),
+            )
+        )
+
+    def held_off_counts(self, filter_text: str, now: datetime) -> dict[str, int]:
+        """Platform → how many of these there are."""
+        condition = compile_text(filter_text, now)
+        rows = self._db.execute(
+            f"SELECT d.platform, count(*) FROM device d WHERE {_READY_HELD_OFF} AND d.platform IS NOT NULL "
+            f"AND ({condition.where}) GROUP BY 1",
+            condition.params,
+        )
+        return dict(map(tuple, rows))
 
     def ids(self, filter_text: str, now: datetime) -> list[int]:
         """The ids of all devices that a filter matches."""

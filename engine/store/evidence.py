@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.json import Decoder
 
 from engine.model.build import Platform
+from engine.model.model import DeviceState, Verdict
 from engine.store.filter_sql import SqlCondition
 from engine.store.values import moment, placeholders, seconds, time_of
 
@@ -78,9 +79,9 @@ class UnprotectedRow(Struct, frozen=True):
     site: str
     platform: Platform
     build: int | None
-    verdict: str
+    verdict: Verdict
     reasons: tuple[str, ...]
-    state: str
+    state: DeviceState
     error_code: int | None
     """Of its open failure."""
     held: bool
@@ -254,9 +255,9 @@ class EvidenceStore:
                 site=row["site"],
                 platform=Platform(row["platform"]),
                 build=row["build"],
-                verdict=row["verdict"],
+                verdict=Verdict(row["verdict"]),
                 reasons=tuple(part for part in row["reasons"].split(",") if part),
-                state=row["state"],
+                state=DeviceState(row["state"]),
                 error_code=row["code"],
                 held=bool(row["held"]),
                 last_seen_at=moment(row["last_seen_at"]),

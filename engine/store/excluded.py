@@ -16,6 +16,8 @@ IN_FORCE = "x.lifted_at IS NULL AND (x.until_at IS NULL OR x.until_at > ?)"
 
 HELD_OFF = "EXISTS (SELECT 1 FROM exclusion h WHERE h.device_id = d.id AND h.lifted_at IS NULL AND h.until_baseline)"
 """Which devices (alias ``d``) are off hotpatches until the next baseline, since one was uninstalled."""
+WHO_IS_HELD_OFF = "d.id IN (SELECT device_id FROM exclusion WHERE lifted_at IS NULL AND until_baseline)"
+"""The same for a statement that reads these alone."""
 
 
 def meant_for(release: Release) -> str:
@@ -78,8 +80,8 @@ def held_off_counts(
         return {}
     excluded = excluded_from(release, now)
     rows = connection.execute(
-        "SELECT d.ring_id, count(*) AS devices FROM device d WHERE d.id IN (SELECT device_id FROM exclusion "
-        f"WHERE lifted_at IS NULL AND until_baseline) AND d.state = '{DeviceState.HELD}' AND d.platform = ? "
+        "SELECT d.ring_id, count(*) AS devices FROM device d "
+        f"WHERE {WHO_IS_HELD_OFF} AND d.state = '{DeviceState.HELD}' AND d.platform = ? "
         f"AND d.verdict NOT IN {among(takers(release.kind))} AND d.ring_id IS NOT NULL AND ifnull(d.build, 0) < ? "
         f"AND NOT {excluded.where} AND NOT {withheld.where} GROUP BY 1",
         (release.platform, build_number(release.build) or 2**62, *excluded.params, *withheld.params),

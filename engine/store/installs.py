@@ -246,9 +246,6 @@ class InstallStore:
             for row in rows
         )
 
-    def active_count(self) -> int:
-        return int(self._db.execute("SELECT count(*) FROM install WHERE next_at IS NOT NULL").fetchone()[0])
-
     def of_device(self, device_id: int, limit: int = 200) -> tuple[Install, ...]:
         """The history of a device, newest first."""
         rows = self._db.execute(

@@ -123,19 +123,6 @@ class RecoveryStore:
         )
         return new
 
-    def members_of_open(self, device_ids: Sequence[int]) -> set[int]:
-        """Which of these devices are in a recovery that goes on."""
-        found: set[int] = set()
-        for start in range(0, len(device_ids), 500):
-            part = device_ids[start : start + 500]
-            rows = self._db.execute(
-                "SELECT m.device_id FROM recovery_device m JOIN recovery r ON r.id = m.recovery_id "
-                f"WHERE r.ended_at IS NULL AND m.device_id IN ({placeholders(len(part))})",
-                part,
-            )
-            found.update(row[0] for row in rows)
-        return found
-
     def standings(self, recovery: RecoveryRow) -> dict[str, int]:
         """How many members stand where."""
         rows = self._db.execute(

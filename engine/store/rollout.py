@@ -15,7 +15,7 @@ from engine.model.build import Architecture, OsBuild, Platform
 from engine.model.intents import Scope, StopKind
 from engine.model.model import UNDER_WAY, Approval, DeviceState, Gate, Release, Ring, Track, Verdict, Window
 from engine.rules.plans.candidates import Candidate
-from engine.rules.rollout.offers import offered_in
+from engine.rules.rollout.offers import TAKES_HOTPATCHES, offered_in
 from engine.store.excluded import (
     HELD_OFF,
     excluded_counts,
@@ -28,6 +28,8 @@ from engine.store.filter_sql import SqlCondition
 from engine.store.providers import STEERED
 from engine.store.safeguards import NOTHING
 from engine.store.values import among, build_number, epoch, moment, os_build, placeholders, seconds, time_of
+
+_READY = f"verdict IN {among(TAKES_HOTPATCHES)}"
 
 
 class StopRow(Struct, frozen=True):
@@ -224,7 +226,7 @@ class RolloutStore:
         that `withheld` covers, at the price of reading each.
         """
         rows = self._db.execute(
-            "SELECT ring_id, ifnull(build, 0) >= ? OR ifnull(build = ?, 0) AS has_build, verdict = 'ready' AS ready, "
+            f"SELECT ring_id, ifnull(build, 0) >= ? OR ifnull(build = ?, 0) AS has_build, {_READY} AS ready, "
             f"state, {withheld.where} AS withheld, ifnull(build < ?, 0) AS behind, count(*) AS devices FROM device d "
             "WHERE platform = ? AND ring_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6",
             (
@@ -240,7 +242,7 @@ class RolloutStore:
     def kept_progress(self, platform: Platform) -> tuple[ProgressCell, ...]:
         """The same for the release that devices are protected by now, from the kept totals: no device is read."""
         rows = self._db.execute(
-            "SELECT ring_id, protected AS has_build, verdict = 'ready' AS ready, state, sum(devices) AS devices, "
+            f"SELECT ring_id, protected AS has_build, {_READY} AS ready, state, sum(devices) AS devices, "
             "0 AS withheld, 0 AS behind FROM device_count WHERE platform = ? AND ring_id >= 0 AND devices > 0 "
             "GROUP BY 1, 2, 3, 4",
             (platform,),

@@ -12,7 +12,8 @@ from datetime import UTC, date, datetime, timedelta
 from engine.model.model import DONE, InstallState, Verdict
 from engine.model.records.fleet import ProviderFreshness
 from engine.rules.evidence.activity import DayCount
-from engine.rules.readiness.summary import VerdictCell, VerdictCount
+from engine.rules.readiness.summary import VerdictCell
+from engine.rules.rollout.offers import TAKES_HOTPATCHES
 from engine.store.filter_sql import SqlCondition
 from engine.store.values import among, moment, seconds
 
@@ -32,43 +33,34 @@ SELECT e.opened_at, s.finished_at AS closed_at FROM episode e LEFT JOIN install 
 
 
 def verdict_cells(
-    connection: sqlite3.Connection, condition: SqlCondition, ring_names: Mapping[int, str]
-) -> tuple[VerdictCell, ...]:
-    """Devices by ring, platform and what readiness says of them."""
-    rows = connection.execute(
-        "SELECT d.ring_id, ifnull(d.platform, ''), d.verdict, ifnull(d.eligible, 0), ifnull(d.enrolled, 0), count(*) "
-        f"FROM device d WHERE {condition.where} GROUP BY 1, 2, 3, 4, 5",
-        condition.params,
-    )
-    return tuple(
-        VerdictCell(ring_names.get(ring, ""), platform, Verdict(verdict), bool(eligible), bool(enrolled), devices)
-        for ring, platform, verdict, eligible, enrolled, devices in rows
-    )
+    connection: sqlite3.Connection, condition: SqlCondition, ring_names: Mapping[int, str], sites: int
+) -> tuple[tuple[VerdictCell, ...], int]:
+    """Devices by ring, platform, site and what readiness says of them, and how many sites there are.
 
-
-def verdicts_by_site(
-    connection: sqlite3.Connection, condition: SqlCondition, limit: int
-) -> tuple[tuple[VerdictCount, ...], int]:
-    """The sites with the most devices, and how many sites there are besides them."""
+    Only the `sites` with the most devices are told apart, so that the answer stays small whatever was imported.
+    """
     rows = connection.execute(
-        "SELECT d.site, count(*) AS devices, sum(ifnull(d.eligible, 0)), "
-        "sum(ifnull(d.eligible, 0) AND ifnull(d.enrolled, 0)), "
-        "sum(d.verdict = 'ready'), sum(d.verdict = 'not-ready'), sum(d.verdict = 'unknown') "
-        f"FROM device d WHERE {condition.where} GROUP BY d.site ORDER BY devices DESC, d.site LIMIT ?",
-        (*condition.params, limit),
+        "WITH cell AS MATERIALIZED (SELECT d.site, d.ring_id AS ring, ifnull(d.platform, '') AS platform, d.verdict, "
+        "ifnull(d.eligible, 0) AS eligible, ifnull(d.enrolled, 0) AS enrolled, count(*) AS devices "
+        f"FROM device d WHERE {condition.where} GROUP BY 1, 2, 3, 4, 5, 6), "
+        "largest AS (SELECT site FROM cell GROUP BY site ORDER BY sum(devices) DESC, site LIMIT ?) "
+        "SELECT l.site, c.ring, c.platform, c.verdict, c.eligible, c.enrolled, sum(c.devices), "
+        "(SELECT count(DISTINCT site) FROM cell) FROM cell c LEFT JOIN largest l ON l.site = c.site "
+        "GROUP BY 1, 2, 3, 4, 5, 6",
+        (*condition.params, sites),
     ).fetchall()
-    if len(rows) < limit:
-        return tuple(VerdictCount(*row) for row in rows), 0
-    sites = connection.execute(
-        f"SELECT count(DISTINCT d.site) FROM device d WHERE {condition.where}", condition.params
-    ).fetchone()[0]
-    return tuple(VerdictCount(*row) for row in rows), int(sites) - len(rows)
+    cells = tuple(
+        VerdictCell(ring_names.get(ring, ""), platform, Verdict(verdict), bool(eligible), bool(enrolled), devices, site)
+        for site, ring, platform, verdict, eligible, enrolled, devices, _ in rows
+    )
+    return cells, rows[0][-1] if rows else 0
 
 
 def reason_sets(connection: sqlite3.Connection, condition: SqlCondition) -> Mapping[tuple[str, ...], int]:
     """Devices that are not ready, or not known to be, by all that keeps them from it."""
     rows = connection.execute(
-        f"SELECT d.reasons, count(*) FROM device d WHERE d.verdict <> 'ready' AND ({condition.where}) GROUP BY 1",
+        f"SELECT d.reasons, count(*) FROM device d WHERE d.verdict NOT IN {among(TAKES_HOTPATCHES)} "
+        f"AND ({condition.where}) GROUP BY 1",
         condition.params,
     )
     return {tuple(reasons.split(",")): devices for reasons, devices in rows if reasons}

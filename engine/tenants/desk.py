@@ -163,8 +163,8 @@ class ProviderDesk:
                 self._store.state.count_change()
         return self._facts(row)
 
-    def switch_writes(self, name: str, now: datetime, *, on: bool) -> bool:
-        """Let changes out to a tenant, or keep them in; whether that was a change.
+    def switch_writes(self, name: str, now: datetime, *, on: bool, dry_run: bool = False) -> bool:
+        """Let changes out to a tenant, or keep them in; whether that was a change, or would be one.
 
         Raises:
             Refused: this actor may not; switching on needs an approver.
@@ -174,8 +174,8 @@ class ProviderDesk:
         self._refuse(may_connect(verb, self._role, read_only=self._read_only, opens_writing=on))
         with self._store.transaction():
             row = self.row(name)
-            if row.writes == on:
-                return False
+            if row.writes == on or dry_run:
+                return row.writes != on
             self._store.providers.switch_writes(row.name, on=on)
             summary = f"Writing to provider {row.name} was switched {_switch(on)}"
             self._record(now, "provider-writes", summary, {"before": row.writes, "after": on})

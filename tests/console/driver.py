@@ -191,10 +191,8 @@ class Desk:
 
     async def confirm(self) -> Desk:
         """Confirm the plan that is shown, in the way it asks for."""
-        from console.dialogs.plan import needs_typing
-
         plan = self.plan
-        if needs_typing(plan):
+        if plan.reaches_far:
             await self.type(str(plan.devices))
             return await self.press("enter")
         return await self.press("y")

@@ -120,6 +120,30 @@ def test_writes_are_switched(db: Path, login: Login) -> None:
     assert again.document == {"name": "corp", "writes": True, "changed": False}
 
 
+def test_a_dry_run_switches_nothing_and_says_what_it_would_do(db: Path) -> None:
+    add(db)
+    dry = ("--db", db, "provider", "writes", "corp", "off", "--dry-run")
+
+    told = call(*dry)
+    document = call(*dry, "--json").document
+    same = call("--db", db, "provider", "writes", "corp", "on", "--dry-run")
+
+    assert told.out.strip() == "● Writing to corp would be switched off."
+    assert document == {"done": False, "name": "corp", "writes": False, "changed": True}
+    assert same.out.strip() == "● Writing to corp is already on."
+    assert [row["writes"] for row in call("--db", db, "provider", "list", "--json").document] == [True]
+    assert [row["action"] for row in call("--db", db, "activity", "--json").document["audit"]] == ["provider-add"]
+
+
+@pytest.mark.parametrize("words", [("provider", "login", "corp"), ("provider", "logout", "corp"), ("run",)])
+def test_what_cannot_be_tried_is_refused_with_dry_run(db: Path, login: Login, words: tuple[str, ...]) -> None:
+    add_person(db, login)
+    called = call("--db", db, *words, "--dry-run")
+    assert called.code == 4
+    assert "It cannot be tried with --dry-run." in called.err
+    assert [row["action"] for row in call("--db", db, "activity", "--json").document["audit"]] == ["provider-add"]
+
+
 def test_the_list_shows_where_and_how(db: Path) -> None:
     add(db)
     listed = call("--db", db, "provider", "list")

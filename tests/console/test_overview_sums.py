@@ -24,7 +24,7 @@ from engine.catalog.calendar import MonthPlan, MonthState
 from engine.model.build import OsBuild, Platform
 from engine.model.filters import parse
 from engine.model.model import DeviceState, Gate, ReleaseKind, Ring, Track, Verdict
-from engine.model.records.fleet import Compliance, Count, GateCondition, ReasonCount, RingProgress
+from engine.model.records.fleet import Compliance, Count, GateCondition, ReasonCount, RingBefore, RingProgress
 from engine.rules.failures import FailedInstall, cause_standings, group_failures
 
 NOW = datetime(2026, 5, 13, 9, tzinfo=UTC)
@@ -169,12 +169,9 @@ def test_the_amounts_of_a_release_add_up(rings: list[tuple[int, int, int, int, i
         ({"stopped": "paused by maria: tickets"}, Tone.AT_RISK, "paused"),
         ({"approved": False, "opened_at": None, "waits_for": "approval"}, Tone.NONE, "not approved"),
         ({"opened_at": None, "opens_at": NOW + timedelta(days=5)}, Tone.DUE, "opens 18 May"),
-        ({"opened_at": None, "waits_for": "ring First"}, Tone.DUE, "after First"),
-        (
-            {"opened_at": None, "waits_for": "gate of ring First: installed 20%, needs at least 80%"},
-            Tone.DUE,
-            "gate of First",
-        ),
+        ({"opened_at": None, "behind": RingBefore("First")}, Tone.DUE, "after First"),
+        ({"opened_at": None, "behind": RingBefore("gate: 2", "installed 20%")}, Tone.DUE, "gate of gate: 2"),
+        ({"opened_at": None, "waits_for": "corp to take the approval"}, Tone.DUE, "corp to take the approval"),
         ({"opened_at": None}, Tone.DUE, "opens now"),
         (
             {"failed": 5, "gate": (GateCondition("failed", "at most 10%", "50% (5 of 10)", False),)},

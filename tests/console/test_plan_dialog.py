@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from console.dialogs.plan import PlanDialog, needs_typing, plan_text
+from console.dialogs.plan import PlanDialog, plan_text
 from engine.model.errors import PlanOutdated, Refused
-from engine.model.intents import Approve, Intent, Plan, Refusal, Retry, Target
+from engine.model.intents import Apply, Approve, Intent, Plan, Refusal, Retry, Target
 from engine.model.tenants import Request, Wish
 from tests.console.driver import LARGE, SMALL, Desk, desk
 from tests.console.fake_engine import FakeFleet
@@ -104,8 +104,10 @@ async def test_a_far_plan_wants_the_number_typed() -> None:
     [
         (PLAN, False),
         (replace(PLAN, restarts=1), True),
-        (replace(PLAN, devices=999), False),
-        (replace(PLAN, devices=1000), True),
+        (replace(PLAN, devices=1000), False),
+        (replace(PLAN, devices=1001), True),
+        (replace(PLAN, intent=Apply(1, Target(rings=("Test",)))), False),
+        (replace(PLAN, intent=Apply(1, Target(rings=("Test", "First")))), True),
         (replace(PLAN, intent=Approve(1, ("Test",), "x")), False),
         (replace(PLAN, intent=Approve(1, ("Test", "First"), "x")), True),
         (replace(PLAN, intent=Approve(1, (), "x")), True),
@@ -113,7 +115,7 @@ async def test_a_far_plan_wants_the_number_typed() -> None:
     ],
 )
 def test_what_reaches_far(plan: Plan, typed: bool) -> None:
-    assert needs_typing(plan) is typed
+    assert plan.reaches_far is typed
 
 
 async def test_a_refusal_shows_the_way_out_and_cannot_be_confirmed() -> None:

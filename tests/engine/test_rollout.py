@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from engine.model.build import Architecture, OsBuild, Platform
 from engine.model.model import Approval, Gate, Release, ReleaseKind, Ring
+from engine.model.records.fleet import RingBefore
 from engine.rules.rollout.gates import (
     ConditionState,
     RingCounts,
@@ -85,6 +86,7 @@ def test_the_second_ring_waits_for_the_gate_of_the_first() -> None:
     open_one = facts(ring(1), RingCounts(installed=3, pending=7), succeeded=3, opened=NOW, approved=agreed)
     found = standings(RELEASED, [open_one, facts(ring(2), RingCounts(pending=50), approved=agreed)], NOW)
     assert found[1].waits_for.startswith("gate of ring R1: installed 30% (3 of 10)")
+    assert found[1].behind == RingBefore("R1", "installed 30% (3 of 10), needs at least 80%")
     assert next_change_at(found, NOW) is None, "no time alone makes devices install"
 
 

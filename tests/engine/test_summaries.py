@@ -51,10 +51,24 @@ def test_readiness_sums_are_those_of_the_devices(demo: Engine, filter: str) -> N
         found = Counter(map(name_of, rows))
         assert {each.name: each.devices for each in groups} == found
         assert sum(each.devices for each in groups) == len(rows)
+        for step in ("eligible", "enrolled", "ready", "not_ready", "unknown"):
+            assert sum(getattr(each, step) for each in groups) == getattr(report.total, step)
     reasons = Counter(reason for row in rows for reason in row.reasons)
     assert {each.words: each.devices for each in report.reasons} == reasons
     alone = Counter(row.reasons[0] for row in rows if len(row.reasons) == 1)
     assert {each.words: each.only for each in report.reasons if each.only} == alone
+
+
+def test_the_largest_sites_stand_first_and_the_others_are_counted(
+    demo: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.reads.evidence._SITES_SHOWN", 3)
+    found = Counter(row.site for row in demo.reads.devices.each(DeviceQuery("ring:broad")))
+    report = demo.reads.evidence.readiness_report("ring:broad")
+    largest = sorted(found, key=lambda site: (-found[site], site))[:3]
+    assert [(each.name, each.devices) for each in report.sites] == [(site, found[site]) for site in largest]
+    assert report.other_sites == len(found) - 3 > 0
+    assert report.total.devices == sum(found.values())
 
 
 def test_those_who_restart_are_listed_each_once(demo: Engine) -> None:
@@ -62,6 +76,25 @@ def test_those_who_restart_are_listed_each_once(demo: Engine) -> None:
     listed = [row.id for row in demo.reads.evidence.each_restarting("", report.next_releases)]
     assert len(listed) == len(set(listed)) == report.restarts
     assert [row.id for row in report.restarting] == listed[: len(report.restarting)]
+
+
+def test_ready_devices_that_are_held_off_hotpatches_restart_for_a_hotpatch_month(demo: Engine) -> None:
+    """The rollout offers them the LCU (`offers.takes`), and that restarts."""
+    before = demo.reads.evidence.readiness_report()
+    platform = before.next_releases[0].platform
+    assert not before.next_releases[0].kind.is_baseline
+    ready = list(demo.reads.devices.each(DeviceQuery(f"platform:{platform} readiness:ready")))[:3]
+    store = demo.reads.evidence.store
+    with store.transaction():
+        store.rollout.hold_until_baseline([each.id for each in ready], "uninstalled", "ann", demo.now())
+
+    report = demo.reads.evidence.readiness_report()
+    listed = {row.id for row in demo.reads.evidence.each_restarting("", report.next_releases)}
+    outside = demo.reads.evidence.readiness_report(f"-name:{ready[0].name}")
+
+    assert report.restarts == before.restarts + 3 == len(listed)
+    assert {each.id for each in ready} <= listed
+    assert outside.restarts == before.restarts + 2
 
 
 @pytest.mark.parametrize(

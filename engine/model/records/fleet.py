@@ -109,6 +109,19 @@ class GateCondition(Struct, frozen=True):
         return not self.holds and self.name in ("failed", "health")
 
 
+class RingBefore(Struct, frozen=True):
+    """An earlier ring that keeps one from opening."""
+
+    name: str
+    gate: str = ""
+    """What its gate does not show yet, in words; "" while it has not opened itself."""
+
+    @property
+    def words(self) -> str:
+        """``ring First``, ``gate of ring First: soak 3 h, needs 24 h``."""
+        return f"gate of ring {self.name}: {self.gate}" if self.gate else f"ring {self.name}"
+
+
 class TenantSide(Struct, frozen=True):
     """What a tenant keeps of a ring that it carries; None is what it does not keep or does not tell."""
 
@@ -167,6 +180,8 @@ class RingProgress(Struct, frozen=True):
     """By when its devices must have the release; None before the ring has opened."""
     tenant: TenantSide | None = None
     """Set for a ring that a tenant carries."""
+    behind: RingBefore | None = None
+    """The earlier ring, where `waits_for` tells of one."""
 
     @property
     def offered(self) -> int:

@@ -13,9 +13,10 @@ from msgspec.structs import replace
 
 from engine.catalog.protection import Reaches
 from engine.model.build import OsBuild, Platform
-from engine.model.model import STALE_REASON, ReleaseKind
+from engine.model.model import STALE_REASON, UNDER_WAY, DeviceState, ReleaseKind, Verdict
 from engine.model.records.reports import CurvePoint, Mark, MarkCount, Offender, ReleaseCompliance, SliceCompliance
 from engine.rules.evidence.compliance_count import FOLLOWED, Group, GroupMonth, MonthCount, state_at
+from engine.rules.evidence.missing import NOT_OFFERED, UNDER_WAY_WORDS
 from engine.rules.readiness import reason_words
 
 SHARES = (0.5, 0.9, 0.95)
@@ -158,9 +159,9 @@ class Laggard(Struct, frozen=True):
     site: str
     platform: Platform
     build: OsBuild | None
-    verdict: str
+    verdict: Verdict
     reasons: tuple[str, ...]
-    state: str
+    state: DeviceState
     error: str
     """The code and cause of its open failure in words, "" without one."""
     held: bool
@@ -193,6 +194,10 @@ def offender(laggard: Laggard, reaches: Reaches, reach: int, now: datetime) -> O
     )
 
 
+_UNDER_WAY_WORDS = {**UNDER_WAY_WORDS, DeviceState.INSTALLING: "installing now"}
+"""The words of 0.1, which scripts know."""
+
+
 def why_unprotected(laggard: Laggard, now: datetime, *, is_hotpatch: bool) -> str:
     """The first reason that explains it: away, held, under way, failed, not ready, not offered."""
     seen = laggard.last_seen_at
@@ -202,22 +207,16 @@ def why_unprotected(laggard: Laggard, now: datetime, *, is_hotpatch: bool) -> st
         return f"away: not heard from since {seen:%d %b %Y}"
     if laggard.held:
         return "kept off releases by an operator"
-    under_way = {
-        "queued": "waiting for its next scan",
-        "installing": "installing now",
-        "uninstalling": "being uninstalled",
-        "restart-pending": "restart pending",
-    }
-    if laggard.state in under_way:
-        return under_way[laggard.state]
+    if laggard.state in UNDER_WAY:
+        return _UNDER_WAY_WORDS[laggard.state]
     if laggard.error:
         return f"install failed: {laggard.error}"
     unmet = [reason_words(each) for each in laggard.reasons if each != STALE_REASON]
-    if laggard.verdict == "not-ready" and unmet:
+    if laggard.verdict is Verdict.NOT_READY and unmet:
         return f"not ready: {', '.join(unmet)}" + ("; waits for the LCU" if is_hotpatch else "")
-    if laggard.verdict == "unknown" and unmet:
+    if laggard.verdict is Verdict.UNKNOWN and unmet:
         return f"readiness unknown: {', '.join(unmet)}"
-    return "not offered yet"
+    return NOT_OFFERED
 
 
 # --- assumptions ------------------------------------------------------------------------------------

@@ -10,9 +10,10 @@ from msgspec import Struct, field
 
 from engine.model.build import Platform, kb_text
 from engine.model.intents import Apply, Plan, Refusal, Retry, Target
-from engine.model.model import DeviceState, Release, Verdict
+from engine.model.model import Release, Verdict
 from engine.rules.plans.candidates import Candidate, Obstacle, led_by_tenant, nothing_left, plural, sort_out
 from engine.rules.readiness import reason_words
+from engine.rules.rollout.offers import offered_in, takes
 
 
 class ReleaseFacts(Struct, frozen=True):
@@ -92,21 +93,21 @@ def obstacle_to_apply(device: Candidate, facts: ReleaseFacts) -> Obstacle | None
 
 
 def _obstacle_to_offer(device: Candidate, release: Release, facts: ReleaseFacts) -> Obstacle | None:
-    """Why Windows Update would not offer the release to the device."""
+    """Why Windows Update would not offer the release to the device; anything but a hotpatch may go to any by hand."""
     if (newer := facts.newer.get(release.platform)) is not None:
         return Obstacle(f"{release.name} has been replaced by {kb_text(newer)}.", f"Apply {kb_text(newer)} instead.")
     if not release.kind.is_hotpatch:
         return None
-    if device.held:
-        return Obstacle("It is held off hotpatches.", "It returns when it has taken the next baseline.")
-    if device.verdict is not Verdict.READY:
+    if not takes(release.kind, device.verdict, held_off=device.held):
+        if device.held:
+            return Obstacle("It is held off hotpatches.", "It returns when it has taken the next baseline.")
         words = ", ".join(reason_words(reason) for reason in device.reasons) or "reason unknown"
         verb = "It is not ready" if device.verdict is Verdict.NOT_READY else "Its readiness is unknown"
         return Obstacle(
             f"{verb}: {words}.",
             "See what to do: hotpatch device NAME. Until then it takes the LCU with a restart.",
         )
-    if device.state is DeviceState.RESTART_PENDING:
+    if device.state not in offered_in(release.kind):
         return Obstacle("A restart is pending on it.", "Restart it, then apply.")
     return None
 

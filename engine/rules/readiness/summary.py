@@ -49,6 +49,8 @@ class VerdictCell(Struct, frozen=True):
     eligible: bool
     enrolled: bool
     devices: int
+    site: str | None
+    """None for all that are not among the largest."""
 
 
 class ReasonFix(Struct, frozen=True):
@@ -78,7 +80,8 @@ class NextRelease(Struct, frozen=True):
     """BASELINE or HOTPATCH: a plan, for the release is not published."""
     devices: int
     restarts: int
-    """Every device in a baseline month; in a hotpatch month those that are not ready, or not known to be."""
+    """Every device in a baseline month; in a hotpatch month those that are not ready, or not known to be, or held off
+    hotpatches."""
 
     @property
     def restart_share(self) -> float | None:
@@ -87,7 +90,7 @@ class NextRelease(Struct, frozen=True):
 
     @property
     def restarting_filter(self) -> str:
-        """The restarting devices in the filter language."""
+        """The restarting devices in the filter language, which does not know who is held off hotpatches."""
         every = f"platform:{self.platform}"
         return every if self.kind.is_baseline else f"{every} readiness:not-ready,unknown"
 
@@ -200,11 +203,14 @@ def _explain(reason: str, devices: int, only: int) -> ReasonFix:
     return ReasonFix(reason, reason_words(reason), devices, only, is_unknown, str(rule.stage), fix, rule.source)
 
 
-def next_release(platform: Platform, now: datetime, count: VerdictCount) -> NextRelease:
-    """What the platform's next Patch Tuesday brings by the pattern; out-of-band releases cannot be foretold."""
+def next_release(platform: Platform, now: datetime, count: VerdictCount, held_off: int = 0) -> NextRelease:
+    """What the platform's next Patch Tuesday brings by the pattern; out-of-band releases cannot be foretold.
+
+    `held_off`: ready devices that take cumulative updates until the next baseline, since a hotpatch was uninstalled.
+    """
     month = f"{now:%Y-%m}"
     if patch_tuesday_moment(month) <= now:
         month = f"{now.replace(day=1) + timedelta(days=31):%Y-%m}"
     number = int(month[5:])
-    restarts = count.devices if number in BASELINE_MONTHS else count.not_ready + count.unknown
+    restarts = count.devices if number in BASELINE_MONTHS else count.not_ready + count.unknown + held_off
     return NextRelease(platform, month, patch_tuesday_moment(month), planned_kind(number), count.devices, restarts)

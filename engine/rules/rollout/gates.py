@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from engine.model.model import UNDER_WAY, Approval, DeviceState, Gate, Release, Ring, Verdict
+from engine.model.records.fleet import RingBefore
 from engine.rules.rollout.health import HealthVerdict
 from engine.rules.rollout.offers import takes
 
@@ -134,6 +135,8 @@ class RingStanding(Struct, frozen=True):
     gate: GateVerdict
     waits_for: str
     """Why it has not opened, in words; "" when it has or may."""
+    behind: RingBefore | None = None
+    """The earlier ring, where `waits_for` tells of one."""
 
 
 def opens_at(released_at: datetime, ring: Ring, approval: Approval) -> datetime:
@@ -228,14 +231,18 @@ def standings(released_at: datetime, rings: Sequence[RingFacts], now: datetime) 
     for facts in rings:
         moment = opens_at(released_at, facts.ring, facts.approval) if facts.approval else None
         standing = RingStanding(facts, moment, judge_gate(facts, now), "")
-        standing = replace(standing, waits_for=_waits_for(standing, before, now))
+        wait = _waits_for(standing, before, now)
+        if isinstance(wait, RingBefore):
+            standing = replace(standing, waits_for=wait.words, behind=wait)
+        else:
+            standing = replace(standing, waits_for=wait)
         found.append(standing)
         if facts.approval is not None or facts.opened_at is not None:
             before = standing
     return tuple(found)
 
 
-def _waits_for(standing: RingStanding, before: RingStanding | None, now: datetime) -> str:
+def _waits_for(standing: RingStanding, before: RingStanding | None, now: datetime) -> str | RingBefore:
     facts = standing.facts
     if facts.opened_at is not None:
         return ""
@@ -248,10 +255,10 @@ def _waits_for(standing: RingStanding, before: RingStanding | None, now: datetim
     if facts.tenant:
         return facts.asked
     if before is not None and before.facts.opened_at is None:
-        return f"ring {before.facts.ring.name}"
+        return RingBefore(before.facts.ring.name)
     if before is not None and not before.gate.holds:
         waiting = next(each for each in before.gate.conditions if each.state is not ConditionState.HOLDS)
-        return f"gate of ring {before.facts.ring.name}: {waiting.name} {waiting.value}, needs {waiting.needed}"
+        return RingBefore(before.facts.ring.name, f"{waiting.name} {waiting.value}, needs {waiting.needed}")
     return ""
 
 

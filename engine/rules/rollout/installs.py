@@ -11,7 +11,6 @@ Of a tenant's devices only the ends are told: offered ─► succeeded, failed o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 
 from engine.model.errors import EngineError
 from engine.model.model import DeviceState, InstallState
@@ -72,10 +71,3 @@ WHILE: Mapping[InstallState, DeviceState] = {
     S.RESTART_PENDING: DeviceState.RESTART_PENDING,
 }
 """What goes on with a device while an install on it is in this state."""
-
-
-def was_hotpatched(
-    boot_before: datetime | None, boot_after: datetime | None, *, restart_pending: bool, build_changed: bool
-) -> bool:
-    """The proof that a hotpatch was one: revision changed, boot time unchanged, no restart pending."""
-    return build_changed and not restart_pending and boot_before == boot_after

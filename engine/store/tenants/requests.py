@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from engine.model.tenants import Receipt, Request, RequestState, Wish
-from engine.store.values import epoch, moment, seconds, time_of
+from engine.store.values import among, epoch, moment, seconds, time_of
 
 _FAMILIES: Mapping[Wish, tuple[Wish, ...]] = {
     **dict.fromkeys((Wish.PAUSE, Wish.RESUME), (Wish.PAUSE, Wish.RESUME)),
@@ -25,7 +25,7 @@ _FAMILIES: Mapping[Wish, tuple[Wish, ...]] = {
 """Wishes that undo each other."""
 CLAIM_SECONDS = 180
 """Longer than one request with all its attempts takes."""
-_OPEN = "state IN ('waiting', 'sending')"
+_OPEN = f"state IN {among([each for each in RequestState if each.is_open])}"
 
 
 class TenantRequestStore:
