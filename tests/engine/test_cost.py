@@ -382,3 +382,11 @@ def test_rates_that_make_no_sense_are_refused(
         own_rate(SERVER_RESTART, low, high, "USD", since, until, "")
     with pytest.raises(ValueError, match="is no rate"):
         own_rate("coffee", 1, None, "USD", None, None, "")
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 0), (0, 2), (2, 2)])
+def test_a_rate_may_be_nothing_and_without_a_span_and_hold_for_one_day(low: float, high: float) -> None:
+    day = date(2026, 2, 1)
+    rate = own_rate(SERVER_RESTART, low, high, "USD", day, day, "")
+    assert (rate.low, rate.high) == (low, high)
+    assert [rate.covers(day + timedelta(days=late)) for late in (-1, 0, 1)] == [False, True, False]

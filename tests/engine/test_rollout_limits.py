@@ -36,6 +36,33 @@ def state_of(condition: str, facts: RingFacts, now: datetime = NOW) -> Condition
     return next(each.state for each in judge_gate(facts, now).conditions if each.name == condition)
 
 
+# --- counts ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("excluded", "left"),
+    [
+        (2, RingCounts(installed=4, pending=1, not_ready=4)),
+        (3, RingCounts(installed=4, not_ready=5)),
+        (9, RingCounts(installed=4, not_ready=5)),
+    ],
+)
+def test_only_devices_that_wait_are_excluded(excluded: int, left: RingCounts) -> None:
+    assert RingCounts(installed=4, pending=3, not_ready=2).without(excluded) == left
+
+
+@pytest.mark.parametrize(
+    ("failed", "left"),
+    [
+        (2, RingCounts(installed=4, failed=3, pending=1, not_ready=2)),
+        (4, RingCounts(installed=4, failed=5, not_ready=1)),
+        (9, RingCounts(installed=4, failed=6)),
+    ],
+)
+def test_failures_are_taken_from_those_that_wait_and_then_from_those_not_ready(failed: int, left: RingCounts) -> None:
+    assert RingCounts(installed=4, failed=1, pending=3, not_ready=2).with_failed(failed) == left
+
+
 # --- gates ----------------------------------------------------------------------------------------------
 
 
