@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,8 @@ from engine.model.intents import (
     Target,
     Withdraw,
 )
-from engine.model.model import Gate
+from engine.model.model import Gate, Ring
+from engine.rules.plans.rings import plan_set_ring
 from engine.rules.rollout.windows import is_open, parse_window
 from tests.engine.rollout_desk import JUNE, MAY, approve, carry_out, desk, devices, opened
 
@@ -147,6 +149,35 @@ def test_ring_rules_are_kept_audited_and_refused_when_impossible(folder: Path) -
             engine.plan(SetRing("Fast", window="whenever"))
         with pytest.raises(BadInput):
             engine.plan(SetRing("Fast", members="colour:red"))
+
+
+@pytest.mark.parametrize(
+    ("rules", "refused"),
+    [
+        ({"deferral_days": 0}, False),
+        ({"deferral_days": 30}, False),
+        ({"deferral_days": 31}, True),
+        ({"deferral_days": -1}, True),
+        ({"max_in_flight": 0}, False),
+        ({"max_in_flight": -1}, True),
+        ({"grace_days": 0}, False),
+        ({"grace_days": -1}, True),
+        ({"max_share_in_flight": 0.0}, False),
+        ({"max_share_in_flight": 1.0}, False),
+        ({"max_share_in_flight": -0.01}, True),
+        ({"max_share_in_flight": 1.01}, True),
+        ({"waves": (0.01, 1.0)}, False),
+        ({"waves": (0.0, 1.0)}, True),
+        ({"waves": (0.5, 0.5, 1.0)}, True),
+        ({"waves": (0.5, 0.9)}, True),
+        ({"members": "site:lab"}, False),
+        ({"members": "site:lab ring:broad"}, True),
+        ({"deadline_days": 4}, True),  # as it is already
+    ],
+)
+def test_a_rings_rules_are_taken_up_to_their_limits(rules: dict[str, Any], refused: bool) -> None:
+    ring = Ring(1, "Fast", 1, 3, 4, 5, 6, Gate(), max_share_in_flight=0.5, waves=(0.1, 1.0))
+    assert (plan_set_ring(SetRing("Fast", **rules), ring, 9, 1).refusal is not None) is refused
 
 
 # --- approvals --------------------------------------------------------------------------------------
