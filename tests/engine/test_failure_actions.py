@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from engine.model.build import OsBuild
+from engine.model.build import OsBuild, Platform
 from engine.model.errors import NotFound
 from engine.model.intents import (
     Apply,
@@ -24,8 +25,10 @@ from engine.model.intents import (
     TakeBack,
     Target,
 )
-from engine.model.model import InstallState
+from engine.model.model import InstallAction, InstallState, Severity
 from engine.model.records.fleet import DeviceQuery, Urgency
+from engine.rules.failures import Escalation, FailureCase, FailureTimes
+from engine.rules.plans.escalate import EscalateFacts, plan_escalate
 from tests.engine.failure_states import (
     APRIL,
     CLIENTS,
@@ -78,6 +81,74 @@ def test_a_fix_that_is_overdue_already_gives_the_owner_time_to_act(demo_state: P
         engine.carry_out(plan)
         (escalation,) = engine.reads.failures.escalations()
         assert HOUR <= escalation.due_at - engine.now() <= DAY
+
+
+NOW = datetime(2026, 5, 13, 9, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+def failed_case(device_id: int = 1) -> FailureCase:
+    """A failure of a critical release: to be fixed within a day."""
+    return FailureCase(
+        install_id=device_id,
+        device_id=device_id,
+        device_name=f"LON-{device_id}",
+        ring="Broad",
+        kb=MAY,
+        platform=Platform.WIN11_24H2,
+        action=InstallAction.APPLY,
+        code=0x80070070,
+        attempts=1,
+        failed_at=NOW,
+        times=FailureTimes(NOW, NOW),
+        severity=Severity.CRITICAL,
+        is_excluded=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("due_at", "now", "why", "warnings"),
+    [
+        (NOW, NOW, "Wed 13 May 2026 09:00 UTC has passed.", []),
+        (NOW + SECOND, NOW, "", []),
+        (NOW + DAY, NOW, "", []),
+        (NOW + DAY + SECOND, NOW, "", ["That is later than the service level asks for, Thu 14 May 2026 09:00 UTC."]),
+        (NOW + 2 * DAY, NOW + DAY, "", ["That is later than the service level asks for, Thu 14 May 2026 09:00 UTC."]),
+        (
+            NOW + 2 * DAY,
+            NOW + DAY + SECOND,
+            "",
+            ["By the service level the first of them was to be put right by Thu 14 May 2026 09:00 UTC."],
+        ),
+    ],
+)
+def test_an_escalation_is_held_against_now_and_against_the_service_level(
+    due_at: datetime, now: datetime, why: str, warnings: list[str]
+) -> None:
+    facts = EscalateFacts(None, [failed_case()], NOW + DAY, ())
+    plan = plan_escalate(Escalate("ngozi", target=Target(ids=(1,)), due_at=due_at), facts, now, 1)
+    assert (plan.refusal.why if plan.refusal else "") == why
+    assert list(plan.warnings) == warnings
+
+
+@pytest.mark.parametrize(
+    ("code", "given", "members", "owner", "same"),
+    [
+        (5, 5, {1}, "NGOZI", True),
+        (5, 6, {1, 2}, "ngozi", False),
+        (5, 5, {1}, "tom", False),
+        (None, 5, {1, 2}, "ngozi", True),
+        (None, None, {1, 2, 3}, "ngozi", True),
+        (None, None, {1}, "ngozi", False),
+        (None, None, {1, 2}, "tom", False),
+    ],
+)
+def test_an_owner_has_a_group_by_its_code_and_devices_when_all_are_theirs(
+    code: int | None, given: int | None, members: set[int], owner: str, same: bool
+) -> None:
+    already = Escalation(7, given, "ngozi", "", NOW + DAY, "mia", NOW, 1, 1)
+    facts = EscalateFacts(code, [failed_case(1), failed_case(2)], NOW, [(already, frozenset(members))])
+    assert (facts.with_owner(owner) is already) is same
 
 
 def test_single_devices_are_escalated_and_refusals_say_why(demo_state: Path) -> None:
