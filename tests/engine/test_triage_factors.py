@@ -123,6 +123,34 @@ def test_a_factor_is_named_from_each_limit_on(rules: FactorRules, named: int) ->
 
 
 @pytest.mark.parametrize(
+    ("rules", "named"),
+    [
+        (FactorRules(min_share=0.1), 2),
+        (FactorRules(min_share=0.1, most=2), 2),
+        (FactorRules(min_share=0.1, most=1), 1),
+        (FactorRules(min_share=0.1, min_devices=7), 1),
+        (FactorRules(min_share=0.2), 2),
+        (FactorRules(min_share=0.21), 1),
+        (FactorRules(min_share=0.1, min_count=6), 2),
+        (FactorRules(min_share=0.1, min_count=7), 1),
+    ],
+)
+def test_a_second_factor_is_looked_for_among_enough_devices_that_are_left(rules: FactorRules, named: int) -> None:
+    """Twenty-four failures at one of ten sites, and six of one of ten models elsewhere."""
+    base = base_rates([{"site": f"S{number % 10}", "model": f"M{number // 10 % 10}"} for number in range(1000)])
+    at_site = [{"site": "S0", "model": f"M{number % 10}"} for number in range(24)]
+    of_model = [{"site": f"S{number}", "model": "M0"} for number in range(1, 7)]
+    assert len(common_factors([*at_site, *of_model], base, rules)) == named
+
+
+def test_a_coincidence_is_likelier_among_more_groups() -> None:
+    base = base_rates([{"site": "Pune" if number % 4 == 0 else "Leeds"} for number in range(400)])
+    chances = [common_factors([{"site": "Pune"}] * 24, base, groups=groups)[0].p_value for groups in (0, 1, 5)]
+    assert isclose(chances[0], chances[1])
+    assert isclose(chances[2], 5 * chances[1])
+
+
+@pytest.mark.parametrize(
     ("trait", "value"),
     [
         ("model", "Latitude 5540"),
