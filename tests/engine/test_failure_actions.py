@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from engine.model.build import OsBuild, Platform
 from engine.model.errors import NotFound
@@ -27,7 +28,8 @@ from engine.model.intents import (
 )
 from engine.model.model import InstallAction, InstallState, Severity
 from engine.model.records.fleet import DeviceQuery, Urgency
-from engine.rules.failures import Escalation, FailureCase, FailureTimes
+from engine.rules.failures import Escalation, FailureCase, FailureTimes, SlaState
+from engine.rules.failures.views import escalation_due, group_sla, retry_outlook
 from engine.rules.plans.escalate import EscalateFacts, plan_escalate
 from tests.engine.failure_states import (
     APRIL,
@@ -149,6 +151,56 @@ def test_an_owner_has_a_group_by_its_code_and_devices_when_all_are_theirs(
     already = Escalation(7, given, "ngozi", "", NOW + DAY, "mia", NOW, 1, 1)
     facts = EscalateFacts(code, [failed_case(1), failed_case(2)], NOW, [(already, frozenset(members))])
     assert (facts.with_owner(owner) is already) is same
+
+
+@pytest.mark.parametrize(
+    ("late", "open_devices", "ended_at", "overdue"),
+    [
+        (SECOND, 1, None, True),
+        (SECOND * 0, 1, None, False),
+        (SECOND, 0, None, False),
+        (SECOND, 1, NOW, False),
+    ],
+)
+def test_an_escalation_is_overdue_after_its_time_while_a_device_still_fails(
+    late: timedelta, open_devices: int, ended_at: datetime | None, overdue: bool
+) -> None:
+    given = Escalation(7, None, "ngozi", "", NOW, "mia", NOW - DAY, 2, open_devices, ended_at)
+    assert given.is_overdue(NOW + late) is overdue
+
+
+def test_an_escalation_is_due_with_the_first_fix_or_when_that_is_past_after_the_time_to_act() -> None:
+    """A critical release's failure is to be fixed within a day and acted on within four hours."""
+    first, later = failed_case(1), replace(failed_case(2), times=FailureTimes(NOW + HOUR, NOW + HOUR))
+    slow = replace(failed_case(3), severity=Severity.LOW)
+    fixed = replace(first, times=replace(first.times, fixed_at=NOW))
+    assert escalation_due([later, first, slow], NOW) == NOW + DAY
+    assert escalation_due([later, fixed, slow], NOW) == NOW + DAY + HOUR
+    assert escalation_due([slow, first], NOW + DAY - SECOND) == NOW + DAY
+    assert escalation_due([slow, first], NOW + DAY) == NOW + DAY + 4 * HOUR
+    assert escalation_due([fixed], NOW) is None
+
+
+def test_the_most_urgent_failure_speaks_for_its_group() -> None:
+    first, later = failed_case(1), replace(failed_case(2), times=FailureTimes(NOW + HOUR, NOW + HOUR))
+    fixed = replace(first, times=FailureTimes(NOW - DAY, NOW - DAY, fixed_at=NOW + HOUR))
+    found = group_sla([later, fixed, first], NOW + 4 * HOUR)
+    assert found is not None
+    assert (found.open, found.due_soon, found.overdue, found.due_at) == (2, 1, 0, NOW + 4 * HOUR)
+    found = group_sla([first, later, fixed], NOW + 4 * HOUR + SECOND)
+    assert found is not None
+    assert (found.open, found.due_soon, found.overdue, found.state) == (2, 1, 1, SlaState.OVERDUE)
+    done = group_sla([fixed], NOW + 9 * DAY)
+    assert done is not None
+    assert (done.open, done.state) == (0, SlaState.OK)
+
+
+def test_a_group_can_be_tried_again_with_the_first_of_those_that_wait() -> None:
+    network = replace(failed_case(1), code=0x80072EE2)
+    later = replace(network, failed_at=NOW + HOUR / 2)
+    assert retry_outlook([later, network], NOW + HOUR / 2).next_at == NOW + HOUR
+    found = retry_outlook([later, network], NOW + HOUR)
+    assert (found.now, found.waiting, found.next_at) == (1, 1, NOW + 1.5 * HOUR)
 
 
 def test_single_devices_are_escalated_and_refusals_say_why(demo_state: Path) -> None:
