@@ -129,6 +129,29 @@ def test_a_retry_restarts_what_is_uninstalled_or_asks_for_it(
     assert plan_retry(Retry(Target(ids=(1,))), [attempt], lambda _: facts, NOW, 1).restarts == restarts
 
 
+def test_what_is_not_approved_is_approved_by_the_rings_name_where_it_has_one() -> None:
+    facts = replace(facts_of(HOTPATCH), approved_rings=frozenset())
+    named, nameless = (obstacle_to_apply(replace(READY, ring_id=ring_id), facts) for ring_id in (1, None))
+    assert named is not None
+    assert nameless is not None
+    assert named.why == "KB5089466 is not approved for ring Test."
+    assert "--ring Test " in named.instead
+    assert nameless.why == "KB5089466 is not approved."
+    assert "--ring NAME " in nameless.instead
+
+
+def test_a_retry_of_nothing_says_that_nothing_failed_and_else_what_stands_against_it() -> None:
+    attempt = FailedAttempt(READY, MAY, 1, NOW, 0x80072EE2, is_uninstall=False)
+
+    def refusal(now: datetime, *attempts: FailedAttempt) -> str:
+        found = plan_retry(Retry(Target(ids=(1,))), attempts, lambda _: facts_of(HOTPATCH), now, 1).refusal
+        return found.why if found else ""
+
+    assert refusal(NOW) == "No open failure matches."
+    assert refusal(NOW, attempt) == "It failed once; the next try has to wait."
+    assert refusal(NOW + timedelta(hours=1), attempt) == ""
+
+
 @pytest.mark.parametrize(("reopened", "devices", "warnings"), [((2, 7), 1, 1), ((0, 0), 1, 0), ((2, 7), 0, 0)])
 def test_an_uninstall_warns_of_the_most_that_is_open_again(
     reopened: tuple[int, ...], devices: int, warnings: int

@@ -243,6 +243,15 @@ def test_readmitting_ends_the_exclusion_that_it_names(kb: int | None, in_force: 
     assert (refusal.why if refusal else "") == why
 
 
+@pytest.mark.parametrize(
+    ("kb", "failed_kb", "told"), [(MAY, MAY, True), (None, MAY, True), (MAY, APRIL, False), (MAY, None, False)]
+)
+def test_failures_of_what_is_kept_away_are_told(kb: int | None, failed_kb: int | None, told: bool) -> None:
+    device = candidate(failed_kb=failed_kb)
+    plan = plan_exclude(Exclude(WHO, "no", kb), {Platform.WIN11_24H2: RELEASE}, [device], {}, {}, NOW, 1)
+    assert any(each.startswith("1 failure will be listed as excluded") for each in plan.steps) is told
+
+
 def test_keeping_every_release_away_warns_of_baselines_where_a_device_is_left() -> None:
     def warnings(intent: Exclude, *devices: Candidate) -> int:
         return len(plan_exclude(intent, {Platform.WIN11_24H2: RELEASE}, devices, {}, {}, NOW, 1).warnings)

@@ -133,6 +133,15 @@ def test_an_escalation_is_held_against_now_and_against_the_service_level(
     assert list(plan.warnings) == warnings
 
 
+def test_the_first_of_several_to_be_put_right_is_held_against_and_the_owner_is_named() -> None:
+    later = replace(failed_case(2), times=FailureTimes(NOW + HOUR, NOW + HOUR))
+    facts = EscalateFacts(None, [later, failed_case()], NOW + DAY, ())
+    plan = plan_escalate(Escalate(" ngozi ", due_at=NOW + DAY + SECOND), facts, NOW, 1)
+    assert plan.warnings == ("That is later than the service level asks for, Thu 14 May 2026 09:00 UTC.",)
+    assert plan.title == "Escalate 2 failed devices to ngozi"
+    assert plan.steps[0] == "ngozi has until Thu 14 May 2026 09:00 UTC to put 2 failed devices right."
+
+
 @pytest.mark.parametrize(
     ("code", "given", "members", "owner", "same"),
     [

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from engine.model.errors import BadInput, NotFound, Refused
 from engine.model.intents import (
@@ -178,6 +179,16 @@ def test_ring_rules_are_kept_audited_and_refused_when_impossible(folder: Path) -
 def test_a_rings_rules_are_taken_up_to_their_limits(rules: dict[str, Any], refused: bool) -> None:
     ring = Ring(1, "Fast", 1, 3, 4, 5, 6, Gate(), max_share_in_flight=0.5, waves=(0.1, 1.0))
     assert (plan_set_ring(SetRing("Fast", **rules), ring, 9, 1).refusal is not None) is refused
+
+
+def test_a_rings_plan_names_windows_and_where_its_members_come_from() -> None:
+    ring, window = Ring(1, "Fast", 1, 3, 4, 5, 6, Gate()), "sat 22:00-04:00 UTC"
+    steps = plan_set_ring(SetRing("Fast", window=window), ring, 9, 1, {"Broad": 2, "": 1}).steps
+    assert steps[0].startswith("window: none → sat 22:00-04:00")
+    assert steps[1:3] == ("2 devices join it from Broad.", "1 device join it from no ring.")
+    back = plan_set_ring(SetRing("Fast", window=""), replace(ring, window=parse_window(window)), 9, 1).steps
+    assert back[0].startswith("window: sat 22:00-04:00")
+    assert back[0].endswith(" → none")
 
 
 # --- approvals --------------------------------------------------------------------------------------
