@@ -165,6 +165,14 @@ def test_an_uninstall_warns_of_the_most_that_is_open_again(
     assert all(each.startswith("7 vulnerabilities ") for each in found)
 
 
+@pytest.mark.parametrize(("revision", "removed"), [(8389, False), (8390, True), (8391, False), (None, False)])
+def test_a_hotpatch_is_uninstalled_where_it_is_what_runs(revision: int | None, removed: bool) -> None:
+    ways = {Platform.WIN11_24H2: WayBack(HOTPATCH, None, None, 0)}
+    device = replace(READY, build=OsBuild(26100, revision) if revision is not None else None)
+    plan = plan_uninstall(Uninstall(MAY, Target(ids=(1,)), "no", After.STAY), ways, [device], 1)
+    assert (plan.refusal is None) is removed
+
+
 def die(engine: Engine) -> None:
     """Close without giving the lease back, and let its holder be a process that is gone, as after kill -9."""
     engine.reads.store.connection.execute("UPDATE lease SET pid = 999999999")
