@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,8 +20,10 @@ from engine.fleet.demo import prepare_demo
 from engine.model.build import OsBuild, Platform
 from engine.model.errors import BadInput
 from engine.model.intents import SetPolicy
-from engine.model.model import Release
-from engine.model.records.reports import ComplianceReport, Mark, Period, ReleaseCompliance, SliceCompliance
+from engine.model.model import STALE_REASON, Release
+from engine.model.records.reports import ComplianceReport, CurvePoint, Mark, Period, ReleaseCompliance, SliceCompliance
+from engine.rules.evidence.compliance import Laggard, curve_of, hours_to, why_unprotected
+from engine.rules.readiness import reason_words
 from engine.store import Store
 from tests.engine.evidence_histories import (
     HOURS,
@@ -228,6 +231,31 @@ def test_first_seen_protected_counts_from_then_and_first_seen_late_does_not_coun
     assert any("first seen after" in each for each in found.assumptions)
 
 
+@pytest.mark.parametrize(
+    ("seen", "counted", "later"),
+    [
+        (timedelta(0), 2, 0),
+        (timedelta(seconds=1), 2, 1),
+        (Mark.THREE_WEEKS.span, 2, 1),
+        (Mark.THREE_WEEKS.span + timedelta(seconds=1), 1, 0),
+    ],
+)
+def test_a_device_counts_for_a_month_when_first_seen_within_its_three_weeks(
+    empty: Store, seen: timedelta, counted: int, later: int
+) -> None:
+    arrived = Machine(CLIENT, 1, (Past(MAY.released_at + seen, "seen", MAY.build),), MAY.build)
+    known = Machine(CLIENT, 1, (got(APRIL, 1, "seen"),), APRIL.build)
+    found = month(report(empty, NOW + timedelta(days=40), known, arrived), "2026-05")
+    assert (found.total.devices, found.first_seen_later) == (counted, later)
+
+
+@pytest.mark.parametrize(("late", "within"), [(timedelta(0), 1), (timedelta(seconds=1), 0)])
+def test_protection_at_the_very_end_of_a_mark_is_in_time(empty: Store, late: timedelta, within: int) -> None:
+    at = MAY.released_at + Mark.DAY.span + late
+    machine = Machine(CLIENT, 1, (got(APRIL, 1), Past(at, "apply", MAY.build, MAY.kb)), MAY.build)
+    assert protected(month(report(empty, NOW + timedelta(days=40), machine), "2026-05").total) == [within, 1, 1]
+
+
 def test_marks_that_have_not_passed_are_running(empty: Store) -> None:
     found = month(
         report(empty, MAY.released_at + timedelta(days=2), Machine(CLIENT, 1, (got(MAY, 40),), MAY.build)), "2026-05"
@@ -287,6 +315,51 @@ def test_a_device_is_unprotected_since_its_release_was_uninstalled(empty: Store)
         ("PC-0002", MAY.released_at),
         ("PC-0001", hours_after(MAY, 100)),
     ]
+
+
+def laggard(**known: Any) -> Laggard:
+    facts = dict.fromkeys(("name", "user", "ring", "site", "verdict", "state", "error"), "")
+    times = dict.fromkeys(("last_seen_at", "first_seen_at", "lost_at"), NOW)
+    return Laggard(
+        **{"device_id": 1, "platform": CLIENT, "build": None, "reasons": (), "held": False, **facts, **times, **known}
+    )
+
+
+@pytest.mark.parametrize(
+    ("silent", "reason"),
+    [(timedelta(days=7), "away: not heard from since 06 May 2026"), (timedelta(days=7, seconds=-1), "not offered yet")],
+)
+def test_a_device_is_away_after_seven_days_of_silence(silent: timedelta, reason: str) -> None:
+    assert why_unprotected(laggard(last_seen_at=NOW - silent), NOW, is_hotpatch=True) == reason
+
+
+@pytest.mark.parametrize(
+    ("verdict", "is_hotpatch", "reason"),
+    [
+        ("not-ready", True, "not ready: {}; waits for the LCU"),
+        ("not-ready", False, "not ready: {}"),
+        ("unknown", True, "readiness unknown: {}"),
+        ("ready", True, "not offered yet"),
+    ],
+)
+def test_readiness_explains_a_device_only_where_a_check_is_named(verdict: str, is_hotpatch: bool, reason: str) -> None:
+    unmet = laggard(verdict=verdict, reasons=("vbs", STALE_REASON))
+    assert why_unprotected(unmet, NOW, is_hotpatch=is_hotpatch) == reason.format(reason_words("vbs"))
+    stale = laggard(verdict=verdict, reasons=(STALE_REASON,))
+    assert why_unprotected(stale, NOW, is_hotpatch=is_hotpatch) == "not offered yet"
+
+
+@pytest.mark.parametrize(("late", "running"), [(timedelta(0), False), (timedelta(seconds=-1), True)])
+def test_a_mark_has_passed_at_its_very_end(empty: Store, late: timedelta, running: bool) -> None:
+    bare = Machine(CLIENT, 1, (), None)
+    found = month(report(empty, MAY.released_at + Mark.DAY.span + late, bare), "2026-05")
+    assert found.total.mark(Mark.DAY).running is running
+
+
+def test_a_curve_reaches_a_share_in_its_first_hour_and_never_what_nobody_has() -> None:
+    curve = curve_of({0: 2, 3: 2, 5: 0, 7: -1})
+    assert curve == (CurvePoint(0, 2), CurvePoint(3, 4), CurvePoint(7, 3))
+    assert [hours_to(curve, wanted) for wanted in (0, 0.5, 2, 2.5, 4, 4.5)] == [None, 0, 0, 3, 3, None]
 
 
 def test_a_filter_narrows_every_part(prepared_demo: Path) -> None:

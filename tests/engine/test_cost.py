@@ -310,24 +310,53 @@ def test_what_lies_ahead_is_not_known_yet(empty: Store) -> None:
     assert found.subscription[0].cost == Money(24, 24, "USD")
 
 
-def test_break_even_while_the_subscription_costs_something(empty: Store) -> None:
+def one_restart_avoided_a_month(store: Store, *rates: Rate) -> CostReport:
+    """Of a server whose subscription costs 24 USD."""
     february, march = (
         release_named(RELEASES, SERVER, "2026-02", hotpatch=True),
         release_named(RELEASES, SERVER, "2026-03", hotpatch=True),
     )
     now = hours_after(march, 24 * 30)
-    empty.connection.execute("BEGIN")
+    store.connection.execute("BEGIN")
     try:
-        fill(empty, [server(got(february, 20), got(march, 20))])
-        empty.connection.execute("UPDATE device SET management = 'arc', eligible = 1, edition = 'Standard'")
-        found = Costing(empty, now).report(Period("2026-02", "2026-03"), "", (), None)
+        fill(store, [server(got(february, 20), got(march, 20))])
+        store.connection.execute("UPDATE device SET management = 'arc', eligible = 1, edition = 'Standard'")
+        return Costing(store, now).report(Period("2026-02", "2026-03"), "", rates, None)
     finally:
-        empty.connection.execute("ROLLBACK")
+        store.connection.execute("ROLLBACK")
+
+
+def test_break_even_while_the_subscription_costs_something(empty: Store) -> None:
+    found = one_restart_avoided_a_month(empty)
     assert found.break_even is not None
     assert found.break_even.subscription == Money(24, 24, "USD")
     assert found.break_even.restarts_needed == (24 / 500, 24 / 300)
     assert (found.break_even.restarts_avoided, found.break_even.reached) == (1.0, True)
     assert found.net == Money(600, 1_000, "USD")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "currency", "needed", "reached"),
+    [
+        (24, 48, "USD", (0.5, 1.0), True),
+        (12, 48, "USD", (0.5, 2.0), False),
+        (0, 48, "USD", None, None),
+        (24, 48, "EUR", None, None),
+    ],
+)
+def test_it_breaks_even_with_the_restarts_that_the_low_end_of_the_rate_needs(
+    empty: Store, low: float, high: float, currency: str, needed: tuple[float, float] | None, reached: bool | None
+) -> None:
+    own = own_rate(SERVER_RESTART, low, high, currency, None, None, "Finance")
+    found = one_restart_avoided_a_month(empty, own).break_even
+    assert found is not None
+    assert (found.restarts_needed, found.reached) == (needed, reached)
+
+
+def test_a_subscription_that_costs_nothing_has_no_break_even(empty: Store) -> None:
+    assert (
+        one_restart_avoided_a_month(empty, own_rate(ARC_CORE_MONTH, 0, None, "USD", None, None, "")).break_even is None
+    )
 
 
 def test_what_devices_that_cannot_take_hotpatches_cost(empty: Store) -> None:
@@ -382,3 +411,11 @@ def test_rates_that_make_no_sense_are_refused(
         own_rate(SERVER_RESTART, low, high, "USD", since, until, "")
     with pytest.raises(ValueError, match="is no rate"):
         own_rate("coffee", 1, None, "USD", None, None, "")
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 0), (0, 2), (2, 2)])
+def test_a_rate_may_be_nothing_and_without_a_span_and_hold_for_one_day(low: float, high: float) -> None:
+    day = date(2026, 2, 1)
+    rate = own_rate(SERVER_RESTART, low, high, "USD", day, day, "")
+    assert (rate.low, rate.high) == (low, high)
+    assert [rate.covers(day + timedelta(days=late)) for late in (-1, 0, 1)] == [False, True, False]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from engine import Engine, open_engine
-from engine.model.build import OsBuild, Platform
+from engine.model.build import Architecture, OsBuild, Platform
 from engine.model.errors import LeaseHeld, NotFound, PlanOutdated, Refused
 from engine.model.intents import (
     Actor,
@@ -29,8 +31,11 @@ from engine.model.intents import (
     Uninstall,
     Withdraw,
 )
-from engine.model.model import DeviceState, InstallState, Verdict
+from engine.model.model import DeviceState, InstallState, Release, ReleaseKind, Verdict
 from engine.model.records.fleet import DeviceQuery, DeviceRow
+from engine.rules.plans.apply import FailedAttempt, ReleaseFacts, obstacle_to_apply, plan_retry
+from engine.rules.plans.candidates import Candidate
+from engine.rules.plans.uninstall import WayBack, plan_uninstall
 from engine.store import Store
 from engine.store.schema import recount
 
@@ -41,6 +46,131 @@ MAY_BUILDS = {Platform.WIN11_24H2: OsBuild(26100, 8390), Platform.WIN11_25H2: Os
 
 def opened(path: Path, **options: object) -> Engine:
     return open_engine(path, actor=Actor("mia", "jump01 test"), **options)  # type: ignore[arg-type]
+
+
+NOW = datetime(2026, 5, 13, 9, tzinfo=UTC)
+HOTPATCH = Release(
+    MAY,
+    Platform.WIN11_24H2,
+    ReleaseKind.HOTPATCH,
+    "2026-05",
+    NOW,
+    MAY_BUILDS[Platform.WIN11_24H2],
+    (Architecture.X64,),
+    False,
+    "test",
+)
+READY = Candidate(
+    id=1,
+    name="LON-1",
+    ring_id=1,
+    platform=Platform.WIN11_24H2,
+    architecture=Architecture.X64,
+    build=APRIL_BASELINE,
+    verdict=Verdict.READY,
+    reasons=(),
+    state=DeviceState.IDLE,
+    held=False,
+    active=False,
+    failed_kb=None,
+)
+
+
+def facts_of(release: Release) -> ReleaseFacts:
+    return ReleaseFacts(MAY, {release.platform: release}, {}, frozenset({1}), {1: "Test"}, lambda ring: "")
+
+
+@pytest.mark.parametrize(
+    ("known", "why"),
+    [
+        ({}, ""),
+        ({"build": OsBuild(26100, 8389)}, ""),
+        ({"build": OsBuild(26100, 8390)}, "It has KB5089466 or something later already."),
+        ({"build": None}, ""),
+        ({"platform": Platform.SERVER_2025}, "KB5089466 is not for Server 2025."),
+        ({"architecture": Architecture.ARM64}, "KB5089466 is not for Windows 11 24H2."),
+        ({"platform": None}, "KB5089466 is not for its Windows version."),
+        ({"verdict": Verdict.NOT_READY}, "It is not ready: reason unknown."),
+        ({"verdict": Verdict.UNKNOWN}, "Its readiness is unknown: reason unknown."),
+        ({"ring_id": 2}, "KB5089466 is not approved."),
+    ],
+)
+def test_a_release_goes_to_whoever_lacks_it_and_can_take_it(known: dict[str, Any], why: str) -> None:
+    obstacle = obstacle_to_apply(replace(READY, **known), facts_of(HOTPATCH))
+    assert (obstacle.why if obstacle else "") == why
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (timedelta(seconds=1), "1 minute"),
+        (timedelta(minutes=59, seconds=59), "59 minutes"),
+        (timedelta(hours=2, seconds=-1), "119 minutes"),
+        (timedelta(hours=2), "2 hours"),
+        (timedelta(hours=3, seconds=-1), "2 hours"),
+    ],
+)
+def test_a_wait_is_told_in_minutes_up_to_two_hours(left: timedelta, words: str) -> None:
+    """A network failure waits for four hours after the third attempt."""
+    failed_at = NOW + left - timedelta(hours=4)
+    attempt = FailedAttempt(READY, MAY, 3, failed_at, 0x80072EE2, is_uninstall=False)
+    (left_out,) = plan_retry(Retry(Target(ids=(1,))), [attempt], lambda _: facts_of(HOTPATCH), NOW, 1).left_out
+    assert left_out.instead == f"Retry after the back-off, in {words}."
+
+
+@pytest.mark.parametrize(
+    ("is_uninstall", "restart_required", "restarts"), [(True, False, 1), (False, True, 1), (False, False, 0)]
+)
+def test_a_retry_restarts_what_is_uninstalled_or_asks_for_it(
+    is_uninstall: bool, restart_required: bool, restarts: int
+) -> None:
+    facts = facts_of(replace(HOTPATCH, restart_required=restart_required))
+    attempt = FailedAttempt(READY, MAY, 1, NOW - timedelta(days=9), 0x80072EE2, is_uninstall=is_uninstall)
+    assert plan_retry(Retry(Target(ids=(1,))), [attempt], lambda _: facts, NOW, 1).restarts == restarts
+
+
+def test_what_is_not_approved_is_approved_by_the_rings_name_where_it_has_one() -> None:
+    facts = replace(facts_of(HOTPATCH), approved_rings=frozenset())
+    named, nameless = (obstacle_to_apply(replace(READY, ring_id=ring_id), facts) for ring_id in (1, None))
+    assert named is not None
+    assert nameless is not None
+    assert named.why == "KB5089466 is not approved for ring Test."
+    assert "--ring Test " in named.instead
+    assert nameless.why == "KB5089466 is not approved."
+    assert "--ring NAME " in nameless.instead
+
+
+def test_a_retry_of_nothing_says_that_nothing_failed_and_else_what_stands_against_it() -> None:
+    attempt = FailedAttempt(READY, MAY, 1, NOW, 0x80072EE2, is_uninstall=False)
+
+    def refusal(now: datetime, *attempts: FailedAttempt) -> str:
+        found = plan_retry(Retry(Target(ids=(1,))), attempts, lambda _: facts_of(HOTPATCH), now, 1).refusal
+        return found.why if found else ""
+
+    assert refusal(NOW) == "No open failure matches."
+    assert refusal(NOW, attempt) == "It failed once; the next try has to wait."
+    assert refusal(NOW + timedelta(hours=1), attempt) == ""
+
+
+@pytest.mark.parametrize(("reopened", "devices", "warnings"), [((2, 7), 1, 1), ((0, 0), 1, 0), ((2, 7), 0, 0)])
+def test_an_uninstall_warns_of_the_most_that_is_open_again(
+    reopened: tuple[int, ...], devices: int, warnings: int
+) -> None:
+    ways = {
+        platform: WayBack(HOTPATCH, None, None, count) for platform, count in zip(MAY_BUILDS, reopened, strict=True)
+    }
+    having = [replace(READY, build=HOTPATCH.build)] * devices
+    found = plan_uninstall(Uninstall(MAY, Target(ids=(1,)), "no", After.STAY), ways, having, 1).warnings
+    assert len(found) == warnings
+    assert all(each.startswith("7 vulnerabilities ") for each in found)
+
+
+@pytest.mark.parametrize(("revision", "removed"), [(8389, False), (8390, True), (8391, False), (None, False)])
+def test_a_hotpatch_is_uninstalled_where_it_is_what_runs(revision: int | None, removed: bool) -> None:
+    ways = {Platform.WIN11_24H2: WayBack(HOTPATCH, None, None, 0)}
+    device = replace(READY, build=OsBuild(26100, revision) if revision is not None else None)
+    plan = plan_uninstall(Uninstall(MAY, Target(ids=(1,)), "no", After.STAY), ways, [device], 1)
+    assert (plan.refusal is None) is removed
 
 
 def die(engine: Engine) -> None:

@@ -41,6 +41,17 @@ def test_one_code_in_every_spelling(text: str) -> None:
     assert parse_code(text) == 0x80070643
 
 
+@pytest.mark.parametrize(("text", "code"), [("-2147483648", 2**31), ("4294967295", 2**32 - 1), ("0", 0)])
+def test_the_outermost_numbers_of_32_bits_are_codes(text: str, code: int) -> None:
+    assert parse_code(text) == code
+
+
+@pytest.mark.parametrize("text", ["-2147483649", "4294967296"])
+def test_a_number_beyond_32_bits_is_no_code(text: str) -> None:
+    with pytest.raises(BadInput, match="does not fit into 32 bits"):
+        parse_code(text)
+
+
 @given(CODES)
 @settings(max_examples=200)
 def test_every_number_survives_every_spelling(code: int) -> None:
@@ -189,6 +200,31 @@ def test_an_unknown_code_tells_its_facility_and_a_likely_cause(code: int, facili
     assert (knowledge.facility, knowledge.cause) == (facility, cause)
     assert facility in knowledge.meaning
     assert set(knowledge.judgement) == {"meaning", "remedy", "cause"}
+
+
+@pytest.mark.parametrize(
+    ("code", "facility"),
+    [
+        (0x800F07FF, "driver setup (SetupAPI)"),
+        (0x800F0800, "servicing (CBS)"),
+        (0x800F097F, "servicing (CBS)"),
+        (0x800F0980, "servicing, delta files (PSFX)"),
+        (0x800F09FF, "servicing, delta files (PSFX)"),
+        (0x800F0A00, "servicing (CBS)"),
+        (0x80070000 | 8999, "Win32"),
+        (0x80070000 | 9000, "Win32, DNS"),
+        (0x80070000 | 9999, "Win32, DNS"),
+        (0x80070000 | 10000, "Win32"),
+        (0x8007FFFF, "Win32"),
+    ],
+)
+def test_a_range_of_codes_holds_its_first_and_its_last(code: int, facility: str) -> None:
+    assert origin_of(code).facility == facility
+
+
+@pytest.mark.parametrize(("code", "twin"), [(0, None), (1, 0x80070001), (0xFFFF, 0x8007FFFF), (0x10000, None)])
+def test_a_plain_number_of_16_bits_is_a_win32_code(code: int, twin: int | None) -> None:
+    assert twin_of(code) == twin
 
 
 def test_no_code_at_all_is_said_to_be_none() -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from engine.model.build import OsBuild, Platform
 from engine.model.errors import NotFound
 from engine.model.intents import Apply, Approve, Exclude, Readmit, Retry, Role, TakeBack, Target
-from engine.model.model import DeviceState, InstallState
+from engine.model.model import DeviceState, InstallState, Release, ReleaseKind, Verdict
 from engine.model.records.fleet import DeviceQuery
+from engine.rules.failures import Exclusion
+from engine.rules.plans.candidates import Candidate
+from engine.rules.plans.exclude import WaitingInstall, plan_exclude, plan_readmit, plan_take_back
 from tests.engine.failure_states import (
     APRIL,
     CLIENTS,
@@ -166,6 +171,105 @@ def test_what_cannot_be_excluded_is_left_out_by_reason(demo_state: Path) -> None
         assert "later already" in refusal(engine, Exclude(on(client), "no", APRIL))
         with pytest.raises(NotFound):
             engine.plan(Exclude(on(client), "no", 1234567))
+
+
+SECOND = timedelta(seconds=1)
+NOW = datetime(2026, 5, 13, 9, tzinfo=UTC)
+WHO = Target(names=("LON-1",))
+RELEASE = Release(
+    MAY, Platform.WIN11_24H2, ReleaseKind.HOTPATCH, "2026-05", NOW, OsBuild(26100, 8390), (), False, "test"
+)
+
+
+def candidate(build: OsBuild | None = None, **known: Any) -> Candidate:
+    state = {"verdict": Verdict.READY, "reasons": (), "state": DeviceState.IDLE, "held": False, "active": False}
+    facts = {"failed_kb": None, "platform": Platform.WIN11_24H2, "architecture": None, **state, **known}
+    return Candidate(id=1, name="LON-1", ring_id=1, build=build, **facts)
+
+
+def why_not_excluded(intent: Exclude, device: Candidate, *in_force: Exclusion) -> str:
+    plan = plan_exclude(intent, {Platform.WIN11_24H2: RELEASE}, [device], {1: in_force}, {}, NOW, 1)
+    return plan.refusal.why if plan.refusal else ""
+
+
+@pytest.mark.parametrize(
+    ("until", "why"),
+    [
+        (NOW - SECOND, "Wed 13 May 2026 08:59 UTC has passed."),
+        (NOW, "Wed 13 May 2026 09:00 UTC has passed."),
+        (NOW + SECOND, ""),
+        (None, ""),
+    ],
+)
+def test_an_exclusion_ends_later_than_now(until: datetime | None, why: str) -> None:
+    assert why_not_excluded(Exclude(WHO, "no", MAY, until), candidate()) == why
+
+
+@pytest.mark.parametrize(("revision", "excluded"), [(8389, True), (8390, False), (8391, False), (None, True)])
+def test_only_a_device_below_the_release_can_be_kept_from_it(revision: int | None, excluded: bool) -> None:
+    device = candidate(OsBuild(26100, revision) if revision is not None else None)
+    why = "" if excluded else "It has KB5089466 or something later already."
+    assert why_not_excluded(Exclude(WHO, "no", MAY), device) == why
+    assert why_not_excluded(Exclude(WHO, "no"), device) == ""
+
+
+@pytest.mark.parametrize(
+    ("in_force", "already"),
+    [
+        (Exclusion(MAY, False, NOW + DAY, "no", "mia"), True),
+        (Exclusion(None, False, NOW + DAY, "no", "mia"), False),
+        (Exclusion(MAY, True, NOW + DAY, "no", "mia"), False),
+        (Exclusion(MAY, False, None, "no", "mia"), False),
+        (Exclusion(MAY, False, NOW + DAY, "another", "mia"), False),
+    ],
+)
+def test_an_exclusion_that_differs_in_anything_is_another(in_force: Exclusion, already: bool) -> None:
+    why = why_not_excluded(Exclude(WHO, "no", MAY, NOW + DAY), candidate(), in_force)
+    assert why == ("It is excluded so already." if already else "")
+
+
+@pytest.mark.parametrize(
+    ("kb", "in_force", "why"),
+    [
+        (None, Exclusion(MAY, False, None, "no", "mia"), ""),
+        (MAY, Exclusion(MAY, False, None, "no", "mia"), ""),
+        (APRIL, Exclusion(MAY, False, None, "no", "mia"), "It is not excluded."),
+        (MAY, Exclusion(None, False, None, "no", "mia"), "It is not excluded."),
+        (None, Exclusion(None, True, None, "no", "mia"), "It is held off hotpatches since one was uninstalled."),
+    ],
+)
+def test_readmitting_ends_the_exclusion_that_it_names(kb: int | None, in_force: Exclusion, why: str) -> None:
+    refusal = plan_readmit(Readmit(WHO, kb=kb), [candidate()], {1: (in_force,)}, 1).refusal
+    assert (refusal.why if refusal else "") == why
+
+
+@pytest.mark.parametrize(
+    ("kb", "failed_kb", "told"), [(MAY, MAY, True), (None, MAY, True), (MAY, APRIL, False), (MAY, None, False)]
+)
+def test_failures_of_what_is_kept_away_are_told(kb: int | None, failed_kb: int | None, told: bool) -> None:
+    device = candidate(failed_kb=failed_kb)
+    plan = plan_exclude(Exclude(WHO, "no", kb), {Platform.WIN11_24H2: RELEASE}, [device], {}, {}, NOW, 1)
+    assert any(each.startswith("1 failure will be listed as excluded") for each in plan.steps) is told
+
+
+def test_keeping_every_release_away_warns_of_baselines_where_a_device_is_left() -> None:
+    def warnings(intent: Exclude, *devices: Candidate) -> int:
+        return len(plan_exclude(intent, {Platform.WIN11_24H2: RELEASE}, devices, {}, {}, NOW, 1).warnings)
+
+    assert warnings(Exclude(WHO, "no"), candidate()) == 1
+    assert warnings(Exclude(WHO, "no")) == 0
+    assert warnings(Exclude(WHO, "no", MAY), candidate()) == 0
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "own", "taken"),
+    [(True, None, 1), (True, "tom", 1), (True, "mia", 0), (False, None, 0), (False, "tom", 0)],
+)
+def test_only_what_somebody_asked_for_is_taken_back_by_those_who_may(
+    by_hand: bool, own: str | None, taken: int
+) -> None:
+    plan = plan_take_back(TakeBack(WHO), [WaitingInstall(7, 1, "LON-1", MAY, by_hand, "tom")], own, 1)
+    assert (plan.devices, plan.refusal is None) == (taken, taken == 1)
 
 
 def test_another_exclusion_from_the_same_release_takes_the_place_of_the_first(demo_state: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from engine.model.build import OsBuild
+from engine.model.build import OsBuild, Platform
 from engine.model.errors import NotFound
 from engine.model.intents import (
     Apply,
@@ -24,8 +26,11 @@ from engine.model.intents import (
     TakeBack,
     Target,
 )
-from engine.model.model import InstallState
+from engine.model.model import InstallAction, InstallState, Severity
 from engine.model.records.fleet import DeviceQuery, Urgency
+from engine.rules.failures import Escalation, FailureCase, FailureTimes, SlaState
+from engine.rules.failures.views import escalation_due, group_sla, retry_outlook
+from engine.rules.plans.escalate import EscalateFacts, plan_escalate
 from tests.engine.failure_states import (
     APRIL,
     CLIENTS,
@@ -78,6 +83,133 @@ def test_a_fix_that_is_overdue_already_gives_the_owner_time_to_act(demo_state: P
         engine.carry_out(plan)
         (escalation,) = engine.reads.failures.escalations()
         assert HOUR <= escalation.due_at - engine.now() <= DAY
+
+
+NOW = datetime(2026, 5, 13, 9, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+def failed_case(device_id: int = 1) -> FailureCase:
+    """A failure of a critical release: to be fixed within a day."""
+    return FailureCase(
+        install_id=device_id,
+        device_id=device_id,
+        device_name=f"LON-{device_id}",
+        ring="Broad",
+        kb=MAY,
+        platform=Platform.WIN11_24H2,
+        action=InstallAction.APPLY,
+        code=0x80070070,
+        attempts=1,
+        failed_at=NOW,
+        times=FailureTimes(NOW, NOW),
+        severity=Severity.CRITICAL,
+        is_excluded=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("due_at", "now", "why", "warnings"),
+    [
+        (NOW, NOW, "Wed 13 May 2026 09:00 UTC has passed.", []),
+        (NOW + SECOND, NOW, "", []),
+        (NOW + DAY, NOW, "", []),
+        (NOW + DAY + SECOND, NOW, "", ["That is later than the service level asks for, Thu 14 May 2026 09:00 UTC."]),
+        (NOW + 2 * DAY, NOW + DAY, "", ["That is later than the service level asks for, Thu 14 May 2026 09:00 UTC."]),
+        (
+            NOW + 2 * DAY,
+            NOW + DAY + SECOND,
+            "",
+            ["By the service level the first of them was to be put right by Thu 14 May 2026 09:00 UTC."],
+        ),
+    ],
+)
+def test_an_escalation_is_held_against_now_and_against_the_service_level(
+    due_at: datetime, now: datetime, why: str, warnings: list[str]
+) -> None:
+    facts = EscalateFacts(None, [failed_case()], NOW + DAY, ())
+    plan = plan_escalate(Escalate("ngozi", target=Target(ids=(1,)), due_at=due_at), facts, now, 1)
+    assert (plan.refusal.why if plan.refusal else "") == why
+    assert list(plan.warnings) == warnings
+
+
+def test_the_first_of_several_to_be_put_right_is_held_against_and_the_owner_is_named() -> None:
+    later = replace(failed_case(2), times=FailureTimes(NOW + HOUR, NOW + HOUR))
+    facts = EscalateFacts(None, [later, failed_case()], NOW + DAY, ())
+    plan = plan_escalate(Escalate(" ngozi ", due_at=NOW + DAY + SECOND), facts, NOW, 1)
+    assert plan.warnings == ("That is later than the service level asks for, Thu 14 May 2026 09:00 UTC.",)
+    assert plan.title == "Escalate 2 failed devices to ngozi"
+    assert plan.steps[0] == "ngozi has until Thu 14 May 2026 09:00 UTC to put 2 failed devices right."
+
+
+@pytest.mark.parametrize(
+    ("code", "given", "members", "owner", "same"),
+    [
+        (5, 5, {1}, "NGOZI", True),
+        (5, 6, {1, 2}, "ngozi", False),
+        (5, 5, {1}, "tom", False),
+        (None, 5, {1, 2}, "ngozi", True),
+        (None, None, {1, 2, 3}, "ngozi", True),
+        (None, None, {1}, "ngozi", False),
+        (None, None, {1, 2}, "tom", False),
+    ],
+)
+def test_an_owner_has_a_group_by_its_code_and_devices_when_all_are_theirs(
+    code: int | None, given: int | None, members: set[int], owner: str, same: bool
+) -> None:
+    already = Escalation(7, given, "ngozi", "", NOW + DAY, "mia", NOW, 1, 1)
+    facts = EscalateFacts(code, [failed_case(1), failed_case(2)], NOW, [(already, frozenset(members))])
+    assert (facts.with_owner(owner) is already) is same
+
+
+@pytest.mark.parametrize(
+    ("late", "open_devices", "ended_at", "overdue"),
+    [
+        (SECOND, 1, None, True),
+        (SECOND * 0, 1, None, False),
+        (SECOND, 0, None, False),
+        (SECOND, 1, NOW, False),
+    ],
+)
+def test_an_escalation_is_overdue_after_its_time_while_a_device_still_fails(
+    late: timedelta, open_devices: int, ended_at: datetime | None, overdue: bool
+) -> None:
+    given = Escalation(7, None, "ngozi", "", NOW, "mia", NOW - DAY, 2, open_devices, ended_at)
+    assert given.is_overdue(NOW + late) is overdue
+
+
+def test_an_escalation_is_due_with_the_first_fix_or_when_that_is_past_after_the_time_to_act() -> None:
+    """A critical release's failure is to be fixed within a day and acted on within four hours."""
+    first, later = failed_case(1), replace(failed_case(2), times=FailureTimes(NOW + HOUR, NOW + HOUR))
+    slow = replace(failed_case(3), severity=Severity.LOW)
+    fixed = replace(first, times=replace(first.times, fixed_at=NOW))
+    assert escalation_due([later, first, slow], NOW) == NOW + DAY
+    assert escalation_due([later, fixed, slow], NOW) == NOW + DAY + HOUR
+    assert escalation_due([slow, first], NOW + DAY - SECOND) == NOW + DAY
+    assert escalation_due([slow, first], NOW + DAY) == NOW + DAY + 4 * HOUR
+    assert escalation_due([fixed], NOW) is None
+
+
+def test_the_most_urgent_failure_speaks_for_its_group() -> None:
+    first, later = failed_case(1), replace(failed_case(2), times=FailureTimes(NOW + HOUR, NOW + HOUR))
+    fixed = replace(first, times=FailureTimes(NOW - DAY, NOW - DAY, fixed_at=NOW + HOUR))
+    found = group_sla([later, fixed, first], NOW + 4 * HOUR)
+    assert found is not None
+    assert (found.open, found.due_soon, found.overdue, found.due_at) == (2, 1, 0, NOW + 4 * HOUR)
+    found = group_sla([first, later, fixed], NOW + 4 * HOUR + SECOND)
+    assert found is not None
+    assert (found.open, found.due_soon, found.overdue, found.state) == (2, 1, 1, SlaState.OVERDUE)
+    done = group_sla([fixed], NOW + 9 * DAY)
+    assert done is not None
+    assert (done.open, done.state) == (0, SlaState.OK)
+
+
+def test_a_group_can_be_tried_again_with_the_first_of_those_that_wait() -> None:
+    network = replace(failed_case(1), code=0x80072EE2)
+    later = replace(network, failed_at=NOW + HOUR / 2)
+    assert retry_outlook([later, network], NOW + HOUR / 2).next_at == NOW + HOUR
+    found = retry_outlook([later, network], NOW + HOUR)
+    assert (found.now, found.waiting, found.next_at) == (1, 1, NOW + 1.5 * HOUR)
 
 
 def test_single_devices_are_escalated_and_refusals_say_why(demo_state: Path) -> None:

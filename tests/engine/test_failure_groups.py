@@ -253,6 +253,20 @@ def test_nobody_who_attempted_means_no_base_rates() -> None:
     assert rates_for({}, {}) is None
 
 
+def test_a_release_that_nobody_of_the_group_failed_at_weighs_nothing() -> None:
+    population = population_of(("model",), {("A",): 3})
+    assert rates_for({1: 0}, {1: population}) is None
+    base = rates_for({1: 1, 2: 0}, {1: population, 2: population})
+    assert base is not None
+    assert base.population == 3
+
+
+def test_without_combinations_a_pair_has_at_most_the_devices_of_its_rarer_value() -> None:
+    population = Population(("model", "site"), 9, {"model": {"A": 5}, "site": {"x": 2}}, None)
+    assert population.both(("model", "A"), ("site", "x")) == 2
+    assert population.both(("model", "A"), ("site", "elsewhere")) == 0
+
+
 # --- the joined view ----------------------------------------------------------------------------------
 
 

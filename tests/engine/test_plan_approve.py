@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from engine.model.intents import Approve, Plan, Refusal, Withdraw
 from engine.model.model import Approval, Gate, Platform, Release, ReleaseKind, Ring
 from engine.rules.plans.approve import ApproveFacts, plan_approve, plan_withdraw
+from engine.rules.rollout.approvals import ApprovalPolicy, forbids
 from engine.rules.rollout.gates import RingCounts, RingFacts, RingStanding, judge_gate
 
 NOW = datetime(2026, 5, 13, 9, tzinfo=UTC)
@@ -165,3 +167,15 @@ def test_withdrawing_is_refused_without_a_reason_and_a_second_time(approval: App
     refusal = plan_withdraw(Withdraw(12, reason), approval, 4, 7).refusal
     assert refusal is not None
     assert (refusal.what, refusal.why) == ("Nothing is withdrawn.", why)
+
+
+@pytest.mark.parametrize(
+    ("confirmed_only", "provisional", "forbidden"),
+    [(True, True, True), (True, False, False), (False, True, False), (False, False, False)],
+)
+def test_policy_forbids_only_what_nobody_confirms_and_only_where_it_says_so(
+    confirmed_only: bool, provisional: bool, forbidden: bool
+) -> None:
+    releases = [LCU, replace(HOTPATCH, provisional=provisional)]
+    found = forbids(ApprovalPolicy(confirmed_only=confirmed_only), releases)
+    assert (found is not None) is forbidden

@@ -127,6 +127,7 @@ def test_the_hotpatch_closes_it_with_kb_build_twin_and_date() -> None:
     words = reason(found)
     assert "KB5089466 (26100.8390) closes it. Installed 2026-05-12 21:00 UTC, install record 77." in words
     assert "waits for KB5089549 (26100.8457)" in words
+    assert "keeps it closed" not in words
     assert next_step(found) == ""
 
 
@@ -176,6 +177,26 @@ def test_what_came_after_the_scan_is_fixed_since(evidence: str, at: str, verdict
     assert found.proof is not None
     assert found.proof.at == moment
     assert ("Scan the device again" in next_step(found)) is (verdict is V.FIXED_SINCE)
+
+
+@pytest.mark.parametrize(("late", "verdict"), [(0, V.FALSE_POSITIVE), (1, V.FIXED_SINCE)])
+def test_what_came_in_the_second_of_the_scan_was_there(late: int, verdict: V) -> None:
+    judge, moment = judge_of("2026-05-20"), day("2026-05-15")
+    installed = device(
+        "26100.8390", step(moment + timedelta(seconds=late), 5089466, "26100.8390", "26100.8246"), last_seen_at=moment
+    )
+    assert judge.judge(MAY, judge.know(installed), moment).verdict is verdict
+    released = bundled().find(5089466)[0].released_at
+    known = judge.know(device("26100.8390"))
+    assert judge.judge(MAY, known, released - timedelta(seconds=late)).verdict is verdict
+
+
+def test_a_scanner_that_waits_for_the_twin_is_named_only_while_the_device_is_below_it() -> None:
+    hotpatched = step(day("2026-05-13"), 5089466, "26100.8390")
+    higher = device("26100.8457", hotpatched, step(day("2026-05-15"), 5089549, "26100.8457", "26100.8390", id=2))
+    words = reason(judged("2026-05-20", higher, MAY))
+    assert "runs 26100.8457 now, which keeps it closed" in words
+    assert "waits for" not in words
 
 
 def test_what_was_released_after_the_scan_was_not_there_before_it() -> None:
@@ -249,6 +270,11 @@ def test_a_failed_install_says_which_and_with_what_code() -> None:
     assert "0x800F0922" in reason(found)
     other = Failure(5077212, 0x800F0922, day("2026-02-13"))  # February's hotpatch would not close it
     assert judged("2026-05-20", device("26100.8246", failures=(other,)), MAY).why is Why.BEHIND
+    unknown = Failure(1, 0x800F0922, day("2026-05-13"))
+    assert judged("2026-05-20", device("26100.8246", failures=(unknown,)), MAY).why is Why.BEHIND
+    later = Failure(5089549, 0x800F0922, day("2026-05-13"))  # May's LCU holds what April's closed
+    found = judged("2026-05-20", device("26100.7982", failures=(later,)), APRIL)
+    assert (found.why, found.next_kb) == (Why.INSTALL_FAILED, 5089549)
 
 
 def test_a_pending_restart_is_told() -> None:
@@ -420,6 +446,40 @@ def test_the_verdict_is_what_a_walk_through_the_history_says(
     else:
         released = min(r.released_at for r in known.closers(P.WIN11_24H2, A.X64, cve) or ())
         assert found.verdict is (V.FALSE_POSITIVE if released <= scanned else V.FIXED_SINCE)
+
+
+@pytest.mark.parametrize(
+    ("cve", "about_windows", "why"),
+    [
+        ("CVE-2024-99999", True, Why.NOT_IN_CATALOG),
+        ("CVE-2025-99999", True, None),
+        ("CVE-2026-99999", True, None),
+        ("CVE-2025-99999", False, Why.NOT_IN_CATALOG),
+    ],
+)
+def test_a_row_about_windows_stands_from_the_catalogs_first_year_on(
+    cve: str, about_windows: bool, why: Why | None
+) -> None:
+    """The catalog's documents begin with January 2025."""
+    found = judge_of("2026-05-20").beside_servicing(cve, "", about_windows=about_windows)
+    assert (found and found.why) == why
+
+
+@pytest.mark.parametrize(
+    ("early", "evidence"), [(0, LevelSource.SEEN), (1, LevelSource.SEEN), (-1, LevelSource.BEFORE_INSTALL)]
+)
+def test_a_history_begins_with_a_check_in_no_later_than_the_first_request(early: int, evidence: LevelSource) -> None:
+    install = step(day("2026-05-13"), 5089466, "26100.8390", "26100.8246")
+    seen = Seen(install.requested_at - timedelta(seconds=early), build("26100.8246"))
+    first, last = history(device("26100.8390", install, seen=(seen,)), frozenset())
+    assert (first.evidence, last.evidence) == (evidence, LevelSource.INSTALL)
+    assert first.at == (min(seen.at, install.requested_at))
+
+
+def test_a_device_that_tells_no_build_stands_where_its_history_ends() -> None:
+    install = step(day("2026-05-13"), 5089466, "26100.8390")
+    assert [each.evidence for each in history(device(None, install), frozenset())] == [LevelSource.INSTALL]
+    assert history(device(None), frozenset()) == ()
 
 
 def test_a_history_ends_where_the_device_stands() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from engine.model.errors import BadInput, NotFound, Refused
 from engine.model.intents import (
@@ -25,7 +27,8 @@ from engine.model.intents import (
     Target,
     Withdraw,
 )
-from engine.model.model import Gate
+from engine.model.model import Gate, Ring
+from engine.rules.plans.rings import plan_set_ring
 from engine.rules.rollout.windows import is_open, parse_window
 from tests.engine.rollout_desk import JUNE, MAY, approve, carry_out, desk, devices, opened
 
@@ -147,6 +150,45 @@ def test_ring_rules_are_kept_audited_and_refused_when_impossible(folder: Path) -
             engine.plan(SetRing("Fast", window="whenever"))
         with pytest.raises(BadInput):
             engine.plan(SetRing("Fast", members="colour:red"))
+
+
+@pytest.mark.parametrize(
+    ("rules", "refused"),
+    [
+        ({"deferral_days": 0}, False),
+        ({"deferral_days": 30}, False),
+        ({"deferral_days": 31}, True),
+        ({"deferral_days": -1}, True),
+        ({"max_in_flight": 0}, False),
+        ({"max_in_flight": -1}, True),
+        ({"grace_days": 0}, False),
+        ({"grace_days": -1}, True),
+        ({"max_share_in_flight": 0.0}, False),
+        ({"max_share_in_flight": 1.0}, False),
+        ({"max_share_in_flight": -0.01}, True),
+        ({"max_share_in_flight": 1.01}, True),
+        ({"waves": (0.01, 1.0)}, False),
+        ({"waves": (0.0, 1.0)}, True),
+        ({"waves": (0.5, 0.5, 1.0)}, True),
+        ({"waves": (0.5, 0.9)}, True),
+        ({"members": "site:lab"}, False),
+        ({"members": "site:lab ring:broad"}, True),
+        ({"deadline_days": 4}, True),  # as it is already
+    ],
+)
+def test_a_rings_rules_are_taken_up_to_their_limits(rules: dict[str, Any], refused: bool) -> None:
+    ring = Ring(1, "Fast", 1, 3, 4, 5, 6, Gate(), max_share_in_flight=0.5, waves=(0.1, 1.0))
+    assert (plan_set_ring(SetRing("Fast", **rules), ring, 9, 1).refusal is not None) is refused
+
+
+def test_a_rings_plan_names_windows_and_where_its_members_come_from() -> None:
+    ring, window = Ring(1, "Fast", 1, 3, 4, 5, 6, Gate()), "sat 22:00-04:00 UTC"
+    steps = plan_set_ring(SetRing("Fast", window=window), ring, 9, 1, {"Broad": 2, "": 1}).steps
+    assert steps[0].startswith("window: none → sat 22:00-04:00")
+    assert steps[1:3] == ("2 devices join it from Broad.", "1 device join it from no ring.")
+    back = plan_set_ring(SetRing("Fast", window=""), replace(ring, window=parse_window(window)), 9, 1).steps
+    assert back[0].startswith("window: sat 22:00-04:00")
+    assert back[0].endswith(" → none")
 
 
 # --- approvals --------------------------------------------------------------------------------------

@@ -115,6 +115,13 @@ def test_never_more_under_way_than_a_limit_allows(pending: int, in_flight: int, 
         assert in_flight + more <= max(1, share * counts.offerable)
 
 
+@pytest.mark.parametrize(("share", "more"), [(0.5, 4), (0.25, 1), (0.125, 0), (0.001, 0)])
+def test_a_share_is_of_the_whole_ring_and_one_device_at_least(share: float, more: int) -> None:
+    limited = ring(max_share_in_flight=share)
+    counts = RingCounts(pending=9, active=1)
+    assert room(limited, counts, 0, wave_standing(limited, counts, lambda _: None, NOW), 1, 500) == more
+
+
 # --- deadlines --------------------------------------------------------------------------------------
 
 

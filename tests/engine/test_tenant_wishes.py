@@ -100,6 +100,11 @@ def test_an_approval_is_one_bulk_action_of_one_item_for_each_policy() -> None:
     assert [each.policy for each in both.requests] == ["P", "Q"]
 
 
+def test_a_request_says_ring_of_one_and_rings_of_more() -> None:
+    assert only(approve(TWO, MAY, [TEST])).why == "KB5089466 is approved in policy P (ring Test)"
+    assert only(approve(SHARED, MAY, [TEST, BROAD])).why == "KB5089466 is approved in policy P (rings Test, Broad)"
+
+
 def test_one_item_holds_the_hotpatch_and_its_lcu_and_the_plan_says_so() -> None:
     assert approve(TWO, MAY, [TEST]).warnings == (
         "In corp's catalog KB5089466 is one item with KB5089549: it is approved with it.",
@@ -208,6 +213,8 @@ def test_hotpatches_are_switched_by_policy_and_only_widened_on_demand() -> None:
     assert "--widen" in refusal.instead
     widened = switch_hotpatch(SHARED, TEST, on=False, widen=True)
     assert only(widened).rings == ("Test", "Broad")
+    assert request.why == "hotpatches are not allowed in policy P (ring Test)"
+    assert only(widened).why == "hotpatches are not allowed in policy P (rings Test, Broad)"
     assert widened.warnings == ("It holds for Broad too: the policy reaches them.",)
 
 

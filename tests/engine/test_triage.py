@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from datetime import timedelta
+from itertools import product
 from time import process_time
 
 import pytest
@@ -31,9 +32,11 @@ from engine.rules.failures import (
     retry_decision,
     severity_for,
     sla_state,
+    sum_spans,
     summarise_causes,
     summarise_sla,
 )
+from engine.rules.failures.sla import SlaSpan
 from tests.engine.triage_fleet import DAY, HOUR, NOW, failures_of, fleet_of, having
 
 # --- groups ---------------------------------------------------------------------------------------------
@@ -278,6 +281,15 @@ def test_a_stage_that_is_done_when_it_is_due_is_not_missed(late: timedelta, miss
     assert [SlaStage.DETECT in each.missed for each in (unseen, seen)] == [missed, missed]
 
 
+@pytest.mark.parametrize(("late", "missed"), [(timedelta(0), False), (timedelta(seconds=1), True)])
+def test_the_last_second_counts_for_acting_and_fixing_too(late: timedelta, missed: bool) -> None:
+    done = FailureTimes(NOW, NOW, acted_at=NOW + 4 * HOUR + late, fixed_at=NOW + DAY + late)
+    for times, now in ((done, NOW + 9 * DAY), (FailureTimes(NOW, NOW), NOW + 4 * HOUR + late)):
+        assert (SlaStage.ACT in judge(times, Severity.CRITICAL, "Broad", now).missed) is missed
+    for times, now in ((done, NOW + 9 * DAY), (FailureTimes(NOW, NOW, NOW), NOW + DAY + late)):
+        assert (SlaStage.FIX in judge(times, Severity.CRITICAL, "Broad", now).missed) is missed
+
+
 def test_a_fix_closes_every_stage() -> None:
     times = FailureTimes(NOW, fixed_at=NOW + 2 * HOUR)
     sla = judge(times, Severity.CRITICAL, "Broad", NOW + 30 * DAY)
@@ -304,6 +316,47 @@ def test_the_overview_counts_and_measures() -> None:
     assert summary.typical[SlaStage.ACT] == 14 * HOUR
     assert summary.typical[SlaStage.FIX] == 2 * HOUR
     assert summarise_sla([], NOW).typical == dict.fromkeys(SlaStage)
+
+
+def span(*hours: int | None, allowed: tuple[int, int, int] = (24, 4, 24)) -> SlaSpan:
+    """A failure of that many hours after `NOW`, as bare numbers; by default with a critical release's time."""
+    failed, detected, acted, fixed = (
+        None if hour is None else int((NOW + hour * HOUR).timestamp()) for hour in (0, *hours)
+    )
+    assert failed is not None
+    assert detected is not None
+    detect, act, fix = (3_600.0 * each for each in allowed)
+    return failed, detected, acted, fixed, (detect, act, fix)
+
+
+@pytest.mark.parametrize("now", [1, 3, 4, 5, 18, 19, 24, 25, 60])
+def test_bare_numbers_are_judged_like_moments(now: int) -> None:
+    """At, before and after each limit, reached or not, in any order."""
+    at = NOW + now * HOUR
+    for hours in product((0, 1, 24, 25), (None, 0, 1, 4, 5, 30), (None, 0, 2, 24, 26, 50)):
+        times = FailureTimes(NOW, *(None if hour is None else NOW + hour * HOUR for hour in hours))
+        found = sum_spans([span(*hours)], at, DEFAULT_TARGETS.due_soon_share)
+        told = summarise_sla([(times, Severity.CRITICAL, "Broad")], at)
+        assert found is not None
+        counts = (told.open, told.due_soon, told.overdue, told.missed)
+        assert (found.open, found.due_soon, found.overdue, found.missed) == counts, hours
+        assert found.due_at == (judge(times, Severity.CRITICAL, "Broad", at).due_at if told.open else at), hours
+
+
+def test_the_due_time_of_many_is_that_of_the_most_urgent() -> None:
+    overdue, later_overdue = span(0, None, None), span(1, None, None)
+    soon, later_soon = (span(0, None, None, allowed=(24, act, 48)) for act in (11, 12))
+    fine, later_fine = (span(0, None, None, allowed=(24, act, 48)) for act in (40, 41))
+
+    def due_in(*spans: SlaSpan) -> float:
+        found = sum_spans(spans, NOW + 10 * HOUR, 0.25)
+        assert found is not None
+        return (found.due_at - NOW) / HOUR
+
+    assert due_in(later_fine, fine) == 40
+    assert due_in(fine, later_soon, soon) == 11
+    assert due_in(fine, soon, later_overdue, overdue) == 4
+    assert sum_spans([], NOW, 0.25) is None
 
 
 def test_targets_can_be_set_and_must_fit_together() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.rules.failures import BaseRates, CommonFactor, FactorRules, common_factors
+from engine.rules.failures import BaseRates, CommonFactor, FactorRules, base_rates, common_factors
 from engine.rules.failures.odds import log_tail
 from tests.engine.triage_fleet import Device, fleet_of, having
 
@@ -81,6 +81,73 @@ def test_a_planted_pair_is_named_as_a_person_would_say_it() -> None:
     assert factor.p_value < 1e-20
     assert factor.sentence.startswith("31 of 34 are Latitude 7450 with driver Intel Graphics 31.0.101 (")
     assert factor.sentence.endswith(" times the base rate)")
+
+
+@pytest.mark.parametrize(
+    ("base_share", "lift", "words"),
+    [
+        (0.01, 10.0, "1 % of all, 10 times the base rate"),
+        (0.0099, 9.94, "under 1 % of all, 9.9 times the base rate"),
+    ],
+)
+def test_small_shares_and_lifts_are_told_more_exactly(base_share: float, lift: float, words: str) -> None:
+    part = ("model", "Latitude 7450")
+    factor = CommonFactor(*part, (part,), "5 of 9", 5, 9, 1, base_share, lift, 0.001)
+    assert factor.sentence == f"5 of 9 are Latitude 7450 ({words})"
+
+
+def test_a_pair_that_was_not_counted_has_at_most_the_devices_of_its_rarer_part() -> None:
+    base = BaseRates(9, {"model": {"A": 5}, "site": {"x": 2}})
+    assert base.both(("model", "A"), ("site", "x")) == base.both(("site", "x"), ("model", "A")) == 2
+
+
+@pytest.mark.parametrize(
+    ("rules", "named"),
+    [
+        (FactorRules(), 1),
+        (FactorRules(most=1), 1),
+        (FactorRules(most=0), 0),
+        (FactorRules(min_devices=24), 1),
+        (FactorRules(min_devices=25), 0),
+        (FactorRules(min_count=24), 1),
+        (FactorRules(min_count=25), 0),
+        (FactorRules(min_share=1.0), 1),
+        (FactorRules(min_lift=4.0), 1),
+        (FactorRules(min_lift=4.1), 0),
+    ],
+)
+def test_a_factor_is_named_from_each_limit_on(rules: FactorRules, named: int) -> None:
+    """Twenty-four failures at one site, which a quarter of the fleet stands at."""
+    base = base_rates([{"site": "Pune" if number % 4 == 0 else "Leeds"} for number in range(400)])
+    assert len(common_factors([{"site": "Pune"}] * 24, base, rules)) == named
+
+
+@pytest.mark.parametrize(
+    ("rules", "named"),
+    [
+        (FactorRules(min_share=0.1), 2),
+        (FactorRules(min_share=0.1, most=2), 2),
+        (FactorRules(min_share=0.1, most=1), 1),
+        (FactorRules(min_share=0.1, min_devices=7), 1),
+        (FactorRules(min_share=0.2), 2),
+        (FactorRules(min_share=0.21), 1),
+        (FactorRules(min_share=0.1, min_count=6), 2),
+        (FactorRules(min_share=0.1, min_count=7), 1),
+    ],
+)
+def test_a_second_factor_is_looked_for_among_enough_devices_that_are_left(rules: FactorRules, named: int) -> None:
+    """Twenty-four failures at one of ten sites, and six of one of ten models elsewhere."""
+    base = base_rates([{"site": f"S{number % 10}", "model": f"M{number // 10 % 10}"} for number in range(1000)])
+    at_site = [{"site": "S0", "model": f"M{number % 10}"} for number in range(24)]
+    of_model = [{"site": f"S{number}", "model": "M0"} for number in range(1, 7)]
+    assert len(common_factors([*at_site, *of_model], base, rules)) == named
+
+
+def test_a_coincidence_is_likelier_among_more_groups() -> None:
+    base = base_rates([{"site": "Pune" if number % 4 == 0 else "Leeds"} for number in range(400)])
+    chances = [common_factors([{"site": "Pune"}] * 24, base, groups=groups)[0].p_value for groups in (0, 1, 5)]
+    assert isclose(chances[0], chances[1])
+    assert isclose(chances[2], 5 * chances[1])
 
 
 @pytest.mark.parametrize(
