@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.store.schema.script import run_script
+
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
@@ -223,7 +225,7 @@ def _build_triggers() -> str:
 
 def create_keeping_triggers(db: Database) -> None:
     """Keep `open_case`, `reason_count`, `build_count` and `build_flow` with every write."""
-    db.executescript(_case_triggers() + _reason_triggers() + _build_triggers())
+    run_script(db, _case_triggers() + _reason_triggers() + _build_triggers())
 
 
 def drop_keeping_triggers(db: Database) -> None:
