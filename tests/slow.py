@@ -30,7 +30,8 @@ SLOW: tuple[str, ...] = (
     "console/test_cli_providers.py",
     "console/test_cli_pull.py",
     "console/test_tenant_newcomer.py",
-    # Whole processes in pseudo-terminals; test_ending and test_keys stay.
+    # Whole processes in pseudo-terminals; test_first_start and test_keys stay.
+    "e2e/test_ending.py",
     "e2e/test_hostile_text.py",
     "e2e/test_rollout.py",
     "e2e/test_terminals.py",
@@ -40,6 +41,8 @@ SLOW: tuple[str, ...] = (
     "engine/test_engine_flow.py::test_killed_between_any_two_turns_nothing_is_lost_or_done_twice",
     "engine/test_engine_flow.py::test_rings_open_in_order_each_after_its_gate",
     "engine/test_exclusion_machine.py",
+    "engine/test_forecast.py::test_a_forecast_does_not_know_releases_to_come_and_names_who_misses_the_deadline",
+    "engine/test_forecast.py::test_a_large_ring_is_thinned_and_says_so",
     "engine/test_forecast.py::test_forecast_equals_run_to_the_minute",
     "engine/test_forecast.py::test_forecast_equals_run_with_waves_windows_and_restarts",
     "engine/test_recovery.py",
@@ -52,6 +55,8 @@ SLOW: tuple[str, ...] = (
     "engine/test_rollout_engine.py::test_waves_offer_a_ring_its_shares_one_after_the_other",
     "engine/test_rollout_machine.py",
     # Fleets walked device by device, the same sums by two routes; a random fleet stays.
+    "console/test_reports.py::test_a_hundred_thousand_rows_need_no_memory",
+    "engine/test_audit_file.py::test_a_flipped_byte_anywhere_on_the_pages_of_the_audit_is_found_or_alters_nothing",
     "engine/test_compliance.py::test_a_large_demo_comes_with_its_closed_months_kept",
     "engine/test_compliance.py::test_histories_by_two_routes",
     "engine/test_compliance.py::test_the_demo_by_two_routes",
@@ -59,8 +64,11 @@ SLOW: tuple[str, ...] = (
     "engine/test_one_answer.py::test_the_sample_fleet_before_anything_is_approved",
     "engine/test_one_answer.py::test_the_sample_fleet_with_releases_open_side_by_side",
     "engine/test_reconciling.py::test_memory_does_not_grow_with_the_file",
-    # Full pulls of a played tenant; test_tenant_intake stays.
+    # Full pulls of a played tenant; the others of test_tenant_intake stay.
     "engine/test_tenant_desk.py",
+    "engine/test_tenant_intake.py::test_a_few_thousand_devices_with_throttling_on",
+    "engine/test_tenant_intake.py::test_killed_after_any_step_it_goes_on_there_and_asks_for_nothing_twice",
+    "engine/test_tenant_intake.py::test_killed_within_a_step_nothing_of_it_is_kept",
     "engine/test_tenant_intake_faults.py",
     "engine/test_tenant_intake_reports.py",
     "engine/test_tenant_status.py",

@@ -42,7 +42,8 @@ _ADD_COUNT = "ON CONFLICT (platform, first_hour, build) DO UPDATE SET devices = 
 
 def create_tables(db: Database) -> None:
     """The tables and the view, empty."""
-    db.executescript(
+    run_script(
+        db,
         f"""
         CREATE TABLE open_case (
             install_id INTEGER PRIMARY KEY, device_id INTEGER NOT NULL, ring_id INTEGER, kb INTEGER NOT NULL,
@@ -65,7 +66,7 @@ def create_tables(db: Database) -> None:
             SELECT device_id, finished_at AS at, {_CHANGE_OF_INSTALL.format(row="install")} AS build, id AS install_id
                 FROM install WHERE {_IS_CHANGE.format(row="install")}
             UNION ALL SELECT device_id, at, build, 0 FROM build_seen;
-        """
+        """,
     )
 
 
