@@ -28,7 +28,7 @@ def prepared(name: str, make: Callable[[Path], None]) -> Path:
     Do not write to it: copy it. `make` gets the path of a file that does not exist, and leaves it closed there.
     """
     shared, own = _folders
-    copy = own / f"{name}.prepared"
+    copy = own / f"{name}.db"
     if copy.exists():
         return copy
     made = shared / f"{name}.made"
@@ -45,7 +45,7 @@ def prepared(name: str, make: Callable[[Path], None]) -> Path:
 @pytest.fixture(scope="session")
 def prepared_demo() -> Path:
     """The bundled sample fleet at the demo's beginning. Do not write to it: copy it."""
-    return prepared("demo", prepare_demo)
+    return prepared("prepared", prepare_demo)
 
 
 @pytest.fixture
