@@ -33,8 +33,8 @@ from engine.model.intents import Actor, Plan, Role
 SMALL, LARGE = (80, 24), (160, 45)
 PATIENCE = 120.0
 """Seconds until a wait is given up; only a test that fails ever waits so long."""
-_CALM = 2
-"""So many turns of the event loop must find everything at rest."""
+_CALM = 4
+"""So many looks in a row, with the other threads' turns between them, must find everything at rest."""
 _FRAMES = str.maketrans(dict.fromkeys("│╭╮╰╯─▁▂▃▄▅▆▇", " "))
 """Frames stand between the words of a line that was broken."""
 
@@ -71,7 +71,7 @@ class Desk:
             calm = calm + 1 if self._rests() else 0
             if calm == _CALM:
                 return self
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001 if calm else 0)
         raise AssertionError("the console does not come to rest")
 
     async def until(self, condition: Callable[[], bool]) -> Desk:
@@ -116,9 +116,9 @@ class Desk:
         return True
 
     def _works(self) -> bool:
-        """Whether a worker runs that does not wait for a person in a dialog."""
+        """Whether a worker runs, or is about to, that does not wait for a person in a dialog."""
         waiting = sum(isinstance(screen, Dialog) for screen in self.app.screen_stack)
-        running = [worker for worker in self.app.workers if worker.is_running]
+        running = [worker for worker in self.app.workers if not worker.is_finished]
         return len(running) > waiting
 
     # --- doing --------------------------------------------------------------------------------------
