@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types imports screenshots bench catalog sample-fleet clean
+.PHONY: help demo test test-slow test-all check format lint types imports screenshots bench catalog sample-fleet clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -21,10 +21,16 @@ $(STAMP): pyproject.toml
 demo: $(STAMP) ## the console on the sample fleet
 	$(BIN)/hotpatch demo
 
-test: $(STAMP) ## the whole test suite
+test: $(STAMP) ## the tests, within 4 minutes on two cores
+	$(BIN)/python -m pytest -n auto --dist worksteal -q -m "not slow"
+
+test-slow: $(STAMP) ## those that do not fit: whole rollouts, walks of fleets, full pulls (tests/slow.py)
+	$(BIN)/python -m pytest -n auto --dist worksteal -q -m slow
+
+test-all: $(STAMP) ## both in one run
 	$(BIN)/python -m pytest -n auto --dist worksteal -q
 
-check: format lint types imports test ## everything that must hold before a change lands
+check: format lint types imports test-all ## everything that must hold before a change lands
 
 format: $(STAMP) ## is the code formatted? (mend: ruff format .)
 	$(BIN)/ruff format --check .

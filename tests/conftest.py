@@ -18,7 +18,13 @@ settings.register_profile(
 )
 settings.load_profile("house")
 
-pytest_plugins = ["tests.states", "tests.tenant.fixtures", "tests.tenant.coverage", "tests.engine.tenant_pulls"]
+pytest_plugins = [
+    "tests.slow",
+    "tests.states",
+    "tests.tenant.fixtures",
+    "tests.tenant.coverage",
+    "tests.engine.tenant_pulls",
+]
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 """Facts and documents beside the project; absent in a clone elsewhere."""

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+import unicodedata
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from textual.events import Key
+from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_from_key
+from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widget import Widget
@@ -29,8 +33,17 @@ from engine.model.intents import Actor, Plan, Role
 SMALL, LARGE = (80, 24), (160, 45)
 PATIENCE = 120.0
 """Seconds until a wait is given up; only a test that fails ever waits so long."""
+_CALM = 4
+"""So many looks in a row, with the other threads' turns between them, must find everything at rest."""
 _FRAMES = str.maketrans(dict.fromkeys("│╭╮╰╯─▁▂▃▄▅▆▇", " "))
 """Frames stand between the words of a line that was broken."""
+
+
+def _waits(pump: MessagePump) -> bool:
+    """Whether it has handled all that was sent to it, and waits for the next message."""
+    queue = pump._message_queue
+    waiting = any(not each.done() for each in queue.ready_event._waiters)  # type: ignore[attr-defined]
+    return waiting and queue.empty() and not pump._next_callbacks
 
 
 class Desk:
@@ -46,29 +59,66 @@ class Desk:
     async def idle(self) -> Desk:
         """Until nothing moves."""
         given_up_at = time.monotonic() + PATIENCE
+        calm = 0
         while time.monotonic() < given_up_at:
-            await self.pilot.pause()
-            if self.app.background.busy == 0 and not self._works():
-                await self.pilot.pause()
-                if self.app.background.busy == 0 and not self._works():
-                    return self
-            await asyncio.sleep(0.002)
+            if self.app._exit and self.app._task is not None:
+                await asyncio.wait({self.app._task}, timeout=PATIENCE)
+                return self
+            if self._asks():
+                calm = 0
+                await asyncio.sleep(0.001)
+                continue
+            calm = calm + 1 if self._rests() else 0
+            if calm == _CALM:
+                return self
+            await asyncio.sleep(0.001 if calm else 0)
         raise AssertionError("the console does not come to rest")
 
     async def until(self, condition: Callable[[], bool]) -> Desk:
         """Until something holds."""
         given_up_at = time.monotonic() + PATIENCE
         while time.monotonic() < given_up_at:
-            await self.pilot.pause()
             if condition():
                 return await self.idle()
-            await asyncio.sleep(0.002)
+            self._paint()
+            await asyncio.sleep(0.001)
         raise AssertionError("it does not come")
 
+    def _asks(self) -> bool:
+        """Whether something is asked in the background, or will be when a timer of the console has run."""
+        return self.app.background.busy > 0
+
+    def _rests(self) -> bool:
+        """Whether the event loop has nothing to do: every widget waits for a message, and all is painted.
+
+        Textual's own `Pilot.pause` sends each widget a message and then sleeps until the process is idle, 20 ms at
+        least; a key costs four of these.
+        """
+        if asyncio.get_running_loop()._ready or self._works():  # type: ignore[attr-defined]
+            return False
+        return all(map(_waits, (self.app, *self.app._registry))) and not self._paint()
+
+    def _paint(self) -> bool:
+        """Paint at once what the screen would paint with its next frame; whether there was anything."""
+        if not self.app.is_running or not self.app._screen_stacks[self.app._current_mode]:
+            return False
+        screen = self.app.screen
+        if not (
+            screen._layout_required
+            or screen._scroll_required
+            or screen._repaint_required
+            or screen._recompose_required
+            or screen._dirty_widgets
+            or screen._callbacks
+        ):
+            return False
+        screen._on_timer_update()
+        return True
+
     def _works(self) -> bool:
-        """Whether a worker runs that does not wait for a person in a dialog."""
+        """Whether a worker runs, or is about to, that does not wait for a person in a dialog."""
         waiting = sum(isinstance(screen, Dialog) for screen in self.app.screen_stack)
-        running = [worker for worker in self.app.workers if worker.is_running]
+        running = [worker for worker in self.app.workers if not worker.is_finished]
         return len(running) > waiting
 
     # --- doing --------------------------------------------------------------------------------------
@@ -76,9 +126,20 @@ class Desk:
     async def press(self, *keys: str) -> Desk:
         """Press keys one after the other, each once the one before has had its effect."""
         for key in keys:
-            await self.pilot.press(key)
+            self._send(key)
             await self.idle()
         return self
+
+    def _send(self, key: str) -> None:
+        """As `Pilot.press` makes a key of a name or a sign."""
+        name = _character_to_key(key) if len(key) == 1 and not key.isalnum() else key
+        try:
+            sign = unicodedata.lookup(_get_unicode_name_from_key(REPLACED_KEYS.get(name, name)))
+        except KeyError:
+            sign = key if len(key) == 1 else None
+        event = Key(name, sign)
+        event.set_sender(self.app)
+        self.app._driver.send_message(event)
 
     async def type(self, text: str) -> Desk:
         """Type letters into what has the focus."""
@@ -91,8 +152,8 @@ class Desk:
             "!": "exclamation_mark",
         }
         for letter in text:
-            await self.pilot.press(names.get(letter, letter))
-        return await self.idle()
+            await self.press(names.get(letter, letter))
+        return self
 
     async def show(self, name: str) -> Desk:
         """Go to a screen by its number key."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from console.cli.demo import SCENARIOS
 from engine.fleet.demo import prepare_demo
 from engine.providers.simulated.faults import SCENARIOS as KNOWN_SCENARIOS
 from tests.console.cli_kit import Called, call
+from tests.states import prepared
 
 KB = "KB5089466"
 RINGS = ["Test", "First", "Fast", "Broad", "Last"]
@@ -33,30 +35,33 @@ def approve(path: Path, *more: str) -> Called:
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small() -> Path:
     """A fleet that a forecast is quick for. Do not write to it."""
-    path = tmp_path_factory.mktemp("small") / "small.db"
-    prepare_demo(path, size=80)
-    return path
+    return prepared("demo-80", partial(prepare_demo, size=80))
 
 
 @pytest.fixture(scope="module")
-def rolled_out(tmp_path_factory: pytest.TempPathFactory, prepared_demo: Path) -> Path:
+def rolled_out(prepared_demo: Path) -> Path:
     """The sample fleet after May has gone through every ring. Do not write to it."""
-    path = Path(shutil.copy(prepared_demo, tmp_path_factory.mktemp("rolled") / "demo.db"))
-    assert approve(path).code == 0
-    assert call("--db", path, "run", "--until-idle").code in (0, 3)
-    return path
+
+    def make(path: Path) -> None:
+        shutil.copy(prepared_demo, path)
+        assert approve(path).code == 0
+        assert call("--db", path, "run", "--until-idle").code in (0, 3)
+
+    return prepared("rolled-out", make)
 
 
 @pytest.fixture(scope="module")
-def halted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def halted() -> Path:
     """The scenario bad-patch, driven until the engine has halted it. Do not write to it."""
-    path = tmp_path_factory.mktemp("bad") / "demo.db"
-    assert call("demo", "--db", path, "--prepare", "--scenario", "bad-patch").code == 0
-    assert approve(path).code == 0
-    assert call("--db", path, "run", "--until-idle").code == 3
-    return path
+
+    def make(path: Path) -> None:
+        assert call("demo", "--db", path, "--prepare", "--scenario", "bad-patch").code == 0
+        assert approve(path).code == 0
+        assert call("--db", path, "run", "--until-idle").code == 3
+
+    return prepared("bad-patch-halted", make)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 from engine import Engine, open_engine
@@ -10,6 +11,7 @@ from engine.fleet.demo import prepare_demo
 from engine.model.intents import Actor, Approve, Intent
 from engine.model.records.fleet import DeviceQuery, DeviceRow
 from engine.providers.simulated import NO_FAILURES, SimulatedProvider
+from tests.states import prepared
 
 MAY = 5089466
 MAY_LCU = 5089549
@@ -18,10 +20,9 @@ SEED = 7
 
 
 def desk(folder: Path, *, size: int = 120, scenario: str = "none", seed: int = SEED, name: str = "small.db") -> Path:
-    """A small demo of its own; prepared once a folder and copied."""
-    kept = folder / f"{scenario}-{size}-{seed}.prepared"
-    if not kept.exists():
-        prepare_demo(kept, size=size, seed=seed, scenario=scenario)
+    """A small demo of its own; prepared once and copied."""
+    make = partial(prepare_demo, size=size, seed=seed, scenario=scenario)
+    kept = prepared(f"{scenario}-{size}-{seed}", make)
     return Path(shutil.copy(kept, folder / name))
 
 

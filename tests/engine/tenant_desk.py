@@ -22,6 +22,7 @@ from engine.providers.graph.rings import read_rings
 from engine.store import Store
 from engine.tenants.pull import TenantIntake
 from engine.tenants.rings import TakenOver, take_over_rings
+from tests.engine.tenant_pulls import empty_fleet_file
 from tests.tenant.fixtures import TOKEN, client_of, config_of
 from tests.tenant.fleet import NOW
 from tests.tenant.server import Tenant, running
@@ -171,6 +172,7 @@ async def _prepared(folder: Path, *, writes: bool) -> Path:
 
 
 async def _pulled(tenant: Tenant, path: Path, *, writes: bool) -> Desk:
+    shutil.copy(empty_fleet_file(), path)
     found = Desk(tenant, path)
     found.add_provider(writes=writes)
     await found.pull()

@@ -19,6 +19,7 @@ from engine.model.model import DeviceFacts
 from engine.model.tenants import PolicyKind, Reach, RingKind, TenantPicture, TenantPolicy, TenantRing
 from engine.rules.tenants.inventory import Pull, PullStage
 from engine.tenants.pull import TenantIntake, lists
+from tests.states import prepared
 from tests.tenant.fixtures import client_of
 from tests.tenant.fleet import NOW
 from tests.tenant.server import Tenant
@@ -116,12 +117,14 @@ def puller(tenant: Tenant, path: Path, prepared: Path | None = None) -> Puller:
     return Puller(tenant, open_engine(path, create=True, clock=clock, actor=Actor("anna", "test")), clock)
 
 
-@pytest.fixture(scope="session")
-def empty_fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def empty_fleet_file() -> Path:
     """An empty fleet's state file. Do not write to it: it is copied."""
-    path = tmp_path_factory.mktemp("empty") / "fleet.db"
-    open_engine(path, create=True, clock=FixedClock(NOW)).close()
-    return path
+    return prepared("empty-fleet", lambda path: open_engine(path, create=True, clock=FixedClock(NOW)).close())
+
+
+@pytest.fixture(scope="session")
+def empty_fleet() -> Path:
+    return empty_fleet_file()
 
 
 @pytest.fixture

@@ -12,20 +12,22 @@ from engine.model.intents import After, Recover, Resume, Retry, Scope, Stop, Sto
 from engine.model.model import DeviceState
 from engine.model.records.rollout import RecoveryProgress
 from tests.engine.rollout_desk import JUNE, MAY, MAY_LCU, approve, carry_out, desk, devices, opened
+from tests.states import prepared
 
 
 @pytest.fixture(scope="module")
-def halted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def halted() -> Path:
     """A bad patch, approved for every ring and run until nothing is due. Copy it."""
     import asyncio
 
-    folder = tmp_path_factory.mktemp("bad-patch")
-    path = desk(folder, size=200, scenario="bad-patch", seed=5)
-    with opened(path) as engine:
-        approve(engine)
-        asyncio.run(engine.run_until_idle())
-        engine.give_back_lease()
-    return path
+    def make(path: Path) -> None:
+        desk(path.parent, size=200, scenario="bad-patch", seed=5, name=path.name)
+        with opened(path) as engine:
+            approve(engine)
+            asyncio.run(engine.run_until_idle())
+            engine.give_back_lease()
+
+    return prepared("bad-patch-200-halted", make)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from engine.model.errors import StateTooNew, StateUnusable
 from engine.store import connection as connection_module
 from engine.store.connection import APPLICATION_ID, SCHEMA_VERSION, open_state, transaction
 from engine.store.schema import migrations
+from engine.store.schema.script import run_script
 
 
 def shape(db: sqlite3.Connection) -> list[tuple[str, str]]:
@@ -139,3 +140,22 @@ def test_a_file_in_a_folder_that_cannot_be_written_can_be_read(tmp_path: Path, m
     assert db.execute("SELECT number FROM change").fetchone()[0] == 0
     db.close()
     assert sorted(each.name for each in tmp_path.iterdir()) == ["kept.db"], "nothing is made beside it"
+
+
+def test_a_script_is_carried_out_statement_by_statement_in_the_open_transaction(tmp_path: Path) -> None:
+    script = """
+        CREATE TABLE one (x TEXT); -- a remark; with a semicolon
+        CREATE TRIGGER two AFTER INSERT ON one BEGIN UPDATE one SET x = 'a;b'; DELETE FROM one; END;
+        INSERT INTO one VALUES ('kept');
+        """
+    told = []
+    for name, carry_out in (("ours.db", run_script), ("theirs.db", Database.executescript)):
+        db = sqlite3.connect(tmp_path / name, isolation_level=None)
+        db.execute("BEGIN")
+        carry_out(Database(db, execute_plugins=False), script)
+        assert db.in_transaction
+        told.append(db.execute("SELECT name, sql FROM sqlite_master").fetchall())
+        db.execute("ROLLBACK")
+        assert db.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+        db.close()
+    assert told[0] == told[1]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.store.schema.script import run_script
+
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
@@ -28,13 +30,14 @@ def _count_change(row: str, by: int) -> str:
 def create_count_triggers(db: Database) -> None:
     """Keep `device_count` with every write to `device`."""
     watched = f"{_COUNT_KEY}"
-    db.executescript(
+    run_script(
+        db,
         f"""
         CREATE TRIGGER device_count_insert AFTER INSERT ON device BEGIN {_count_change("new", 1)} END;
         CREATE TRIGGER device_count_delete AFTER DELETE ON device BEGIN {_count_change("old", -1)} END;
         CREATE TRIGGER device_count_update AFTER UPDATE OF {watched} ON device BEGIN
             {_count_change("old", -1)} {_count_change("new", 1)} END;
-        """
+        """,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.store.schema.register import migrations
+from engine.store.schema.script import run_script
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 @migrations()
 def m009_evidence(db: Database) -> None:
     """What was seen on devices that no install of ours explains; the proof behind compliance."""
-    db.executescript(
+    run_script(
+        db,
         """
         -- A build that an import or a check-in told first at this time. Steps of our installs stand in `install`.
         CREATE TABLE build_seen (
@@ -45,5 +47,5 @@ def m009_evidence(db: Database) -> None:
         CREATE TRIGGER build_seen_late AFTER INSERT ON build_seen
             WHEN EXISTS (SELECT 1 FROM closed_month WHERE until_at >= new.at AND released_at <= new.at) BEGIN
             DELETE FROM closed_month WHERE until_at >= new.at AND released_at <= new.at; END;
-        """
+        """,
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine.store.schema.counting import create_count_triggers
 from engine.store.schema.register import migrations
+from engine.store.schema.script import run_script
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 @migrations()
 def m001_state(db: Database) -> None:
     """What the file is about: the change number, the clock of a demo, remembered settings, the lease."""
-    db.executescript(
+    run_script(
+        db,
         """
         CREATE TABLE change (id INTEGER PRIMARY KEY CHECK (id = 1), number INTEGER NOT NULL);
         INSERT INTO change VALUES (1, 0);
@@ -24,14 +26,15 @@ def m001_state(db: Database) -> None:
             holder TEXT NOT NULL, host TEXT NOT NULL, pid INTEGER NOT NULL,
             taken_at INTEGER NOT NULL, expires_at INTEGER NOT NULL
         );
-        """
+        """,
     )
 
 
 @migrations()
 def m002_catalog(db: Database) -> None:
     """Releases, vulnerabilities, and which release fixes which vulnerability."""
-    db.executescript(
+    run_script(
+        db,
         """
         CREATE TABLE release (
             kb INTEGER NOT NULL, platform TEXT NOT NULL, kind TEXT NOT NULL, month TEXT NOT NULL,
@@ -52,14 +55,15 @@ def m002_catalog(db: Database) -> None:
         CREATE TABLE document (
             month TEXT PRIMARY KEY, revision INTEGER NOT NULL, revised_at INTEGER NOT NULL, etag TEXT NOT NULL
         ) WITHOUT ROWID;
-        """
+        """,
     )
 
 
 @migrations()
 def m003_fleet(db: Database) -> None:
     """Rings and devices, with what readiness and the calendar make of each device."""
-    db.executescript(
+    run_script(
+        db,
         """
         CREATE TABLE ring (
             id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE COLLATE NOCASE, position INTEGER NOT NULL UNIQUE,
@@ -112,7 +116,7 @@ def m003_fleet(db: Database) -> None:
             devices INTEGER NOT NULL,
             PRIMARY KEY (ring_id, platform, verdict, state, eligible, enrolled, track, protected)
         ) WITHOUT ROWID;
-        """
+        """,
     )
     create_count_triggers(db)
 
@@ -120,7 +124,8 @@ def m003_fleet(db: Database) -> None:
 @migrations()
 def m004_rollout(db: Database) -> None:
     """Approvals, the rings they have opened, and what an operator has stopped."""
-    db.executescript(
+    run_script(
+        db,
         """
         CREATE TABLE approval (
             id INTEGER PRIMARY KEY, kb INTEGER NOT NULL, rings TEXT NOT NULL, reason TEXT NOT NULL,
@@ -143,14 +148,15 @@ def m004_rollout(db: Database) -> None:
             reason TEXT NOT NULL, excluded_by TEXT NOT NULL, excluded_at INTEGER NOT NULL, lifted_at INTEGER
         );
         CREATE INDEX exclusion_by_device ON exclusion (device_id) WHERE lifted_at IS NULL;
-        """
+        """,
     )
 
 
 @migrations()
 def m005_installs(db: Database) -> None:
     """One row an attempt. The partial unique index is the promise that no device is worked on twice at once."""
-    db.executescript(
+    run_script(
+        db,
         """
         CREATE TABLE install (
             id INTEGER PRIMARY KEY, device_id INTEGER NOT NULL REFERENCES device (id),
@@ -169,14 +175,15 @@ def m005_installs(db: Database) -> None:
         CREATE INDEX install_open_failure ON install (error_code, device_id) WHERE open_failure = 1;
         CREATE UNIQUE INDEX install_one_active ON install (device_id)
             WHERE state NOT IN ('succeeded', 'failed', 'uninstalled', 'cancelled');
-        """
+        """,
     )
 
 
 @migrations()
 def m006_audit(db: Database) -> None:
     """The chain of decisions. Triggers refuse what an append-only record must never suffer."""
-    db.executescript(
+    run_script(
+        db,
         """
         CREATE TABLE audit (
             seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,
@@ -187,14 +194,15 @@ def m006_audit(db: Database) -> None:
             BEGIN SELECT RAISE (ABORT, 'the audit is append-only'); END;
         CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
             BEGIN SELECT RAISE (ABORT, 'the audit is append-only'); END;
-        """
+        """,
     )
 
 
 @migrations()
 def m007_rollout_rules(db: Database) -> None:
     """Waves, windows and members of rings; second signatures; health after patching; recoveries; safeguard holds."""
-    db.executescript(
+    run_script(
+        db,
         """
         ALTER TABLE ring ADD COLUMN rules TEXT NOT NULL DEFAULT '{}';
         CREATE TABLE ring_pin (device_id INTEGER PRIMARY KEY REFERENCES device (id));
@@ -221,14 +229,15 @@ def m007_rollout_rules(db: Database) -> None:
             id INTEGER PRIMARY KEY, kb INTEGER, filter TEXT NOT NULL, reason TEXT NOT NULL,
             held_by TEXT NOT NULL, held_at INTEGER NOT NULL, lifted_by TEXT NOT NULL DEFAULT '', lifted_at INTEGER
         );
-        """
+        """,
     )
 
 
 @migrations()
 def m008_failure_care(db: Database) -> None:
     """What is done about failures: when each was noticed, escalations, known problems; ways to find a device."""
-    db.executescript(
+    run_script(
+        db,
         """
         ALTER TABLE install ADD COLUMN detected_at INTEGER;
         CREATE INDEX install_failed ON install (finished_at) WHERE state = 'failed';
@@ -252,5 +261,5 @@ def m008_failure_care(db: Database) -> None:
         );
         CREATE INDEX device_by_serial ON device (serial COLLATE NOCASE, id);
         CREATE INDEX device_by_asset_tag ON device (asset_tag COLLATE NOCASE, id);
-        """
+        """,
     )

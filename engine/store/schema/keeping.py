@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.store.schema.script import run_script
+
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
@@ -40,7 +42,8 @@ _ADD_COUNT = "ON CONFLICT (platform, first_hour, build) DO UPDATE SET devices = 
 
 def create_tables(db: Database) -> None:
     """The tables and the view, empty."""
-    db.executescript(
+    run_script(
+        db,
         f"""
         CREATE TABLE open_case (
             install_id INTEGER PRIMARY KEY, device_id INTEGER NOT NULL, ring_id INTEGER, kb INTEGER NOT NULL,
@@ -63,7 +66,7 @@ def create_tables(db: Database) -> None:
             SELECT device_id, finished_at AS at, {_CHANGE_OF_INSTALL.format(row="install")} AS build, id AS install_id
                 FROM install WHERE {_IS_CHANGE.format(row="install")}
             UNION ALL SELECT device_id, at, build, 0 FROM build_seen;
-        """
+        """,
     )
 
 
@@ -223,7 +226,7 @@ def _build_triggers() -> str:
 
 def create_keeping_triggers(db: Database) -> None:
     """Keep `open_case`, `reason_count`, `build_count` and `build_flow` with every write."""
-    db.executescript(_case_triggers() + _reason_triggers() + _build_triggers())
+    run_script(db, _case_triggers() + _reason_triggers() + _build_triggers())
 
 
 def drop_keeping_triggers(db: Database) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.store.schema.register import migrations
+from engine.store.schema.script import run_script
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -13,20 +14,22 @@ if TYPE_CHECKING:
 @migrations()
 def m010_providers(db: Database) -> None:
     """The systems that reach devices, as an operator has named them. Never a secret: only where secrets are kept."""
-    db.executescript(
+    run_script(
+        db,
         """
         CREATE TABLE provider (
             name TEXT PRIMARY KEY COLLATE NOCASE, kind TEXT NOT NULL, config TEXT NOT NULL,
             writes INTEGER NOT NULL DEFAULT 0, added_by TEXT NOT NULL, added_at INTEGER NOT NULL
         ) WITHOUT ROWID;
-        """
+        """,
     )
 
 
 @migrations()
 def m011_tenant_inventory(db: Database) -> None:
     """What a tenant has told of its devices, page by page, so that a pull goes on where it was killed."""
-    db.executescript(
+    run_script(
+        db,
         """
         CREATE TABLE tenant_pull (
             provider TEXT PRIMARY KEY COLLATE NOCASE, number INTEGER NOT NULL, stage TEXT NOT NULL,
@@ -71,14 +74,15 @@ def m011_tenant_inventory(db: Database) -> None:
             PRIMARY KEY (provider, group_id, kind, member_id)
         ) WITHOUT ROWID;
         CREATE INDEX tenant_member_by_id ON tenant_member (provider, kind, member_id);
-        """
+        """,
     )
 
 
 @migrations()
 def m012_tenant_rings(db: Database) -> None:
     """Rings as a tenant keeps them, and the requests that go to it: written with the decision, sent afterwards."""
-    db.executescript(
+    run_script(
+        db,
         """
         CREATE TABLE tenant_ring (
             ring_id INTEGER PRIMARY KEY REFERENCES ring (id), provider TEXT NOT NULL COLLATE NOCASE,
@@ -138,5 +142,5 @@ def m012_tenant_rings(db: Database) -> None:
         ) WITHOUT ROWID;
         -- Installs that nobody drives: a tenant has accepted the approval and the device acts by itself.
         CREATE INDEX install_requested ON install (kb, platform, device_id) WHERE state = 'offered' AND next_at IS NULL;
-        """
+        """,
     )
