@@ -97,8 +97,11 @@ class Failures:
         codes: dict[Cause, list[int]] = {}
         for code in by_code:
             codes.setdefault(explain(code).cause, []).append(code)
+        # A failed device has an open failure at least: as many as codes have devices, so none has two.
+        one_each = sum(by_code.values()) == self._store.devices.failed()
         devices = {
-            cause: by_code[each[0]] if len(each) == 1 else traits.devices_with(each) for cause, each in codes.items()
+            cause: sum(map(by_code.__getitem__, each)) if one_each or len(each) == 1 else traits.devices_with(each)
+            for cause, each in codes.items()
         }
         return standings_of(by_code, devices, shared)
 

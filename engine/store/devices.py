@@ -168,6 +168,11 @@ class DeviceStore:
             )
         )
 
+    def failed(self) -> int:
+        """Devices whose state is failed, from the kept totals."""
+        sql = "SELECT ifnull(sum(devices), 0) FROM device_count WHERE state = ?"
+        return int(self._db.execute(sql, (DeviceState.FAILED,)).fetchone()[0])
+
     def reasons(self) -> tuple[ReasonCount, ...]:
         """Devices that are not ready by what keeps them from it, the most devices first; from kept sums."""
         rows = self._db.execute(

@@ -226,6 +226,19 @@ def test_many_failures_are_judged_together_as_they_are_one_by_one(demo_state: Pa
             step(engine, timedelta(seconds=draw.choice((1, 3_600, 14_400, 86_400, draw.randrange(400_000)))))
 
 
+@pytest.mark.parametrize("other", [0x800F0831, 0x80073712, 0x80072EE2])
+def test_the_overview_counts_a_device_once_a_cause(demo_state: Path, other: int) -> None:
+    with opened(demo_state) as engine:
+        forget_failures(engine)
+        first, second, third = some(engine, 3)
+        for failing in ([], [first], [second], [third]):  # one code each, then a second one
+            fail(engine, failing, kb=MAY)
+            fail(engine, failing[:1] if failing == [second] else [], kb=APRIL, code=other)
+            found = {each.cause: each.devices for each in engine.reads.failures.standings(common=False)}
+            assert found == {each.cause: each.devices for each in engine.reads.failures.causes()}
+            assert found == {each.cause: each.devices for each in engine.reads.failures.standings()}
+
+
 def test_summary_counts_what_was_put_right_with_its_times(demo_state: Path) -> None:
     with opened(demo_state) as engine:
         forget_failures(engine)
