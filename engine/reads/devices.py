@@ -22,12 +22,10 @@ from engine.model.records.fleet import (
 )
 from engine.reads.room import Room
 from engine.reads.tenants import data_ages
-from engine.rules.findings.device import open_cves
 from engine.rules.readiness import DEFAULT_SETTINGS, Readiness, assess, with_notes
 from engine.rules.tenants.inventory import RESTARTS_UNTOLD
 from engine.situation.situation import find_device
 from engine.store.devices import facts_of
-from engine.store.scan_targets import ScanTargets
 
 if TYPE_CHECKING:
     from engine.rules.failures import Exclusion
@@ -154,6 +152,9 @@ class DeviceReads(Room, frozen=True):
         Raises:
             NotFound: it is gone.
         """
+        from engine.rules.findings.device import open_cves
+        from engine.store.scan_targets import ScanTargets
+
         device = ScanTargets(self.store.connection).read(device_id)
         if device is None:
             raise NotFound("This device is gone.", (), "It was removed from the fleet.")

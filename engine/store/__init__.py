@@ -12,27 +12,27 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from engine.store.audit import AuditStore, StandingStore
 from engine.store.connection import open_state, snapshot, transaction, unusable
-from engine.store.copying import OutlookStore
 from engine.store.devices import DeviceStore
-from engine.store.health import HealthStore
 from engine.store.installs import InstallStore
-from engine.store.late import LateStore
-from engine.store.members import MemberStore
-from engine.store.recovery import RecoveryStore
 from engine.store.releases import ReleaseStore
 from engine.store.rollout import RolloutStore
-from engine.store.safeguards import SafeguardStore
 from engine.store.state import Lease, StateStore
 
 if TYPE_CHECKING:
     from engine.rules.failures import SlaTargets
     from engine.store.cases import CaseStore
+    from engine.store.copying import OutlookStore
     from engine.store.escalations import EscalationStore
     from engine.store.evidence import EvidenceStore
     from engine.store.exclusions import ExclusionStore
+    from engine.store.health import HealthStore
     from engine.store.history import HistoryStore
+    from engine.store.late import LateStore
+    from engine.store.members import MemberStore
     from engine.store.problems import ProblemStore
     from engine.store.providers import ProviderStore
+    from engine.store.recovery import RecoveryStore
+    from engine.store.safeguards import SafeguardStore
     from engine.store.tenants.inventory import TenantInventoryStore
     from engine.store.tenants.outcomes import OutcomeStore
     from engine.store.tenants.pull import PullStore
@@ -80,6 +80,12 @@ class Store:
     escalations: Later[EscalationStore] = Later("escalations:EscalationStore")
     evidence: Later[EvidenceStore] = Later("evidence:EvidenceStore")
     problems: Later[ProblemStore] = Later("problems:ProblemStore")
+    outlook: Later[OutlookStore] = Later("copying:OutlookStore")
+    late: Later[LateStore] = Later("late:LateStore")
+    health: Later[HealthStore] = Later("health:HealthStore")
+    recovery: Later[RecoveryStore] = Later("recovery:RecoveryStore")
+    safeguards: Later[SafeguardStore] = Later("safeguards:SafeguardStore")
+    members: Later[MemberStore] = Later("members:MemberStore")
 
     def __init__(self, path: Path, *, read_only: bool = False, create: bool = True) -> None:
         """Open the file.
@@ -97,12 +103,6 @@ class Store:
         self.devices = DeviceStore(self.connection)
         self.rollout = RolloutStore(self.connection)
         self.installs = InstallStore(self.connection)
-        self.members = MemberStore(self.connection)
-        self.safeguards = SafeguardStore(self.connection)
-        self.recovery = RecoveryStore(self.connection)
-        self.health = HealthStore(self.connection)
-        self.late = LateStore(self.connection)
-        self.outlook = OutlookStore(self.connection)
         self.audit = AuditStore(self.connection)
         self.standing = StandingStore(self.connection)
 

@@ -21,7 +21,6 @@ from engine.rules.rollout.offers import TAKES_HOTPATCHES
 from engine.store.device_rows import ROW_COLUMNS, device_rows
 from engine.store.excluded import WHO_IS_HELD_OFF
 from engine.store.filter_sql import compile_text
-from engine.store.readiness import judge
 from engine.store.search import Found, exact_devices, find_devices, names_near
 from engine.store.values import among, build_number, epoch, flag, placeholders, seconds, time_of
 from engine.store.walk import Walk
@@ -240,6 +239,8 @@ class DeviceStore:
 
     def assess_in_bulk(self, levels: Mapping[Platform, Levels], now: datetime, platform: Platform) -> int:
         """Judge every device of a platform anew, in statements; returns how many rows have changed."""
+        from engine.store.readiness import judge
+
         return judge(self._db, levels, now, platform=platform)
 
     @contextmanager
@@ -275,6 +276,8 @@ class DeviceStore:
 
     def assess_range(self, levels: Mapping[Platform, Levels], now: datetime, low: int, high: int) -> int:
         """The same for the devices with these ids, whatever their platform."""
+        from engine.store.readiness import judge
+
         return judge(self._db, levels, now, ids=(low, high))
 
     def set_after_step(

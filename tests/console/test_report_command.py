@@ -181,6 +181,7 @@ def test_ctrl_c_leaves_no_half_file(prepared_demo: Path, tmp_path: Path) -> None
     path = tmp_path / "a.csv"
     code = (
         "import os, signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a job in the background starts without
         "from console.reports import csv\n"
         "whole = csv.table_lines\n"
         "def slow(table):\n"

@@ -20,7 +20,7 @@ from engine.fleet.demo import prepare_demo
 from engine.model.build import OsBuild, Platform
 from engine.model.errors import BadInput
 from engine.model.intents import SetPolicy
-from engine.model.model import STALE_REASON, Release
+from engine.model.model import STALE_REASON, Release, Verdict
 from engine.model.records.reports import ComplianceReport, CurvePoint, Mark, Period, ReleaseCompliance, SliceCompliance
 from engine.rules.evidence.compliance import Laggard, curve_of, hours_to, why_unprotected
 from engine.rules.readiness import reason_words
@@ -343,9 +343,9 @@ def test_a_device_is_away_after_seven_days_of_silence(silent: timedelta, reason:
     ],
 )
 def test_readiness_explains_a_device_only_where_a_check_is_named(verdict: str, is_hotpatch: bool, reason: str) -> None:
-    unmet = laggard(verdict=verdict, reasons=("vbs", STALE_REASON))
+    unmet = laggard(verdict=Verdict(verdict), reasons=("vbs", STALE_REASON))
     assert why_unprotected(unmet, NOW, is_hotpatch=is_hotpatch) == reason.format(reason_words("vbs"))
-    stale = laggard(verdict=verdict, reasons=(STALE_REASON,))
+    stale = laggard(verdict=Verdict(verdict), reasons=(STALE_REASON,))
     assert why_unprotected(stale, NOW, is_hotpatch=is_hotpatch) == "not offered yet"
 
 

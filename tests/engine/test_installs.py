@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +11,6 @@ from engine.rules.rollout.installs import (
     IllegalStep,
     check_step,
     device_state,
-    was_hotpatched,
 )
 
 states = st.sampled_from(list(InstallState))
@@ -56,14 +53,3 @@ def test_work_under_way_hides_what_is_wrong(open_failure: bool, restart_pending:
         assert told(None) is DeviceState.RESTART_PENDING
     else:
         assert told(None) is (DeviceState.HELD if held else DeviceState.IDLE)
-
-
-@pytest.mark.parametrize(
-    ("boot_after", "restart_pending", "build_changed", "proven"),
-    [(1, False, True, True), (2, False, True, False), (1, True, True, False), (1, False, False, False)],
-)
-def test_a_hotpatch_is_proven_by_all_three_signs(
-    boot_after: int, restart_pending: bool, build_changed: bool, proven: bool
-) -> None:
-    before, after = (datetime(2026, 5, day, tzinfo=UTC) for day in (1, boot_after))
-    assert was_hotpatched(before, after, restart_pending=restart_pending, build_changed=build_changed) is proven

@@ -335,7 +335,7 @@ def test_bare_numbers_are_judged_like_moments(now: int) -> None:
     at = NOW + now * HOUR
     for hours in product((0, 1, 24, 25), (None, 0, 1, 4, 5, 30), (None, 0, 2, 24, 26, 50)):
         times = FailureTimes(NOW, *(None if hour is None else NOW + hour * HOUR for hour in hours))
-        found = sum_spans([span(*hours)], at, DEFAULT_TARGETS.due_soon_share)
+        found = sum_spans([(span(*hours), 1)], at, DEFAULT_TARGETS.due_soon_share)
         told = summarise_sla([(times, Severity.CRITICAL, "Broad")], at)
         assert found is not None
         counts = (told.open, told.due_soon, told.overdue, told.missed)
@@ -349,7 +349,7 @@ def test_the_due_time_of_many_is_that_of_the_most_urgent() -> None:
     fine, later_fine = (span(0, None, None, allowed=(24, act, 48)) for act in (40, 41))
 
     def due_in(*spans: SlaSpan) -> float:
-        found = sum_spans(spans, NOW + 10 * HOUR, 0.25)
+        found = sum_spans(((each, 2) for each in spans), NOW + 10 * HOUR, 0.25)
         assert found is not None
         return (found.due_at - NOW) / HOUR
 
