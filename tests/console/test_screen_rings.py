@@ -329,6 +329,7 @@ async def test_led_here_to_a_release_and_a_ring(demo_state: Path) -> None:
 async def test_a_ring_name_cannot_colour_or_break_the_screen(demo_state: Path) -> None:
     hostile = progress(ring=ring("[b]x[/] \x1b[2J\u202e"))
     async with desk(demo_state, start="rings", size=LARGE) as d:
+        await d.until(lambda: d.shows("Broad"))  # the fleet's own rows come first, and do not come after
         d.screen.query_one(RingList).show_rows([hostile], NOW)
         await d.idle()
         assert "[b]x[/]" in d.text()
