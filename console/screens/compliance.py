@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
+from textual.geometry import Size
 from textual.widget import Widget
 
 from console.screens.parts import PartsScreen
@@ -101,8 +102,11 @@ class ComplianceScreen(PartsScreen):
             self.load()
 
     def on_resize(self) -> None:
-        self.set_class(self.app.size.width >= _TWO_WIDTH, "-two")
+        self.update_classes(self.classes_for(self.app.size))
         self._show()
+
+    def classes_for(self, size: Size) -> dict[str, bool]:
+        return {**super().classes_for(size), "-two": size.width >= _TWO_WIDTH}
 
     @property
     def _release(self) -> ReleaseCompliance | None:

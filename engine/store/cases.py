@@ -7,7 +7,7 @@ the rest follows from exclusions, escalations and recoveries as they stand.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -104,7 +104,8 @@ class CaseStore:
         A large fleet has several ten thousand, and most were detected in time and retried late, say: those that differ
         in no answer are told as one, the earliest, whose due time is the first.
         """
-        groups, one_by_one = self._group_actions(), self._one_by_one()
+        groups = self._group_actions()
+        one_by_one = self._one_by_one(groups)
         sql = _ALIKE.format(where=f"NOT ({' OR '.join(one_by_one)})" if one_by_one else "1")
         allowed = self._allowed(severity_of, targets)
         for place, target in allowed.items():
@@ -134,15 +135,15 @@ class CaseStore:
         cursor.row_factory = None
         return cursor.execute(sql, asked)
 
-    def _one_by_one(self) -> list[str]:
+    def _one_by_one(self, groups: Iterable[int]) -> list[str]:
         """Conditions of the failures that have times of their own; none where there are no such failures."""
         found = [
             f"c.device_id IN (SELECT device_id FROM {name})"
             for name in _HANDLED
             if self._db.execute(f"SELECT 1 FROM {name} LIMIT 1").fetchone()
         ]
-        if groups := self._group_actions():
-            found.append(f"c.code IN ({', '.join(map(str, groups))})")
+        if codes := ", ".join(map(str, groups)):
+            found.append(f"c.code IN ({codes})")
         if self._db.execute(f"SELECT 1 FROM open_case c WHERE {_ODD} LIMIT 1").fetchone():
             found.append(f"ifnull({_ODD}, 0)")
         return found
